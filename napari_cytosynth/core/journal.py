@@ -1,0 +1,336 @@
+"""The append-only journal, and the fold that turns it into what holds now.
+
+Nothing is ever changed or deleted. Undo is an event that names the event it takes back, so
+undo and redo have no limit and survive retraining, a crash and the end of the session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.ids import CellId, EventId, SyntheticId
+
+
+class EventKind(StrEnum):
+    """What can happen."""
+
+    LABEL = "label"
+    UNDO = "undo"
+    REDO = "redo"
+    SKIP = "skip"
+    COMMENT = "comment"
+    SECOND_OPINION = "second opinion"
+    CELL_ADDED = "cell added"
+    CELL_REMOVED = "cell removed"
+    BOX_CHANGED = "box changed"
+    SPLIT = "split"
+    CLASS_MERGED = "class merged"
+    AUDIT_DRAW = "audit draw"
+    VERDICT = "verdict"
+
+
+class Mode(StrEnum):
+    """How the cell came before the reader."""
+
+    TEACH = "teach"
+    """Chosen by the ranking: a biased sample."""
+    AUDIT = "audit"
+    """Drawn at random from held-out groups."""
+    COUNT = "count"
+    """One of consecutive fields; comes in a later release."""
+    IMPORT = "import"
+    """Read from a file."""
+
+
+_UNDOABLE = frozenset(EventKind) - {
+    EventKind.UNDO,
+    EventKind.REDO,
+    EventKind.AUDIT_DRAW,
+}
+_SETS_LABEL = frozenset({EventKind.LABEL})
+_REMOVES = frozenset({EventKind.CELL_REMOVED, EventKind.SPLIT})
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. Build it with the functions below.
+
+    Parameters
+    ----------
+    kind : EventKind
+        What happened.
+    cell : int or None
+        Real cell that it is about; for a verdict, the synthetic one.
+    data : mapping
+        JSON-able details; the builder functions below say which.
+    annotator : str
+        Who did it.
+    mode : Mode
+        How the cell came before the reader.
+    model : str
+        Version of the model that ranked and predicted; empty before the first.
+    time : str
+        ISO 8601, UTC.
+    id : EventId
+        Number in the journal; 0 before it was recorded.
+    """
+
+    kind: EventKind
+    cell: int | None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    annotator: str = ""
+    mode: Mode = Mode.TEACH
+    model: str = ""
+    time: str = field(default_factory=lambda: now())
+    id: EventId = field(default=EventId(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who acts, how, and under which model; stamps the events it makes."""
+
+    annotator: str
+    mode: Mode = Mode.TEACH
+    model: str = ""
+
+    def event(self, kind: EventKind, cell: int | None = None, **data: Any) -> Event:
+        """Return a new event by this author."""
+        return Event(kind, cell, data, self.annotator, self.mode, self.model)
+
+    def label(self, cell: CellId, code: str) -> Event:
+        """Give ``cell`` the class ``code``."""
+        return self.event(EventKind.LABEL, cell, code=code)
+
+    def skip(self, cell: CellId) -> Event:
+        """Pass over ``cell`` for now."""
+        return self.event(EventKind.SKIP, cell)
+
+    def comment(self, cell: CellId, text: str) -> Event:
+        """Remark on ``cell``."""
+        return self.event(EventKind.COMMENT, cell, text=text)
+
+    def second_opinion(self, cell: CellId) -> Event:
+        """Ask another reader to look at ``cell``."""
+        return self.event(EventKind.SECOND_OPINION, cell)
+
+    def removed(self, cell: CellId) -> Event:
+        """Strike ``cell`` out: it is no cell."""
+        return self.event(EventKind.CELL_REMOVED, cell)
+
+    def box_changed(
+        self, cell: CellId, box: tuple[float, float, float, float]
+    ) -> Event:
+        """Give ``cell`` another box: x, y, width, height in level-0 pixels."""
+        return self.event(EventKind.BOX_CHANGED, cell, box=list(box))
+
+    def split(self, cell: CellId, into: Iterable[CellId]) -> Event:
+        """Replace ``cell`` by the cells ``into``."""
+        return self.event(EventKind.SPLIT, cell, into=list(into))
+
+    def merged(self, code: str, into: str) -> Event:
+        """Count class ``code`` as class ``into`` from now on."""
+        return self.event(EventKind.CLASS_MERGED, None, code=code, into=into)
+
+    def audit_draw(self, cell: CellId) -> Event:
+        """Note that ``cell`` was drawn as an audit card."""
+        return self.event(EventKind.AUDIT_DRAW, cell)
+
+    def verdict(self, synthetic: SyntheticId, accept: bool) -> Event:
+        """Accept or reject a synthetic cell."""
+        return self.event(EventKind.VERDICT, synthetic, accept=accept)
+
+    def undo(self, of: EventId) -> Event:
+        """Take back the event ``of``."""
+        return self.event(EventKind.UNDO, None, of=of)
+
+    def redo(self, of: EventId) -> Event:
+        """Bring back the undone event ``of``."""
+        return self.event(EventKind.REDO, None, of=of)
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """The current label of a cell."""
+
+    code: str
+    event: EventId
+    annotator: str
+    mode: Mode
+
+
+class Journal:
+    """The fold over all events so far. Feed it with :meth:`apply`, in order of id."""
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        self._events: dict[int, Event] = {}
+        self._inactive: set[int] = set()
+        self._of_cell: dict[int, list[int]] = {}
+        self._merges: list[int] = []
+        self._verdicts: dict[int, list[int]] = {}
+        self._audit: set[int] = set()
+        self._done: dict[str, list[int]] = {}
+        self._undone: dict[str, list[int]] = {}
+        self.last_id = EventId(0)
+        for event in events:
+            self.apply(event)
+
+    def apply(self, event: Event) -> None:
+        """Take in the next event.
+
+        Raises
+        ------
+        InputError
+            If its id does not follow, or it undoes what is not there.
+        """
+        if event.id <= self.last_id:
+            raise InputError(
+                f"Event {event.id} was given after event {self.last_id}. "
+                "A journal is read in order of id; sort the events."
+            )
+        if event.kind in (EventKind.UNDO, EventKind.REDO):
+            self._switch(event)
+        elif event.kind is EventKind.CLASS_MERGED:
+            self._merges.append(event.id)
+        elif event.kind is EventKind.VERDICT:
+            self._verdicts.setdefault(_cell_of(event), []).append(event.id)
+        elif event.kind is EventKind.AUDIT_DRAW:
+            self._audit.add(_cell_of(event))
+        else:
+            self._of_cell.setdefault(_cell_of(event), []).append(event.id)
+        self._events[event.id] = event
+        self.last_id = event.id
+        if event.kind in _UNDOABLE:
+            self._done.setdefault(event.annotator, []).append(event.id)
+            self._undone[event.annotator] = []
+
+    def _switch(self, event: Event) -> None:
+        target = int(event.data["of"])
+        undo = event.kind is EventKind.UNDO
+        source, sink = (
+            (self._done, self._undone) if undo else (self._undone, self._done)
+        )
+        owner = self._events[target].annotator if target in self._events else ""
+        if target not in source.get(owner, []):
+            raise InputError(
+                f"Event {event.id} would {event.kind} event {target}, which is not there "
+                f"to {event.kind}. Only what was {'done' if undo else 'undone'} can be."
+            )
+        source[owner].remove(target)
+        sink.setdefault(owner, []).append(target)
+        (self._inactive.add if undo else self._inactive.discard)(target)
+
+    def undo_target(self, annotator: str) -> Event | None:
+        """Return the event that undo would take back, or None."""
+        done = self._done.get(annotator)
+        return self._events[done[-1]] if done else None
+
+    def redo_target(self, annotator: str) -> Event | None:
+        """Return the event that redo would bring back, or None."""
+        undone = self._undone.get(annotator)
+        return self._events[undone[-1]] if undone else None
+
+    def _last(self, cell: int, kinds: frozenset[EventKind]) -> Event | None:
+        for number in reversed(self._of_cell.get(cell, [])):
+            event = self._events[number]
+            if event.kind in kinds and number not in self._inactive:
+                return event
+        return None
+
+    def label(self, cell: CellId) -> Label | None:
+        """Return the current label of a cell, merges applied, or None."""
+        event = self._last(cell, _SETS_LABEL)
+        if event is None:
+            return None
+        code = self.merged(str(event.data["code"]))
+        return Label(code, event.id, event.annotator, event.mode)
+
+    def labels(self) -> dict[CellId, Label]:
+        """Return the labels of all labelled cells that still stand."""
+        found = {}
+        for number in self._of_cell:
+            cell = CellId(number)
+            label = self.label(cell)
+            if label is not None and not self.is_removed(cell):
+                found[cell] = label
+        return found
+
+    def merged(self, code: str) -> str:
+        """Return the code that stands for ``code`` after all merges."""
+        for number in self._merges:
+            event = self._events[number]
+            if number not in self._inactive and event.data["code"] == code:
+                code = str(event.data["into"])
+        return code
+
+    def is_removed(self, cell: CellId) -> bool:
+        """Tell whether a cell was struck out, split, or its adding undone."""
+        if self._last(cell, _REMOVES) is not None:
+            return True
+        return any(
+            number in self._inactive
+            for number in self._of_cell.get(cell, [])
+            if self._events[number].kind is EventKind.CELL_ADDED
+        )
+
+    def box(self, cell: CellId) -> tuple[float, float, float, float] | None:
+        """Return the corrected box of a cell, or None where the detector's stands."""
+        event = self._last(cell, frozenset({EventKind.BOX_CHANGED}))
+        if event is None:
+            return None
+        x, y, width, height = event.data["box"]
+        return float(x), float(y), float(width), float(height)
+
+    def touched(self) -> frozenset[int]:
+        """Return all cells that any event but an audit draw names."""
+        return frozenset(self._of_cell)
+
+    def skipped(self, cell: CellId) -> bool:
+        """Tell whether a cell was passed over and not labelled since."""
+        last = self._last(cell, frozenset({EventKind.SKIP, EventKind.LABEL}))
+        return last is not None and last.kind is EventKind.SKIP
+
+    def comments(self, cell: CellId) -> list[str]:
+        """Return the remarks on a cell, oldest first."""
+        return [
+            str(self._events[n].data["text"])
+            for n in self._of_cell.get(cell, [])
+            if self._events[n].kind is EventKind.COMMENT and n not in self._inactive
+        ]
+
+    def wants_second_opinion(self, cell: CellId) -> bool:
+        """Tell whether another reader was asked for."""
+        return self._last(cell, frozenset({EventKind.SECOND_OPINION})) is not None
+
+    def is_audit(self, cell: CellId) -> bool:
+        """Tell whether a cell was drawn as an audit card."""
+        return cell in self._audit
+
+    def verdict(self, synthetic: SyntheticId) -> bool | None:
+        """Return True for accepted, False for rejected, None for no verdict."""
+        for number in reversed(self._verdicts.get(synthetic, [])):
+            if number not in self._inactive:
+                return bool(self._events[number].data["accept"])
+        return None
+
+    def events(self) -> tuple[Event, ...]:
+        """Return all events, oldest first."""
+        return tuple(self._events.values())
+
+
+def now() -> str:
+    """Return the present as ISO 8601 in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _cell_of(event: Event) -> int:
+    if event.cell is None:
+        raise InputError(
+            f"Event {event.id} ({event.kind}) names no cell. Events of this kind are about "
+            "one cell; give its id."
+        )
+    return int(event.cell)

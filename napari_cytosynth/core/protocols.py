@@ -1,0 +1,484 @@
+"""The extension points: what a plug-in implements, and what passes through it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cytosynth.core.cells import Detections
+from napari_cytosynth.core.provenance import (
+    Assessment,
+    SyntheticCell,
+    SyntheticVector,
+)
+from napari_cytosynth.core.smear import Calibration, SmearImage
+from napari_cytosynth.core.tasks import Task
+from napari_cytosynth.core.taxonomy import Taxonomy
+
+Crops = npt.NDArray[np.uint8]
+"""uint8[n, 96, 96, 3], RGB at 0.25 um a pixel."""
+
+Vectors = npt.NDArray[np.float32]
+"""float32[n, dim]."""
+
+
+@runtime_checkable
+class SmearReader(Protocol):
+    """Opens one family of picture files."""
+
+    def can_read(self, uri: str) -> bool:
+        """Tell by name and first bytes, cheaply, without raising."""
+        ...
+
+    def open(self, uri: str) -> SmearImage:
+        """Open lazily.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged or not such a picture.
+        """
+        ...
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Finds cells in a tile. The result depends on tile and calibration only."""
+
+    key: str
+
+    def detect(
+        self, tile: npt.NDArray[np.uint8], calibration: Calibration
+    ) -> Detections:
+        """Find objects in ``tile``: uint8[y, x, 3]; coordinates are the tile's."""
+        ...
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Turns crops into vectors."""
+
+    key: str
+    """Fingerprint: name, version and weights. Embeddings are stored under it."""
+
+    dim: int
+
+    def embed(self, crops: Crops) -> Vectors:
+        """Return float32[n, dim], finite."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The pool that a strategy ranks: real, unlabelled, standing cells.
+
+    Parameters
+    ----------
+    ids : int64[n]
+        Cell ids.
+    vectors : float32[n, dim]
+        Embeddings.
+    probabilities : float32[n, classes] or None
+        Calibrated class probabilities, rows sum to 1; None before the first fit.
+    codes : tuple of str
+        Class code of each probability column.
+    taxonomy : Taxonomy
+        For names and neighbours.
+    counts : mapping of code to int
+        Real labelled cells of every class of the taxonomy, zeros included.
+    """
+
+    ids: npt.NDArray[np.int64]
+    vectors: Vectors
+    probabilities: npt.NDArray[np.float32] | None
+    codes: tuple[str, ...]
+    taxonomy: Taxonomy
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Cells most worth a label, best first.
+
+    Parameters
+    ----------
+    ids : int64[k]
+        Cell ids.
+    utilities : float32[k]
+        Descending; the scale is the strategy's own.
+    reasons : tuple of str
+        One short sentence a cell.
+    """
+
+    ids: npt.NDArray[np.int64]
+    utilities: npt.NDArray[np.float32]
+    reasons: tuple[str, ...]
+
+
+@runtime_checkable
+class QueryStrategy(Protocol):
+    """Ranks the pool. Deterministic by ``rng``."""
+
+    key: str
+    summary: str
+    """One sentence for the user."""
+
+    def query(self, candidates: Candidates, n: int, rng: np.random.Generator) -> Query:
+        """Return the ``min(n, pool)`` cells most worth a label."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledCells:
+    """Real labelled cells of the training split.
+
+    Parameters
+    ----------
+    ids : int64[n]
+        Cell ids.
+    codes : tuple of str
+        Class of each, abstain classes left out.
+    crops : uint8[n, 96, 96, 3]
+        Pictures; zero rows where only vectors are needed.
+    vectors : float32[n, dim]
+        Embeddings; zero columns where only pictures are needed.
+    embedder : str
+        Fingerprint of the embedder of ``vectors``.
+    groups : str[n]
+        Split key of each (patient, slide or block), for cross-fitting.
+    """
+
+    ids: npt.NDArray[np.int64]
+    codes: tuple[str, ...]
+    crops: Crops
+    vectors: Vectors
+    embedder: str
+    groups: npt.NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def count(self, code: str) -> int:
+        """Return the number of cells of a class."""
+        return self.codes.count(code)
+
+    def take(
+        self, index: npt.NDArray[np.integer] | npt.NDArray[np.bool_]
+    ) -> LabelledCells:
+        """Return the cells at ``index`` (positions or a mask)."""
+        where = np.arange(len(self))[index]
+        crops = self.crops[where] if len(self.crops) else self.crops
+        return LabelledCells(
+            self.ids[where],
+            tuple(self.codes[i] for i in where),
+            crops,
+            self.vectors[where],
+            self.embedder,
+            self.groups[where],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Weights of a generator or head: named arrays and what they are.
+
+    Parameters
+    ----------
+    tensors : mapping of str to array
+        float16, float32 or integer arrays.
+    meta : mapping
+        JSON-able: generator, architecture, classes, data, counts a class.
+    """
+
+    tensors: Mapping[str, npt.NDArray[Any]]
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 over names, types, shapes and bytes of all tensors."""
+        digest = hashlib.sha256()
+        for name in sorted(self.tensors):
+            array = np.ascontiguousarray(self.tensors[name])
+            digest.update(f"{name}:{array.dtype.str}:{array.shape};".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a generator is asked for.
+
+    Parameters
+    ----------
+    code : str
+        Class code in ``taxonomy``.
+    count : int
+        Draws wanted, >= 1.
+    seed : int
+        Draw ``i`` depends on ``seed`` and ``i`` only, so a job resumes where it stopped.
+    start : int
+        Number of the first draw; > 0 when resumed or when asking for more.
+    taxonomy : Taxonomy
+        The project's.
+    config : mapping
+        JSON-able options of the generator: steps, guidance, ...
+    """
+
+    code: str
+    count: int
+    seed: int
+    taxonomy: Taxonomy
+    start: int = 0
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Draws as they are made, in order of their number.
+
+    Parameters
+    ----------
+    items : tuple of SyntheticCell, or of SyntheticVector
+        The draws.
+    start : int
+        Number of the first draw of this batch.
+    """
+
+    items: tuple[SyntheticCell, ...] | tuple[SyntheticVector, ...]
+    start: int
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+@runtime_checkable
+class CellGenerator(Protocol):
+    """Makes synthetic cells or vectors of a class."""
+
+    key: str
+    makes: str
+    """``"cells"`` or ``"vectors"``."""
+
+    def fit(self, cells: LabelledCells, config: Mapping[str, Any]) -> Task[Weights]:
+        """Learn from real cells; ``config["seed"]`` makes it repeatable."""
+        ...
+
+    def generate(
+        self, request: Request, weights: Weights, rng: np.random.Generator
+    ) -> Iterator[Batch]:
+        """Yield draws in small batches; each item carries its provenance."""
+        ...
+
+
+@runtime_checkable
+class DensityModel(Protocol):
+    """Tells how well each class explains a cell."""
+
+    def log_density(self, vectors: Vectors) -> npt.NDArray[np.float64]:
+        """Return float64[n, classes]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The real cells against which critics judge.
+
+    Parameters
+    ----------
+    cells : LabelledCells
+        Real labelled training cells, with crops.
+    vectors : float32[n, dim]
+        Their features in the critics' own embedder.
+    embed : callable
+        The critics' own embedder, crops to vectors: another feature set than the
+        classifier's in training.
+    seed : int
+        For cross-fitting.
+    """
+
+    cells: LabelledCells
+    vectors: Vectors
+    embed: Callable[[Crops], Vectors]
+    seed: int = 0
+
+
+@runtime_checkable
+class Critic(Protocol):
+    """Judges synthetic cells or vectors, each with a number and a reason."""
+
+    key: str
+
+    def assess(self, batch: Batch, reference: Reference) -> list[Assessment]:
+        """Return one assessment for each item of ``batch``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """What a head is fitted on.
+
+    Parameters
+    ----------
+    vectors : float32[n, dim]
+        Real, repeated or synthetic vectors.
+    codes : tuple of str
+        Class of each.
+    weights : float64[n]
+        Sample weights, > 0.
+    """
+
+    vectors: Vectors
+    codes: tuple[str, ...]
+    weights: npt.NDArray[np.float64]
+
+
+@runtime_checkable
+class Control(Protocol):
+    """What synthesis has to beat: a way to enrich real cells without a generator."""
+
+    key: str
+
+    def enrich(self, cells: LabelledCells, rng: np.random.Generator) -> TrainingSet:
+        """Return a training set made from real training cells only."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """One picture of an annotation file.
+
+    Parameters
+    ----------
+    file_name : str
+        Relative, POSIX.
+    width, height : int
+        Pixels.
+    mpp : float or None
+        Micrometres a pixel.
+    mpp_source : str
+        Where ``mpp`` comes from; empty where unknown.
+    """
+
+    file_name: str
+    width: int
+    height: int
+    mpp: float | None = None
+    mpp_source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRecord:
+    """One object of an annotation file, in the project's coordinates.
+
+    Parameters
+    ----------
+    image : str
+        ``file_name`` of its picture.
+    box : tuple of 4 floats
+        x, y, width, height; level-0 pixels, corner-based.
+    label : str
+        Class code or name; empty where it has none.
+    score : float or None
+        Detector confidence.
+    outline : tuple of (x, y)
+        Polygon; empty where it has none.
+    edge : bool
+        True where the picture's border cuts it.
+    synthetic : bool
+        True for a synthetic cell; default exports hold none.
+    attributes : mapping of str to str
+        Whatever else the format carries.
+    """
+
+    image: str
+    box: tuple[float, float, float, float]
+    label: str = ""
+    score: float | None = None
+    outline: tuple[tuple[float, float], ...] = ()
+    edge: bool = False
+    synthetic: bool = False
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What an annotation file says: pictures, objects, class names in order."""
+
+    images: tuple[ImageRecord, ...]
+    objects: tuple[ObjectRecord, ...]
+    classes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Format(Protocol):
+    """Reads and writes one annotation format."""
+
+    key: str
+
+    def read(self, path: Path) -> Records:
+        """Read a file or folder.
+
+        Raises
+        ------
+        FormatError
+            Naming file, place and rule.
+        """
+        ...
+
+    def write(self, records: Records, path: Path) -> None:
+        """Write a file or folder; what stood there is replaced at once or not at all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """What a compute backend says of itself.
+
+    Parameters
+    ----------
+    version : str
+        Version of napari-cytosynth.
+    device : str
+        ``"cpu"``, ``"cuda:0 (NVIDIA ...)"``, ...
+    embedders, generators : tuple of str
+        Keys that it can serve.
+    """
+
+    version: str
+    device: str
+    embedders: tuple[str, ...]
+    generators: tuple[str, ...]
+
+
+class Compute(Protocol):
+    """The compute backend: a worker process, near or far, or the same in-process."""
+
+    def hello(self) -> Hello:
+        """Say what there is."""
+        ...
+
+    def embed(self, embedder: str, crops: Crops) -> Task[Vectors]:
+        """Embed crops, in batches."""
+        ...
+
+    def fit(
+        self, generator: str, cells: LabelledCells, config: Mapping[str, Any]
+    ) -> Task[Weights]:
+        """Fit a generator."""
+        ...
+
+    def generate(
+        self, generator: str, request: Request, weights: Weights
+    ) -> Iterator[Batch]:
+        """Yield draws as they are made; closing the iterator stops the worker's job."""
+        ...
+
+    def close(self) -> None:
+        """End the worker if this client started it."""
+        ...

@@ -1,0 +1,53 @@
+"""Finds plug-ins, built-in ones included, by entry points. Loads one when it is asked for."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from napari_cytosynth.core.errors import RegistryError
+
+GROUPS = (
+    "readers",
+    "detectors",
+    "embedders",
+    "strategies",
+    "generators",
+    "critics",
+    "controls",
+    "formats",
+)
+"""Kinds of plug-in; the entry-point group is ``napari_cytosynth.<kind>``."""
+
+
+@cache
+def _points(kind: str) -> dict[str, EntryPoint]:
+    if kind not in GROUPS:
+        raise RegistryError(
+            f"There is no kind of plug-in '{kind}'. Choose one of {', '.join(GROUPS)}."
+        )
+    return {p.name: p for p in entry_points(group=f"napari_cytosynth.{kind}")}
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """Return the names of all installed plug-ins of a kind, sorted."""
+    return tuple(sorted(_points(kind)))
+
+
+def load(kind: str, name: str) -> Any:
+    """Return the class or factory of a plug-in.
+
+    Raises
+    ------
+    RegistryError
+        If none of that name is installed.
+    """
+    points = _points(kind)
+    if name not in points:
+        raise RegistryError(
+            f"There is no '{name}' among the {kind}. Installed: "
+            f"{', '.join(sorted(points)) or 'none'}. Check the spelling, or install the "
+            "package that provides it."
+        )
+    return points[name].load()

@@ -1,0 +1,121 @@
+"""Which cells teach and which only measure. Fixed for ever by a hash of the group.
+
+Adding smears never moves a cell from one side to the other, and the cells of one patient or
+slide never stand on both. With fewer than five groups a split by group would leave one side
+empty or odd, so blocks of the picture stand in for groups, and every figure then says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cytosynth.core.cells import CellTable
+from napari_cytosynth.core.errors import SplitError
+from napari_cytosynth.core.provenance import SyntheticCell, SyntheticVector
+
+AUDIT_SHARE = 0.3
+"""Share of the groups held out for audit cards."""
+
+MIN_GROUPS = 5
+"""Fewer groups than this are split by blocks of the picture."""
+
+BLOCK_UM = 100.0
+"""Side of a block, micrometres: wider than any cell, so few straddle two."""
+
+
+class Split(StrEnum):
+    """What a real cell is for."""
+
+    TRAIN = "train"
+    AUDIT = "audit"
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """The split of every cell of a table.
+
+    Parameters
+    ----------
+    audit : bool[n]
+        True where the cell is held out.
+    keys : str[n]
+        The group or block that decided it; folds go by it too.
+    by_group : bool
+        False where blocks stood in for groups.
+    """
+
+    audit: npt.NDArray[np.bool_]
+    keys: npt.NDArray[np.str_]
+    by_group: bool
+
+    @property
+    def caveat(self) -> str:
+        """What every figure must say; empty where the split is by patient or slide."""
+        if self.by_group:
+            return ""
+        return (
+            f"split by blocks of {BLOCK_UM:.0f} um, not by patient: fewer than "
+            f"{MIN_GROUPS} groups"
+        )
+
+
+def hash_share(key: str, salt: str = "split") -> float:
+    """Return a number in 0..1 that depends on the key alone."""
+    digest = hashlib.sha256(f"{salt}:{key}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def split_of(key: str) -> Split:
+    """Return the split of a group or block."""
+    return Split.AUDIT if hash_share(key) < AUDIT_SHARE else Split.TRAIN
+
+
+def split_cells(
+    cells: CellTable, groups: dict[int, str], mpp: dict[int, float]
+) -> Splits:
+    """Split the cells of a project.
+
+    Parameters
+    ----------
+    cells : CellTable
+        Real cells.
+    groups : dict of smear id to group
+        Patient, slide or picture.
+    mpp : dict of smear id to micrometres a pixel
+        For the size of the blocks.
+    """
+    if isinstance(cells, (SyntheticCell, SyntheticVector)):
+        raise SplitError(
+            "A synthetic cell cannot be split. Evaluation holds real cells only; "
+            "leave it out."
+        )
+    by_group = len(set(groups.values())) >= MIN_GROUPS
+    keys = _group_keys(cells, groups) if by_group else _block_keys(cells, groups, mpp)
+    unique, inverse = np.unique(keys, return_inverse=True)
+    held_out = np.array([split_of(str(k)) is Split.AUDIT for k in unique], dtype=bool)
+    audit = held_out[inverse] if len(unique) else np.zeros(0, bool)
+    return Splits(audit, keys, by_group)
+
+
+def _group_keys(cells: CellTable, groups: dict[int, str]) -> npt.NDArray[np.str_]:
+    return np.array([groups[int(s)] for s in cells.smears], dtype=np.str_)
+
+
+def _block_keys(
+    cells: CellTable, groups: dict[int, str], mpp: dict[int, float]
+) -> npt.NDArray[np.str_]:
+    centres = cells.boxes[:, :2] + cells.boxes[:, 2:] / 2
+    scale = np.array([mpp[int(s)] for s in cells.smears], dtype=np.float64)
+    blocks = (centres * scale[:, None] // BLOCK_UM).astype(int)
+    return np.array(
+        [
+            f"{groups[int(s)]}:{bx}:{by}"
+            for s, (bx, by) in zip(cells.smears, blocks, strict=True)
+        ],
+        dtype=np.str_,
+    )

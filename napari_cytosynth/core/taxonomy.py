@@ -1,0 +1,208 @@
+"""Cell classes: their names, order, keys, colours and neighbours."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from napari_cytosynth.core.errors import TaxonomyError, UnknownClassError
+
+
+@dataclass(frozen=True, slots=True)
+class CellClass:
+    """One class of cell.
+
+    Parameters
+    ----------
+    concept : str
+        Identity across taxonomies, such as ``"neutrophil.segmented"``. Two classes are the
+        same exactly when their concepts are.
+    code : str
+        Short code shown on screen and stored in the journal, such as ``"SNE"``.
+    name : str
+        ICSH name (Palmer et al. 2015, ijlh.12327).
+    lineage : str
+        Line of maturation, such as ``"granulocytic"``.
+    keys : str
+        Key, or chord of two keys, that labels a cell: ``"5"`` or ``"g2"``.
+    colour : str
+        ``"#rrggbb"``; never the only sign, the symbol and code go with it.
+    symbol : str
+        napari point symbol.
+    neighbours : tuple of str
+        Codes of the classes next to it on the maturation line; a confusion with them counts
+        half.
+    abstain : bool
+        True for "not identifiable", "artefact", "smudge": labels that teach no cell type.
+    aliases : tuple of str
+        Codes and names by which other data sets call it; matched without case.
+    """
+
+    concept: str
+    code: str
+    name: str
+    lineage: str
+    keys: str
+    colour: str
+    symbol: str = "disc"
+    neighbours: tuple[str, ...] = ()
+    abstain: bool = False
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """An ordered set of classes.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"pbc11"``.
+    classes : sequence of CellClass
+        In the order in which a haematologist lists them.
+    costs : mapping of (str, str) to float
+        Cost of taking a cell of the first code for the second; 1 where absent, and 0.5
+        between neighbours on a maturation line.
+
+    Raises
+    ------
+    TaxonomyError
+        If a code, concept or key stands twice, a key starts another class's chord, or a
+        neighbour is unknown.
+    """
+
+    name: str
+    classes: tuple[CellClass, ...]
+    costs: Mapping[tuple[str, str], float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.classes:
+            raise TaxonomyError(
+                f"Taxonomy '{self.name}' has no classes. Give it at least one."
+            )
+        for what in ("code", "concept", "keys"):
+            _refuse_repeats(self.name, what, [getattr(c, what) for c in self.classes])
+        _refuse_key_prefixes(self.name, [c.keys for c in self.classes])
+        known = set(self.codes)
+        for cell_class in self.classes:
+            if strangers := set(cell_class.neighbours) - known:
+                raise TaxonomyError(
+                    f"Class {cell_class.code} of taxonomy '{self.name}' names unknown "
+                    f"neighbours {sorted(strangers)}. Neighbours are codes of the same "
+                    "taxonomy."
+                )
+
+    def __iter__(self) -> Iterator[CellClass]:
+        return iter(self.classes)
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def __contains__(self, code: object) -> bool:
+        return code in self.codes
+
+    def __getitem__(self, code: str) -> CellClass:
+        for cell_class in self.classes:
+            if cell_class.code == code:
+                return cell_class
+        raise UnknownClassError(
+            f"Class '{code}' is not in taxonomy '{self.name}'. "
+            f"It holds {', '.join(self.codes)}."
+        )
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Codes in order."""
+        return tuple(c.code for c in self.classes)
+
+    @property
+    def cell_codes(self) -> tuple[str, ...]:
+        """Codes in order, without the abstain classes."""
+        return tuple(c.code for c in self.classes if not c.abstain)
+
+    def index(self, code: str) -> int:
+        """Return the position of a class."""
+        return self.classes.index(self[code])
+
+    def find(self, text: str) -> CellClass:
+        """Return the class of this code, name, concept or alias, whatever the case.
+
+        Raises
+        ------
+        UnknownClassError
+            If none, or more than one, matches.
+        """
+        wanted = text.strip().casefold()
+        exact = [c for c in self.classes if wanted == c.code.casefold()]
+        found = exact or [c for c in self.classes if wanted in _names_of(c)]
+        if len(found) != 1:
+            what = "names no class" if not found else "names several classes"
+            raise UnknownClassError(
+                f"'{text}' {what} of taxonomy '{self.name}'. "
+                f"Use one of {', '.join(self.codes)}."
+            )
+        return found[0]
+
+    def by_concept(self, concept: str) -> CellClass | None:
+        """Return the class of this concept, or None."""
+        return next((c for c in self.classes if c.concept == concept), None)
+
+    def cost(self, truth: str, taken_for: str) -> float:
+        """Return the cost of taking ``truth`` for ``taken_for``, >= 0."""
+        if truth == taken_for:
+            return 0.0
+        default = 0.5 if taken_for in self[truth].neighbours else 1.0
+        return self.costs.get((truth, taken_for), default)
+
+
+def map_codes(
+    source: Taxonomy, target: Taxonomy, explicit: Mapping[str, str] | None = None
+) -> dict[str, str | None]:
+    """Map every code of one taxonomy to a code of another.
+
+    Classes of the same concept map by themselves; ``explicit`` decides the rest, and wins.
+    A code that neither covers maps to None.
+
+    Raises
+    ------
+    TaxonomyError
+        If an explicit target is one-to-many ("SNE,BNE").
+    UnknownClassError
+        If ``explicit`` names a code that one of the two lacks.
+    """
+    mapping: dict[str, str | None] = {}
+    for cell_class in source:
+        twin = target.by_concept(cell_class.concept)
+        mapping[cell_class.code] = twin.code if twin is not None else None
+    for code, wanted in (explicit or {}).items():
+        if "," in wanted:
+            raise TaxonomyError(
+                f"Class {code} is mapped to several classes '{wanted}'. One class may map "
+                "to one class only; choose one, or leave it out."
+            )
+        mapping[source[code].code] = target[wanted].code
+    return mapping
+
+
+def _names_of(cell_class: CellClass) -> set[str]:
+    names = (cell_class.name, cell_class.concept, *cell_class.aliases)
+    return {name.casefold() for name in names}
+
+
+def _refuse_repeats(taxonomy: str, what: str, values: Sequence[str]) -> None:
+    if repeated := [v for v, n in Counter(values).items() if n > 1]:
+        raise TaxonomyError(
+            f"Taxonomy '{taxonomy}' uses {what} {repeated} more than once. "
+            f"Every class needs its own {what}."
+        )
+
+
+def _refuse_key_prefixes(taxonomy: str, keys: Sequence[str]) -> None:
+    for short in keys:
+        longer = [k for k in keys if k != short and k.startswith(short)]
+        if longer:
+            raise TaxonomyError(
+                f"Key '{short}' of taxonomy '{taxonomy}' starts the chord {longer}. A key "
+                "that labels at once cannot begin another class's chord."
+            )
