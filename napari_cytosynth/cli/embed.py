@@ -1,0 +1,42 @@
+"""Turn a folder of cell pictures into vectors: every image below it is one cell.
+
+Example: cytosynth embed cells/ --embedder morphology --out cells.npz --mpp 0.1
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_cytosynth.cli.output import Json, drive, show
+from napari_cytosynth.cli.project import Embedder
+
+
+def run(
+    folder: Annotated[Path, typer.Argument()],
+    out: Annotated[Path, typer.Option(help="NPZ file to write.")],
+    embedder: Embedder = "morphology",
+    mpp: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=10, help="Micrometres a pixel of the pictures."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write ``files`` (sorted, POSIX) and ``embeddings`` (float32)."""
+    from napari_cytosynth.workflows.embed import embed_folder
+
+    files, vectors = drive(embed_folder(folder, embedder=embedder, mpp=mpp), "embed")
+    _write(out, files, vectors)
+    document = {"out": str(out), "files": len(files), "dim": int(vectors.shape[1])}
+    show(document, [f"{len(files)} cells x {vectors.shape[1]}: {out}"], as_json)
+
+
+def _write(out: Path, files: list[str], vectors: object) -> None:
+    import numpy as np
+
+    partial = out.with_name(out.name + ".partial")
+    with partial.open("wb") as stream:
+        np.savez(stream, files=np.array(files, dtype=np.str_), embeddings=vectors)
+    partial.replace(out)

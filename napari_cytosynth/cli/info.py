@@ -1,0 +1,54 @@
+"""Say what a project holds; back it up.
+
+Example: cytosynth info smears.cytosynth --backup copies/
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_cytosynth.cli.output import Json, show
+from napari_cytosynth.cli.project import BreakLock, ProjectPath, opened
+from napari_cytosynth.core.project import JobState
+
+if TYPE_CHECKING:
+    from napari_cytosynth.core.project import Project
+
+
+def run(
+    path: ProjectPath,
+    backup: Annotated[
+        Path | None, typer.Option(help="Folder into which to copy the project, safely.")
+    ] = None,
+    break_lock: BreakLock = False,
+    as_json: Json = False,
+) -> None:
+    """Count what is there."""
+    with opened(path, break_lock=break_lock) as project:
+        document = _describe(project)
+    if backup is not None:
+        from napari_cytosynth import store
+
+        document["backup"] = str(store.backup(path, backup))
+    show(document, [f"{k}: {v}" for k, v in document.items()], as_json)
+
+
+def _describe(project: Project) -> dict[str, Any]:
+    labels = project.journal.labels()
+    counts: dict[str, int] = {}
+    for label in labels.values():
+        counts[label.code] = counts.get(label.code, 0) + 1
+    return {
+        "project": project.name,
+        "taxonomy": project.taxonomy.name,
+        "smears": len(project.smears()),
+        "cells": len(project.cells()),
+        "events": len(project.journal.events()),
+        "labelled": len(labels),
+        "labels": counts,
+        "synthetic": len(project.synthetic()),
+        "interrupted_jobs": [j.key for j in project.jobs(JobState.RUNNING)],
+    }

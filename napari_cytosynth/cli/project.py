@@ -1,0 +1,55 @@
+"""Opens a project for a verb, and closes it whatever happens."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_cytosynth.core.taxonomies import BUILT_IN, built_in
+from napari_cytosynth.core.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from napari_cytosynth.core.project import Project
+
+ProjectPath = Annotated[
+    Path, typer.Argument(metavar="PROJECT", help="Folder NAME.cytosynth.")
+]
+Embedder = Annotated[
+    str, typer.Option("--embedder", help="Which vectors to use, such as morphology.")
+]
+BreakLock = Annotated[
+    bool,
+    typer.Option("--break-lock", help="Take a lock that a dead machine left behind."),
+]
+Annotator = Annotated[
+    str,
+    typer.Option(
+        "--annotator", default_factory=getpass.getuser, help="Who labels; recorded."
+    ),
+]
+
+
+@contextmanager
+def opened(path: Path, *, break_lock: bool = False) -> Iterator[Project]:
+    """Open the project at ``path`` and close it at the end of the block."""
+    from napari_cytosynth.store import open_project
+
+    project = open_project(path, break_lock=break_lock)
+    try:
+        yield project
+    finally:
+        project.close()
+
+
+def taxonomy_of(name: str) -> Taxonomy:
+    """Return a built-in taxonomy, or read one from a YAML file."""
+    if name in BUILT_IN or not name.endswith((".yaml", ".yml")):
+        return built_in(name)
+    from napari_cytosynth.formats.taxonomy_yaml import read_taxonomy
+
+    return read_taxonomy(Path(name))

@@ -1,0 +1,50 @@
+"""List, accept or reject synthetic cells.
+
+Example: cytosynth review smears.cytosynth --accept 3 --accept 4 --reject 5
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from napari_cytosynth.cli.output import Json, show, table
+from napari_cytosynth.cli.project import Annotator, ProjectPath, opened
+from napari_cytosynth.core.ids import SyntheticId
+from napari_cytosynth.core.journal import Author
+
+
+def run(
+    path: ProjectPath,
+    accept: Annotated[list[int], typer.Option(help="Number to accept.")] = [],  # noqa: B006
+    reject: Annotated[list[int], typer.Option(help="Number to reject.")] = [],  # noqa: B006
+    annotator: Annotator = "",
+    as_json: Json = False,
+) -> None:
+    """Give verdicts, then list what there is."""
+    from napari_cytosynth.workflows.review import judge
+
+    with opened(path) as project:
+        author = Author(annotator)
+        for number in accept:
+            judge(project, SyntheticId(number), True, author)
+        for number in reject:
+            judge(project, SyntheticId(number), False, author)
+        rows = [
+            {
+                "id": int(cell.id),
+                "class": cell.code,
+                "status": str(cell.status),
+                "verified": cell.verified,
+                "reasons": [a.reason for a in cell.assessments],
+                "generator": cell.provenance.generator,
+                "seed": cell.provenance.seed,
+            }
+            for cell in project.synthetic()
+        ]
+    lines = table(
+        ("id", "class", "status", "reasons"),
+        [(r["id"], r["class"], r["status"], "; ".join(r["reasons"])) for r in rows],
+    )
+    show({"synthetic": rows}, lines, as_json)

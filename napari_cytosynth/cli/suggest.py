@@ -1,0 +1,40 @@
+"""List the cells most worth a label, with the reason.
+
+Example: cytosynth suggest smears.cytosynth --strategy rare -n 20
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from napari_cytosynth.cli.output import Json, Seed, drive, show, table
+from napari_cytosynth.cli.project import Embedder, ProjectPath, opened
+
+
+def run(
+    path: ProjectPath,
+    strategy: Annotated[str, typer.Option(help="How to rank.")] = "margin",
+    n: Annotated[int, typer.Option("-n", min=1, help="How many cells.")] = 20,
+    embedder: Embedder = "morphology",
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Rank the unlabelled cells."""
+    from napari_cytosynth.worker import InlineCompute
+    from napari_cytosynth.workflows.embed import embed_cells
+    from napari_cytosynth.workflows.suggest import suggest
+    from napari_cytosynth.workflows.train import stored_head
+
+    with opened(path) as project:
+        key = drive(embed_cells(project, InlineCompute(), embedder=embedder), "embed")
+        head = stored_head(project, key)
+        found = suggest(project, key, head=head, strategy=strategy, n=n, seed=seed)
+        query = found.query
+        rows = [
+            {"cell": int(i), "utility": float(u), "reason": r}
+            for i, u, r in zip(query.ids, query.utilities, query.reasons, strict=True)
+        ]
+    lines = table(("cell", "reason"), [(r["cell"], r["reason"]) for r in rows])
+    show({"strategy": strategy, "seed": seed, "cells": rows}, lines, as_json)
