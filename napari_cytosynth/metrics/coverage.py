@@ -1,0 +1,79 @@
+"""How far a synthetic set fills the region of the real one, and all of it.
+
+Precision and recall: Kynkaanniemi et al. 2019, arXiv 1904.06991. Density and
+coverage: Naeem et al. 2020, arXiv 2002.09797.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.metrics.neighbours import Points, nearest, squared_distances
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How two sets overlap.
+
+    Parameters
+    ----------
+    precision : float
+        Share of synthetic objects inside the real region, 0..1.
+    recall : float
+        Share of real objects inside the synthetic region, 0..1.
+    density : float
+        Real neighbourhoods around a synthetic object, over ``k``; about 1 for equal
+        sets.
+    coverage : float
+        Share of real neighbourhoods that hold a synthetic object, 0..1; ``1 - 2**-k``
+        for equal distributions.
+    k : int
+        Neighbours that span a neighbourhood.
+    real, fake : int
+        Sizes of the sets. Print them: all four figures depend on them.
+    """
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+    k: int
+    real: int
+    fake: int
+
+
+def coverage(real: Points, fake: Points, k: int = 5) -> Coverage:
+    """Compare two sets of features.
+
+    Parameters
+    ----------
+    real, fake : float[n, dim], float[m, dim]
+        More than ``k`` objects each.
+
+    Raises
+    ------
+    InputError
+        If either set is too small.
+    """
+    if min(len(real), len(fake)) <= k:
+        raise InputError(
+            f"Coverage was asked of {len(real)} real and {len(fake)} synthetic cells. "
+            f"Each set needs more than {k}; add cells or lower k."
+        )
+    real_radius = nearest(real, real, k, leave_out_self=True)[0][:, -1]
+    fake_radius = nearest(fake, fake, k, leave_out_self=True)[0][:, -1]
+    distance = np.sqrt(squared_distances(real, fake))
+    in_real = distance < real_radius[:, None]
+    in_fake = distance < fake_radius[None, :]
+    return Coverage(
+        precision=float(in_real.any(axis=0).mean()),
+        recall=float(in_fake.any(axis=1).mean()),
+        density=float(in_real.sum(axis=0).mean() / k),
+        coverage=float(in_real.any(axis=1).mean()),
+        k=k,
+        real=len(real),
+        fake=len(fake),
+    )

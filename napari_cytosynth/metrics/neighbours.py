@@ -1,0 +1,80 @@
+"""Nearest neighbours by brute force, block by block, so that memory stays flat."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Points = npt.NDArray[np.floating]
+
+BLOCK = 1024
+"""Queries compared at once."""
+
+
+def squared_distances(first: Points, second: Points) -> npt.NDArray[np.float64]:
+    """Return squared Euclidean distances of every pair.
+
+    Parameters
+    ----------
+    first, second : float[n, dim], float[m, dim]
+        Points.
+
+    Returns
+    -------
+    float64[n, m]
+        At least 0.
+    """
+    a = np.asarray(first, dtype=np.float64)
+    b = np.asarray(second, dtype=np.float64)
+    lengths = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :]
+    squared: npt.NDArray[np.float64] = np.maximum(lengths - 2 * a @ b.T, 0)
+    return squared
+
+
+def nearest(
+    queries: Points, points: Points, k: int, *, leave_out_self: bool = False
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]]:
+    """Return the ``k`` nearest points of each query.
+
+    Parameters
+    ----------
+    queries, points : float[n, dim], float[m, dim]
+        Points; the same array with ``leave_out_self``.
+    k : int
+        Neighbours, >= 1; fewer come back where there are fewer.
+    leave_out_self : bool
+        Skip point ``i`` for query ``i``.
+
+    Returns
+    -------
+    distances : float64[n, min(k, available)]
+        Euclidean, ascending.
+    indices : intp[n, min(k, available)]
+        Rows of ``points``.
+    """
+    k = min(k, len(points) - leave_out_self)
+    if k < 1 or not len(queries):
+        return np.zeros((len(queries), max(k, 0))), np.zeros(
+            (len(queries), max(k, 0)), np.intp
+        )
+    parts = [
+        _nearest_block(
+            queries[at : at + BLOCK], points, k, at if leave_out_self else None
+        )
+        for at in range(0, len(queries), BLOCK)
+    ]
+    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+
+def _nearest_block(
+    queries: Points, points: Points, k: int, first: int | None
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]]:
+    squared = squared_distances(queries, points)
+    if first is not None:
+        rows = np.arange(len(queries))
+        squared[rows, first + rows] = np.inf
+    index = np.argpartition(squared, k - 1, axis=1)[:, :k]
+    values = np.take_along_axis(squared, index, axis=1)
+    order = np.argsort(values, axis=1, kind="stable")
+    index = np.take_along_axis(index, order, axis=1)
+    return np.sqrt(np.take_along_axis(values, order, axis=1)), index

@@ -1,0 +1,181 @@
+import numpy as np
+import pytest
+
+from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.metrics import neighbours
+from napari_cytosynth.metrics.copying import (
+    authenticity,
+    copied,
+    copy_threshold,
+    third_rule,
+)
+from napari_cytosynth.metrics.covariance import shrunk_covariance
+from napari_cytosynth.metrics.coverage import coverage
+from napari_cytosynth.metrics.divergence import kernel_distance, split_half_distance
+from napari_cytosynth.metrics.intervals import (
+    bootstrap,
+    paired_bootstrap,
+    two_level_bootstrap,
+    wilson,
+)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+def brute(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.array([[np.linalg.norm(x - y) for y in b] for x in a])
+
+
+def test_nearest_matches_brute_force_across_blocks(rng, monkeypatch):
+    monkeypatch.setattr(neighbours, "BLOCK", 7)
+    a, b = rng.normal(size=(40, 5)), rng.normal(size=(33, 5))
+    distances, indices = neighbours.nearest(a, b, 3)
+    want = np.sort(brute(a, b), axis=1)[:, :3]
+    np.testing.assert_allclose(distances, want, atol=1e-9)
+    np.testing.assert_array_equal(indices, np.argsort(brute(a, b), axis=1)[:, :3])
+
+
+def test_nearest_leaves_out_self(rng):
+    a = rng.normal(size=(20, 4))
+    distances, indices = neighbours.nearest(a, a, 2, leave_out_self=True)
+    assert (indices != np.arange(20)[:, None]).all()
+    assert (distances > 0).all()
+
+
+@pytest.mark.parametrize(("points", "k"), [(1, 2), (0, 1)])
+def test_nearest_with_too_few_points_gives_fewer(points, k):
+    distances, indices = neighbours.nearest(np.zeros((3, 2)), np.ones((points, 2)), k)
+    assert distances.shape == indices.shape == (3, points)
+
+
+def test_copies_are_found_and_new_cells_are_not(rng):
+    real = rng.normal(size=(200, 16))
+    fresh = rng.normal(size=(100, 16))
+    near = real[:50] + rng.normal(size=(50, 16)) * 0.01
+    assert copied(near, real).all()
+    assert copied(fresh, real).mean() < 0.06
+    assert authenticity(near, real) == 0.0
+    assert 0.3 < authenticity(fresh, real) < 0.9
+
+
+def test_copy_threshold_ignores_exact_repeats():
+    real = np.array([[0.0], [0.0], [1.0], [3.0]])
+    assert copy_threshold(real, 0) == 1.0
+    assert copy_threshold(real[:1]) == 0.0
+    assert copied(real[:1], real[:1]).all()
+    assert not copied(real[:1], real[:0]).any()
+
+
+def test_third_rule():
+    flags = third_rule(np.array([1.0, 1.0]), np.array([3.1, 2.9]))
+    assert flags.tolist() == [True, False]
+
+
+def test_coverage_of_equal_distributions_and_of_a_collapse(rng):
+    real, fake = rng.normal(size=(400, 3)), rng.normal(size=(400, 3))
+    same = coverage(real, fake)
+    assert same.density == pytest.approx(1, abs=0.15)
+    assert same.coverage == pytest.approx(1 - 2**-5, abs=0.04)
+    collapsed = coverage(real, real[:1] + rng.normal(size=(400, 3)) * 0.01)
+    assert collapsed.coverage < 0.1
+    assert collapsed.recall < 0.1
+
+
+def test_coverage_matches_its_definition(rng):
+    real, fake, k = rng.normal(size=(12, 2)), rng.normal(size=(9, 2)), 3
+    radius = np.sort(brute(real, real), axis=1)[:, k]
+    inside = brute(real, fake) < radius[:, None]
+    found = coverage(real, fake, k)
+    assert found.density == pytest.approx(inside.sum() / (k * 9))
+    assert found.coverage == pytest.approx(inside.any(axis=1).mean())
+
+
+def test_coverage_says_how_many_it_needs():
+    with pytest.raises(InputError, match="more than 5"):
+        coverage(np.zeros((5, 2)), np.zeros((50, 2)))
+
+
+def test_kernel_distance_matches_the_sum_over_pairs(rng):
+    a, b = rng.normal(size=(8, 3)), rng.normal(size=(6, 3)) + 1
+
+    def kernel(x, y):
+        return (x @ y / 3 + 1) ** 3
+
+    own_a = np.mean([kernel(a[i], a[j]) for i in range(8) for j in range(8) if i != j])
+    own_b = np.mean([kernel(b[i], b[j]) for i in range(6) for j in range(6) if i != j])
+    cross = np.mean([kernel(x, y) for x in a for y in b])
+    assert kernel_distance(a, b) == pytest.approx(own_a + own_b - 2 * cross)
+
+
+def test_kernel_distance_tells_sets_apart(rng):
+    real = rng.normal(size=(200, 8))
+    mean, spread = split_half_distance(real, rng)
+    assert abs(mean) < 3 * spread + 0.05
+    assert kernel_distance(real, real + 2) > 10 * spread
+
+
+def test_sets_too_small_for_a_distance_are_refused(rng):
+    with pytest.raises(InputError, match="two objects"):
+        kernel_distance(np.zeros((1, 2)), np.zeros((4, 2)))
+    with pytest.raises(InputError, match="four"):
+        split_half_distance(np.zeros((3, 2)), rng)
+
+
+def test_shrunk_covariance_matches_sklearn(rng):
+    from sklearn.covariance import ledoit_wolf
+
+    x = rng.normal(size=(30, 10)) @ rng.normal(size=(10, 10))
+    x -= x.mean(axis=0)
+    ours, shrinkage = shrunk_covariance(x)
+    theirs, wanted = ledoit_wolf(x, assume_centered=True)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+    assert shrinkage == pytest.approx(wanted)
+
+
+def test_shrunk_covariance_of_one_sample_is_round():
+    covariance, _ = shrunk_covariance(np.array([[1.0, 2.0]]))
+    assert np.linalg.eigvalsh(covariance).min() > 0
+
+
+def test_wilson_against_published_values():
+    # Newcombe 1998, doi 10.1002/(SICI)1097-0258(19980430)17:8<857, table I.
+    found = wilson(81, 263)
+    assert (round(found.low, 4), round(found.high, 4)) == (0.2553, 0.3662)
+    none = wilson(0, 20)
+    assert none.low == 0
+    assert round(none.high, 4) == 0.1611
+    assert wilson(0, 0).high == 1
+    with pytest.raises(InputError):
+        wilson(3, 2)
+
+
+def test_bootstrap_covers_the_mean(rng):
+    hits = 0
+    for _ in range(40):
+        rows = rng.normal(1, 2, size=60)
+        found = bootstrap(rows, lambda r: float(r.mean()), rng, repeats=200)
+        hits += found.low <= 1 <= found.high
+    assert hits >= 33
+    assert "n = 60" in str(found)
+
+
+def test_paired_bootstrap_is_narrower_than_unpaired(rng):
+    base = rng.normal(size=100)
+    mean = np.mean
+    gain = paired_bootstrap(base + 0.1, base, mean, rng, repeats=200)
+    assert gain.low == pytest.approx(0.1)
+    with pytest.raises(InputError, match="same cells"):
+        paired_bootstrap(base, base[:5], mean, rng)
+
+
+def test_two_levels_widen_the_interval(rng):
+    seeds = [rng.normal(shift, 0.1, size=50) for shift in (-1, 0, 1)]
+    wide = two_level_bootstrap(seeds, np.mean, rng, repeats=300)
+    one = bootstrap(np.concatenate(seeds), np.mean, rng, repeats=300)
+    assert wide.high - wide.low > one.high - one.low
+    assert wide.n == 150
+    with pytest.raises(InputError, match="no cells"):
+        two_level_bootstrap([], np.mean, rng)
