@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from napari_cytosynth.cli.output import Json, show
-from napari_cytosynth.cli.project import Annotator, ProjectPath, opened
-from napari_cytosynth.core.journal import Author, Mode
+from napari_cytosynth.cli.project import Annotator, ProjectPath, author_of, opened
+from napari_cytosynth.core.journal import Mode
 
 
 def run(
@@ -30,7 +30,7 @@ def run(
 
     pairs = dict(_pair(text) for text in mapping)
     with opened(path) as project:
-        author = Author(annotator, Mode.IMPORT)
+        author = author_of(annotator, Mode.IMPORT)
         report = import_labels(
             project, source, file_format, author=author, mapping=pairs
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_cytosynth.cli.output import Json, show
-from napari_cytosynth.cli.project import Annotator, ProjectPath, opened
+from napari_cytosynth.cli.project import Annotator, ProjectPath, author_of, opened
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Author, Event
@@ -30,7 +30,7 @@ def run(
 ) -> None:
     """Record one event; it is on the disk when this returns."""
     with opened(path) as project:
-        author = Author(annotator)
+        author = author_of(annotator)
         if undo or redo:
             event = _step_back_or_forth(project, author, undo=undo)
         else:

@@ -1,19 +1,19 @@
-"""Entry point of ``cytosynth``: finds the verb, and turns every outcome into an exit code.
+"""Entry point of ``cytosynth``: finds the verb, turns every outcome into an exit code.
 
 0 done, 1 failed with a one-line reason and a way out, 2 wrong usage, 130 interrupted.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from types import FrameType
 from typing import Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -21,10 +21,10 @@ import napari_cytosynth
 from napari_cytosynth.cli.output import complain
 from napari_cytosynth.core.errors import Cancelled, CytoSynthError
 
-DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, INTERRUPTED = 0, 1, 130
 
 VERBS = {
-    "demo": "Run the whole job on the sample smear; open the window, or write pictures.",
+    "demo": "Run the whole job on the sample; open the window, or write pictures.",
     "new": "Make an empty project.",
     "add": "Add smears to a project and find their cells.",
     "info": "Say what a project holds; back it up.",
@@ -49,19 +49,17 @@ VERBS = {
 class Verbs(TyperGroup):
     """Imports a verb's file only when that verb is asked for."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # type: ignore[override]
+    def list_commands(self, ctx: Any) -> list[str]:
         """Return the verbs in the order of the job."""
         return list(VERBS)
 
-    def get_command(  # type: ignore[override]
-        self, ctx: click.Context, cmd_name: str
-    ) -> Any:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return the command of a verb, or None."""
         if cmd_name not in VERBS:
             return None
         module = import_module(f"napari_cytosynth.cli.{_module_of(cmd_name)}")
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
-        app.command(name=cmd_name, help=module.__doc__)(module.run)
+        app.command(name=cmd_name, help=module.__doc__)(_guarded(module.run))
         return typer.main.get_command(app)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -109,22 +107,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _as_interrupt)
     args = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = app(args, standalone_mode=False, prog_name="cytosynth")
-    except click.UsageError as error:
-        error.show()
-        return USAGE
-    except click.ClickException as error:
-        error.show()
-        return FAILED
-    except (KeyboardInterrupt, click.Abort, Cancelled):
-        complain("Interrupted. What was acknowledged is saved.")
+        app(args, prog_name="cytosynth")
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else DONE
+    except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        return FAILED
-    except (CytoSynthError, OSError) as error:
-        complain(str(error), kind=type(error).__name__, as_json="--json" in args)
-        return FAILED
-    return int(code or DONE)
+    return DONE
+
+
+def _guarded(run: Callable[..., None]) -> Callable[..., None]:
+    """Turn what a verb raises into a sentence and an exit code."""
+
+    @functools.wraps(run)
+    def guarded(**options: Any) -> None:
+        as_json = bool(options.get("as_json"))
+        try:
+            run(**options)
+        except (KeyboardInterrupt, Cancelled):
+            complain("Interrupted. What was acknowledged is saved.")
+            raise typer.Exit(INTERRUPTED) from None
+        except (CytoSynthError, OSError) as error:
+            complain(str(error), kind=type(error).__name__, as_json=as_json)
+            raise typer.Exit(FAILED) from error
+
+    return guarded
 
 
 def _module_of(verb: str) -> str:

@@ -5,7 +5,7 @@ Example: cytosynth open smears.cytosynth
 
 from __future__ import annotations
 
-from napari_cytosynth.cli.project import Annotator, BreakLock, ProjectPath
+from napari_cytosynth.cli.project import Annotator, BreakLock, ProjectPath, author_of
 
 
 def run(
@@ -17,4 +17,4 @@ def run(
     demand_display()
     from napari_cytosynth._gui.launch import open_window
 
-    open_window(path, annotator=annotator, break_lock=break_lock)
+    open_window(path, annotator=author_of(annotator).annotator, break_lock=break_lock)

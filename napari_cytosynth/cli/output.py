@@ -1,4 +1,4 @@
-"""What the verbs print: one JSON document or lines on stdout, all the rest on stderr."""
+"""What the verbs print: the result on stdout, all the rest on stderr."""
 
 from __future__ import annotations
 

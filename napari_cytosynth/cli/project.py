@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_cytosynth.core.journal import Author, Mode
 from napari_cytosynth.core.taxonomies import BUILT_IN, built_in
 from napari_cytosynth.core.taxonomy import Taxonomy
 
@@ -28,10 +29,13 @@ BreakLock = Annotated[
 ]
 Annotator = Annotated[
     str,
-    typer.Option(
-        "--annotator", default_factory=getpass.getuser, help="Who labels; recorded."
-    ),
+    typer.Option("--annotator", help="Who acts; your login name if not given."),
 ]
+
+
+def author_of(annotator: str, mode: Mode = Mode.TEACH) -> Author:
+    """Return the author of a verb's events."""
+    return Author(annotator or getpass.getuser(), mode)
 
 
 @contextmanager

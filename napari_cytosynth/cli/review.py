@@ -10,9 +10,8 @@ from typing import Annotated
 import typer
 
 from napari_cytosynth.cli.output import Json, show, table
-from napari_cytosynth.cli.project import Annotator, ProjectPath, opened
+from napari_cytosynth.cli.project import Annotator, ProjectPath, author_of, opened
 from napari_cytosynth.core.ids import SyntheticId
-from napari_cytosynth.core.journal import Author
 
 
 def run(
@@ -26,7 +25,7 @@ def run(
     from napari_cytosynth.workflows.review import judge
 
     with opened(path) as project:
-        author = Author(annotator)
+        author = author_of(annotator)
         for number in accept:
             judge(project, SyntheticId(number), True, author)
         for number in reject:
@@ -37,14 +36,14 @@ def run(
                 "class": cell.code,
                 "status": str(cell.status),
                 "verified": cell.verified,
-                "reasons": [a.reason for a in cell.assessments],
+                "reason": "; ".join(a.reason for a in cell.assessments),
                 "generator": cell.provenance.generator,
                 "seed": cell.provenance.seed,
             }
             for cell in project.synthetic()
         ]
     lines = table(
-        ("id", "class", "status", "reasons"),
-        [(r["id"], r["class"], r["status"], "; ".join(r["reasons"])) for r in rows],
+        ("id", "class", "status", "reason"),
+        [(r["id"], r["class"], r["status"], r["reason"]) for r in rows],
     )
     show({"synthetic": rows}, lines, as_json)
