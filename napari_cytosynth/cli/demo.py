@@ -38,8 +38,8 @@ def run(
     project = out / "demo.cytosynth"
     if project.exists():
         raise InputError(
-            f"{project} is there already. The demo never touches an old project; remove "
-            f"the folder, open it with: cytosynth open {project}, or give another --out."
+            f"{project} is there already, and the demo never touches an old project. "
+            f"Remove it, open it (cytosynth open {project}), or give another --out."
         )
     result = _do_the_job(project, out, seed)
     pictures = _picture(project, out) if window and not display.has_display() else []
