@@ -1,1 +1,1 @@
-"""Nouns and rules. Imports numpy and the standard library, and nothing of this package."""
+"""Nouns and rules. Imports numpy, the standard library and nothing else."""

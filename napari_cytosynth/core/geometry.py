@@ -60,4 +60,6 @@ def box_iou(first: Floats, second: Floats) -> npt.NDArray[np.float64]:
     high = np.minimum(a[..., :2] + a[..., 2:], b[..., :2] + b[..., 2:])
     shared = np.clip(high - low, 0, None).prod(axis=-1)
     union = a[..., 2:].prod(axis=-1) + b[..., 2:].prod(axis=-1) - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    iou: npt.NDArray[np.float64] = np.zeros_like(shared)
+    np.divide(shared, union, out=iou, where=union > 0)
+    return iou

@@ -1,7 +1,8 @@
 """The append-only journal, and the fold that turns it into what holds now.
 
-Nothing is ever changed or deleted. Undo is an event that names the event it takes back, so
-undo and redo have no limit and survive retraining, a crash and the end of the session.
+Nothing is ever changed or deleted. Undo is an event that names the event it takes
+back, so undo and redo have no limit and survive retraining, a crash and the end of the
+session.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ _UNDOABLE = frozenset(EventKind) - {
 }
 _SETS_LABEL = frozenset({EventKind.LABEL})
 _REMOVES = frozenset({EventKind.CELL_REMOVED, EventKind.SPLIT})
+_SWITCHES = frozenset({EventKind.UNDO, EventKind.REDO})
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,10 @@ class Label:
 
 
 class Journal:
-    """The fold over all events so far. Feed it with :meth:`apply`, in order of id."""
+    """The fold over all events so far. Feed it with :meth:`apply`, in order of id.
+
+    One thread may apply while others read.
+    """
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self._events: dict[int, Event] = {}
@@ -175,26 +180,70 @@ class Journal:
         self._audit: set[int] = set()
         self._done: dict[str, list[int]] = {}
         self._undone: dict[str, list[int]] = {}
+        self._labels: dict[CellId, Label] = {}
         self.last_id = EventId(0)
         for event in events:
             self.apply(event)
 
-    def apply(self, event: Event) -> None:
-        """Take in the next event.
+    def check(self, *events: Event) -> None:
+        """Raise what :meth:`apply` would raise for these events, and change nothing.
 
         Raises
         ------
         InputError
-            If its id does not follow, or it undoes what is not there.
+            If an id does not follow, an event names no cell, or undoes what is not
+            there.
         """
-        if event.id <= self.last_id:
+        if len(events) > 1 and any(e.kind in _SWITCHES for e in events):
+            Journal((*self.events(), *events))
+            return
+        last = self.last_id
+        for event in events:
+            self._refuse(event, last)
+            last = event.id
+
+    def _refuse(self, event: Event, last: int) -> None:
+        if event.id <= last:
             raise InputError(
-                f"Event {event.id} was given after event {self.last_id}. "
+                f"Event {event.id} was given after event {last}. "
                 "A journal is read in order of id; sort the events."
             )
-        if event.kind in (EventKind.UNDO, EventKind.REDO):
+        if event.kind in _SWITCHES:
+            target = int(event.data["of"])
+            if target not in self._stack(event.kind, target):
+                undo = event.kind is EventKind.UNDO
+                raise InputError(
+                    f"Event {event.id} would {event.kind} event {target}, which is not "
+                    f"there to {event.kind}. Only what was "
+                    f"{'done' if undo else 'undone'} can be."
+                )
+        elif event.kind is not EventKind.CLASS_MERGED:
+            _cell_of(event)
+
+    def _stack(self, kind: EventKind, target: int) -> list[int]:
+        """Return the stack from which undo or redo would take an event."""
+        if target not in self._events:
+            return []
+        stacks = self._done if kind is EventKind.UNDO else self._undone
+        return stacks.get(self._events[target].annotator, [])
+
+    def apply(self, event: Event) -> None:
+        """Take in the next event; raises as :meth:`check` does."""
+        self._refuse(event, self.last_id)
+        self._events[event.id] = event
+        self.last_id = event.id
+        if event.kind in _SWITCHES:
             self._switch(event)
-        elif event.kind is EventKind.CLASS_MERGED:
+            return
+        self._file(event)
+        if event.kind in _UNDOABLE:
+            self._done.setdefault(event.annotator, []).append(event.id)
+            self._undone[event.annotator] = []
+        self._refresh(event)
+
+    def _file(self, event: Event) -> None:
+        """Note the event where the questions below look for it."""
+        if event.kind is EventKind.CLASS_MERGED:
             self._merges.append(event.id)
         elif event.kind is EventKind.VERDICT:
             self._verdicts.setdefault(_cell_of(event), []).append(event.id)
@@ -202,27 +251,34 @@ class Journal:
             self._audit.add(_cell_of(event))
         else:
             self._of_cell.setdefault(_cell_of(event), []).append(event.id)
-        self._events[event.id] = event
-        self.last_id = event.id
-        if event.kind in _UNDOABLE:
-            self._done.setdefault(event.annotator, []).append(event.id)
-            self._undone[event.annotator] = []
 
     def _switch(self, event: Event) -> None:
         target = int(event.data["of"])
         undo = event.kind is EventKind.UNDO
-        source, sink = (
-            (self._done, self._undone) if undo else (self._undone, self._done)
-        )
-        owner = self._events[target].annotator if target in self._events else ""
-        if target not in source.get(owner, []):
-            raise InputError(
-                f"Event {event.id} would {event.kind} event {target}, which is not there "
-                f"to {event.kind}. Only what was {'done' if undo else 'undone'} can be."
-            )
-        source[owner].remove(target)
+        owner = self._events[target].annotator
+        source = self._stack(event.kind, target)
+        # Mostly the newest: then nothing is searched.
+        source.pop() if source[-1] == target else source.remove(target)
+        sink = self._undone if undo else self._done
         sink.setdefault(owner, []).append(target)
         (self._inactive.add if undo else self._inactive.discard)(target)
+        self._refresh(self._events[target])
+
+    def _refresh(self, event: Event) -> None:
+        """Bring the labels up to date with an event done, undone or redone."""
+        if event.kind is EventKind.CLASS_MERGED:
+            self._labels = {
+                cell: label
+                for cell in list(self._labels)
+                if (label := self.label(cell)) is not None
+            }
+        elif event.kind is not EventKind.VERDICT and event.cell is not None:
+            cell = CellId(int(event.cell))
+            label = self.label(cell)
+            if label is None or self.is_removed(cell):
+                self._labels.pop(cell, None)
+            else:
+                self._labels[cell] = label
 
     def undo_target(self, annotator: str) -> Event | None:
         """Return the event that undo would take back, or None."""
@@ -251,13 +307,7 @@ class Journal:
 
     def labels(self) -> dict[CellId, Label]:
         """Return the labels of all labelled cells that still stand."""
-        found = {}
-        for number in self._of_cell:
-            cell = CellId(number)
-            label = self.label(cell)
-            if label is not None and not self.is_removed(cell):
-                found[cell] = label
-        return found
+        return dict(self._labels)
 
     def merged(self, code: str) -> str:
         """Return the code that stands for ``code`` after all merges."""
@@ -287,7 +337,7 @@ class Journal:
 
     def touched(self) -> frozenset[int]:
         """Return all cells that any event but an audit draw names."""
-        return frozenset(self._of_cell)
+        return frozenset(list(self._of_cell))
 
     def skipped(self, cell: CellId) -> bool:
         """Tell whether a cell was passed over and not labelled since."""
@@ -317,6 +367,15 @@ class Journal:
                 return bool(self._events[number].data["accept"])
         return None
 
+    def event(self, number: int) -> Event:
+        """Return one event by its id; raises InputError if there is none."""
+        if number not in self._events:
+            raise InputError(
+                f"Event {number} is not in the journal, which ends at {self.last_id}. "
+                "Give the id of a recorded event."
+            )
+        return self._events[number]
+
     def events(self) -> tuple[Event, ...]:
         """Return all events, oldest first."""
         return tuple(self._events.values())
@@ -330,7 +389,7 @@ def now() -> str:
 def _cell_of(event: Event) -> int:
     if event.cell is None:
         raise InputError(
-            f"Event {event.id} ({event.kind}) names no cell. Events of this kind are about "
-            "one cell; give its id."
+            f"Event {event.id} ({event.kind}) names no cell. Events of this kind are "
+            "about one cell; give its id."
         )
     return int(event.cell)

@@ -221,7 +221,8 @@ class Request:
     count : int
         Draws wanted, >= 1.
     seed : int
-        Draw ``i`` depends on ``seed`` and ``i`` only, so a job resumes where it stopped.
+        Draw ``i`` depends on ``seed`` and ``i`` only, so a job resumes where it
+        stopped.
     start : int
         Number of the first draw; > 0 when resumed or when asking for more.
     taxonomy : Taxonomy
@@ -432,7 +433,7 @@ class Format(Protocol):
         ...
 
     def write(self, records: Records, path: Path) -> None:
-        """Write a file or folder; what stood there is replaced at once or not at all."""
+        """Write a file or folder; what stood there is replaced at once or not."""
         ...
 
 

@@ -61,8 +61,8 @@ class Provenance:
     def __post_init__(self) -> None:
         if not self.generator or not self.version or not self.time:
             raise ProvenanceError(
-                "A provenance lacks its generator, version or time. Every synthetic cell "
-                "says how it was made; fill in all fields."
+                "A provenance lacks its generator, version or time. Every synthetic "
+                "cell says how it was made; fill in all fields."
             )
         if len(self.weights) != 64 or set(self.weights) - set("0123456789abcdef"):
             raise ProvenanceError(
@@ -192,8 +192,8 @@ class SyntheticVector:
 def _demand_origin(provenance: object) -> None:
     if not isinstance(provenance, Provenance):
         raise ProvenanceError(
-            f"A synthetic object was given {type(provenance).__name__} as its provenance. "
-            "It cannot exist without one; pass a Provenance."
+            f"A synthetic object was given {type(provenance).__name__} as its "
+            "provenance. It cannot exist without one; pass a Provenance."
         )
 
 

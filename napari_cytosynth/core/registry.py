@@ -1,4 +1,4 @@
-"""Finds plug-ins, built-in ones included, by entry points. Loads one when it is asked for."""
+"""Finds plug-ins, built-in ones included, by entry points. Loads one when asked for."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def load(kind: str, name: str) -> Any:
     if name not in points:
         raise RegistryError(
             f"There is no '{name}' among the {kind}. Installed: "
-            f"{', '.join(sorted(points)) or 'none'}. Check the spelling, or install the "
-            "package that provides it."
+            f"{', '.join(sorted(points)) or 'none'}. Check the spelling, or install "
+            "the package that provides it."
         )
     return points[name].load()

@@ -1,8 +1,9 @@
 """Which cells teach and which only measure. Fixed for ever by a hash of the group.
 
-Adding smears never moves a cell from one side to the other, and the cells of one patient or
-slide never stand on both. With fewer than five groups a split by group would leave one side
-empty or odd, so blocks of the picture stand in for groups, and every figure then says so.
+Adding smears never moves a cell from one side to the other, and the cells of one
+patient or slide never stand on both. With fewer than five groups a split by group would
+leave one side empty or odd, so blocks of the picture stand in for groups, and every
+figure then says so.
 """
 
 from __future__ import annotations
@@ -15,8 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.cells import CellTable
-from napari_cytosynth.core.errors import SplitError
-from napari_cytosynth.core.provenance import SyntheticCell, SyntheticVector
+from napari_cytosynth.core.provenance import refuse_synthetic
 
 AUDIT_SHARE = 0.3
 """Share of the groups held out for audit cards."""
@@ -88,12 +88,13 @@ def split_cells(
         Patient, slide or picture.
     mpp : dict of smear id to micrometres a pixel
         For the size of the blocks.
+
+    Raises
+    ------
+    ProvenanceError
+        If a synthetic cell was passed.
     """
-    if isinstance(cells, (SyntheticCell, SyntheticVector)):
-        raise SplitError(
-            "A synthetic cell cannot be split. Evaluation holds real cells only; "
-            "leave it out."
-        )
+    refuse_synthetic(cells, "a split")
     by_group = len(set(groups.values())) >= MIN_GROUPS
     keys = _group_keys(cells, groups) if by_group else _block_keys(cells, groups, mpp)
     unique, inverse = np.unique(keys, return_inverse=True)

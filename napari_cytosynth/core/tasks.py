@@ -2,8 +2,8 @@
 
 A ``Task[T]`` yields :class:`Progress` at least once a second and returns a ``T``. The
 same generator runs in a test, on the command line and in the viewer's thread pool; only
-the :class:`Runner` differs. Clean-up sits in ``finally``: to cancel, the runner closes the
-generator between two yields.
+the :class:`Runner` differs. Clean-up sits in ``finally``: to cancel, the runner closes
+the generator between two yields.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def run_to_end(
 
 
 class InlineRunner:
-    """Runs each task at once, in the caller's thread. For tests and the command line."""
+    """Runs each task at once, in the caller's thread: for tests and command line."""
 
     def __init__(self) -> None:
         self._cancelled: set[str] = set()

@@ -1,9 +1,10 @@
 """The built-in taxonomies: ``pbc11``, ``blood5``, ``aml15`` and ``marrow21``.
 
-Names follow ICSH (Palmer et al. 2015). Codes of ``marrow21`` are those of the MLL / Helmholtz
-/ Fraunhofer marrow set (Matek et al. 2021, doi 10.7937/TCIA.AXH3-T579), codes of ``pbc11``
-those of PBC Barcelona (Acevedo et al. 2020). Colours start from Okabe and Ito's palette; past
-eight classes colour alone cannot tell classes apart, so a symbol and a code go with each.
+Names follow ICSH (Palmer et al. 2015). Codes of ``marrow21`` are those of the MLL /
+Helmholtz / Fraunhofer marrow set (Matek et al. 2021, doi 10.7937/TCIA.AXH3-T579), codes
+of ``pbc11`` those of PBC Barcelona (Acevedo et al. 2020). Colours start from Okabe and
+Ito's palette; past eight classes colour alone cannot tell classes apart, so a symbol
+and a code go with each.
 """
 
 from __future__ import annotations

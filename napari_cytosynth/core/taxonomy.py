@@ -16,8 +16,8 @@ class CellClass:
     Parameters
     ----------
     concept : str
-        Identity across taxonomies, such as ``"neutrophil.segmented"``. Two classes are the
-        same exactly when their concepts are.
+        Identity across taxonomies, such as ``"neutrophil.segmented"``. Two classes are
+        the same exactly when their concepts are.
     code : str
         Short code shown on screen and stored in the journal, such as ``"SNE"``.
     name : str
@@ -31,10 +31,10 @@ class CellClass:
     symbol : str
         napari point symbol.
     neighbours : tuple of str
-        Codes of the classes next to it on the maturation line; a confusion with them counts
-        half.
+        Codes of the classes next to it on the maturation line; a confusion with them
+        counts half.
     abstain : bool
-        True for "not identifiable", "artefact", "smudge": labels that teach no cell type.
+        True for "not identifiable", "artefact", "smudge": labels that teach no type.
     aliases : tuple of str
         Codes and names by which other data sets call it; matched without case.
     """
@@ -161,7 +161,8 @@ def map_codes(
 ) -> dict[str, str | None]:
     """Map every code of one taxonomy to a code of another.
 
-    Classes of the same concept map by themselves; ``explicit`` decides the rest, and wins.
+    Classes of the same concept map by themselves; ``explicit`` decides the rest, and
+    wins.
     A code that neither covers maps to None.
 
     Raises
@@ -178,8 +179,8 @@ def map_codes(
     for code, wanted in (explicit or {}).items():
         if "," in wanted:
             raise TaxonomyError(
-                f"Class {code} is mapped to several classes '{wanted}'. One class may map "
-                "to one class only; choose one, or leave it out."
+                f"Class {code} is mapped to several classes '{wanted}'. One class may "
+                "map to one class only; choose one, or leave it out."
             )
         mapping[source[code].code] = target[wanted].code
     return mapping
@@ -203,6 +204,6 @@ def _refuse_key_prefixes(taxonomy: str, keys: Sequence[str]) -> None:
         longer = [k for k in keys if k != short and k.startswith(short)]
         if longer:
             raise TaxonomyError(
-                f"Key '{short}' of taxonomy '{taxonomy}' starts the chord {longer}. A key "
-                "that labels at once cannot begin another class's chord."
+                f"Key '{short}' of taxonomy '{taxonomy}' starts the chord {longer}. A "
+                "key that labels at once cannot begin another class's chord."
             )
