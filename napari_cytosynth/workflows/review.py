@@ -1,0 +1,86 @@
+"""Judge synthetic cells. A verdict is a journal event, so it can be undone."""
+
+from __future__ import annotations
+
+from napari_cytosynth.core.errors import InputError, ProvenanceError
+from napari_cytosynth.core.ids import SyntheticId
+from napari_cytosynth.core.journal import Author, Event
+from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.provenance import Status, SyntheticCell
+
+
+def judge(
+    project: Project,
+    synthetic: SyntheticId | SyntheticCell,
+    accept: bool,
+    author: Author,
+) -> Event:
+    """Accept or reject a synthetic cell; only accepted ones may train a head.
+
+    Parameters
+    ----------
+    project : Project
+        Holds the cell.
+    synthetic : SyntheticId or SyntheticCell
+        Its number, or the stored cell, which saves looking it up.
+    accept : bool
+        The verdict; a later one replaces it, and undo takes it back.
+    author : Author
+        Who judges.
+
+    Returns
+    -------
+    Event
+        The verdict, committed.
+
+    Raises
+    ------
+    InputError
+        If the project holds no such synthetic cell.
+    ProvenanceError
+        If a critic dropped it: what the gate refused cannot be waved through.
+    """
+    if isinstance(synthetic, SyntheticCell):
+        cell = synthetic
+    else:
+        cell = _find(project, synthetic)
+    if cell.status is Status.DROPPED:
+        raise ProvenanceError(
+            f"Synthetic cell {cell.id} was dropped by the gate: {refusal_of(cell)}. A "
+            "dropped cell cannot be judged; fill the class again for others."
+        )
+    return project.record(author.verdict(cell.id, accept))[0]
+
+
+def accept(
+    project: Project, synthetic: SyntheticId | SyntheticCell, author: Author
+) -> Event:
+    """Accept a synthetic cell; see :func:`judge`."""
+    return judge(project, synthetic, True, author)
+
+
+def reject(
+    project: Project, synthetic: SyntheticId | SyntheticCell, author: Author
+) -> Event:
+    """Reject a synthetic cell; see :func:`judge`."""
+    return judge(project, synthetic, False, author)
+
+
+def trainable(project: Project, code: str | None = None) -> tuple[SyntheticCell, ...]:
+    """Return the accepted synthetic cells: the only ones that may train."""
+    return project.synthetic(code, Status.ACCEPTED)
+
+
+def refusal_of(cell: SyntheticCell) -> str:
+    """Return the reason of the first critic that vetoed, or an empty text."""
+    return next((a.reason for a in cell.assessments if not a.passed), "")
+
+
+def _find(project: Project, number: SyntheticId) -> SyntheticCell:
+    for cell in project.synthetic():
+        if cell.id == number:
+            return cell
+    raise InputError(
+        f"There is no synthetic cell {number} in the project. 'cytosynth review "
+        "PROJECT' lists them with their numbers."
+    )
