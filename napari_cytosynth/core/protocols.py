@@ -477,7 +477,11 @@ class Compute(Protocol):
     def generate(
         self, generator: str, request: Request, weights: Weights
     ) -> Iterator[Batch]:
-        """Yield draws as they are made; closing the iterator stops the worker's job."""
+        """Yield draws as they are made; closing the iterator stops the worker's job.
+
+        A batch without items is a sign of life, sent at least once a second while the
+        next draws are made, so that the caller can yield, and be cancelled, meanwhile.
+        """
         ...
 
     def close(self) -> None:

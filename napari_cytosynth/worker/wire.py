@@ -1,8 +1,8 @@
 """What travels between a client and a worker: frames of JSON and safetensors bytes.
 
 A frame is ``uint32 n``, ``uint64 m`` (little-endian), ``n`` bytes of JSON and ``m``
-bytes of safetensors. A request body is one frame; an answer is a stream of them. Nothing
-is ever unpickled, and no length is believed before it was checked against a limit.
+bytes of safetensors. A request body is one frame; an answer is a stream of them.
+Nothing is ever unpickled, and no length is believed before it met a limit.
 """
 
 from __future__ import annotations
