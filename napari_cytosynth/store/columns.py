@@ -1,0 +1,182 @@
+"""The cells of a project, column by column, and those of them that stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cytosynth.core.cells import CellTable
+from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.ids import CellId
+from napari_cytosynth.core.journal import Event, EventKind, Journal
+
+_MOVES = frozenset(
+    {
+        EventKind.CELL_ADDED,
+        EventKind.CELL_REMOVED,
+        EventKind.BOX_CHANGED,
+        EventKind.SPLIT,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CellRun:
+    """Cells that were added together; their ids follow one another.
+
+    Parameters
+    ----------
+    first : int
+        Id of the first cell; a project's ids run from 1 without gaps.
+    smear : int
+        Smear of all of them.
+    boxes : float32[n, 4]
+        Whole-cell boxes x, y, width, height; level-0 pixels, corner-based.
+    scores : float32[n]
+        Detector confidence, 0..1.
+    edges : bool[n]
+        True where the picture's border cuts the cell.
+    kinds : uint8[n]
+        :class:`~napari_cytosynth.core.cells.ObjectKind` of each.
+    crop : int
+        Row of the first crop in the crop array; the others follow.
+    """
+
+    first: int
+    smear: int
+    boxes: npt.NDArray[np.float32]
+    scores: npt.NDArray[np.float32]
+    edges: npt.NDArray[np.bool_]
+    kinds: npt.NDArray[np.uint8]
+    crop: int
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+class Columns:
+    """All cells ever added; the standing ones are cached until a cell comes or goes.
+
+    Parameters
+    ----------
+    runs : sequence of CellRun
+        In order of id.
+    """
+
+    def __init__(self, runs: Sequence[CellRun] = ()) -> None:
+        self._runs = list(runs)
+        self._firsts = [run.first for run in runs]
+        self._last = runs[-1].first + len(runs[-1]) - 1 if runs else 0
+        self._moved: set[int] = set()
+        self._all: CellTable | None = None
+        self._standing: CellTable | None = None
+
+    @property
+    def last(self) -> int:
+        """Id of the newest cell; 0 before the first."""
+        return self._last
+
+    def add(self, run: CellRun) -> None:
+        """Take in new cells."""
+        self._runs.append(run)
+        self._firsts.append(run.first)
+        self._last = run.first + len(run) - 1
+        self._all = self._standing = None
+
+    def note(self, event: Event, journal: Journal) -> None:
+        """Take in an event: forget the cached table if it moves a cell."""
+        if event.kind in (EventKind.UNDO, EventKind.REDO):
+            event = journal.event(int(event.data["of"]))
+        if event.kind in _MOVES and event.cell is not None:
+            self._moved.add(int(event.cell))
+            self._standing = None
+
+    def check(self, cells: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Return ids as int64[n].
+
+        Raises
+        ------
+        InputError
+            If one of them was never added.
+        """
+        ids = np.atleast_1d(np.asarray(cells, dtype=np.int64))
+        strangers = ids[(ids < 1) | (ids > self._last)]
+        if len(strangers):
+            raise InputError(
+                f"Cell {int(strangers[0])} is not in the project, which holds cells 1 "
+                f"to {self._last}. Give ids that came from cells()."
+            )
+        return ids
+
+    def run_of(self, cell: CellId) -> CellRun:
+        """Return the run that holds a cell."""
+        self.check(cell)
+        return self._runs[int(np.searchsorted(self._firsts, cell, side="right")) - 1]
+
+    def crop_rows(self, cells: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Return the row of each cell's crop in the crop array."""
+        ids = self.check(cells)
+        firsts = np.asarray(self._firsts, dtype=np.int64)
+        crops = np.array([run.crop for run in self._runs], dtype=np.int64)
+        if not len(ids):
+            return ids
+        run = np.searchsorted(firsts, ids, side="right") - 1
+        return crops[run] + ids - firsts[run]
+
+    def standing(self, journal: Journal) -> CellTable:
+        """Return the cells that stand: removed ones left out, boxes corrected."""
+        if self._standing is None:
+            self._standing = _freeze(_fold(self._table(), self._moved, journal))
+        return self._standing
+
+    def _table(self) -> CellTable:
+        if self._all is None:
+            self._all = _join(self._runs) if self._runs else CellTable.empty()
+        return self._all
+
+
+def _join(runs: Sequence[CellRun]) -> CellTable:
+    sizes = [len(run) for run in runs]
+    return CellTable(
+        np.arange(1, sum(sizes) + 1, dtype=np.int64),
+        np.repeat(np.array([run.smear for run in runs], dtype=np.int64), sizes),
+        np.concatenate([run.boxes for run in runs]),
+        np.concatenate([run.scores for run in runs]),
+        np.concatenate([run.edges for run in runs]),
+    )
+
+
+def _fold(table: CellTable, moved: set[int], journal: Journal) -> CellTable:
+    if not moved:
+        return table
+    keep = np.ones(len(table), bool)
+    boxes = table.boxes.copy()
+    for number in moved:
+        cell = CellId(number)
+        if journal.is_removed(cell):
+            keep[number - 1] = False
+        elif (box := journal.box(cell)) is not None:
+            boxes[number - 1] = box
+    return CellTable(
+        table.ids[keep],
+        table.smears[keep],
+        boxes[keep],
+        table.scores[keep],
+        table.edges[keep],
+    )
+
+
+def _freeze(table: CellTable) -> CellTable:
+    """Make the shared table read-only: callers of many threads hold it."""
+    for column in (
+        table.ids,
+        table.smears,
+        table.boxes,
+        table.scores,
+        table.edges,
+    ):
+        column.flags.writeable = False
+    return table

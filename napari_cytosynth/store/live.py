@@ -1,0 +1,302 @@
+"""The project that both twins share: rules, ids, the fold and its caches."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cytosynth.core.cells import CellTable, Detections
+from napari_cytosynth.core.errors import InputError, ProjectError
+from napari_cytosynth.core.geometry import Box
+from napari_cytosynth.core.ids import CellId, EventId, SmearId, SyntheticId
+from napari_cytosynth.core.journal import Author, Event, EventKind, Journal
+from napari_cytosynth.core.project import Job, JobState
+from napari_cytosynth.core.protocols import Crops, Vectors, Weights
+from napari_cytosynth.core.provenance import Status, SyntheticCell
+from napari_cytosynth.core.smear import Calibration, Smear
+from napari_cytosynth.core.taxonomy import Taxonomy
+from napari_cytosynth.store import rules
+from napari_cytosynth.store.backend import Backend
+from napari_cytosynth.store.columns import CellRun, Columns
+from napari_cytosynth.store.synthetics import Synthetics
+
+_RUN = 4096
+"""Most cells kept as one run, so that one outline never costs a huge read."""
+
+
+class LiveProject:
+    """Implements :class:`~napari_cytosynth.core.project.Project` over a backend.
+
+    A call first checks, then has the backend keep, then changes memory. So what it
+    raises leaves both as they were.
+
+    Parameters
+    ----------
+    backend : Backend
+        Where the data lies.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._lock = threading.RLock()
+        self._backend = backend
+        self._closed = False
+        contents = backend.load()
+        self._taxonomy = contents.taxonomy
+        self._smears = {int(s.id): s for s in contents.smears}
+        self._calibrations = dict(contents.calibrations)
+        self._columns = Columns(contents.runs)
+        self._jobs = {job.key: job for job in contents.jobs}
+        self._journal = Journal(contents.events)
+        self._synthetics = Synthetics(backend)
+        for event in contents.events:
+            self._columns.note(event, self._journal)
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        with self._lock:
+            if self._closed:
+                raise ProjectError(
+                    f"Project '{self.name}' is closed. Open it again to go on."
+                )
+            yield
+
+    @property
+    def name(self) -> str:
+        """Folder name, or the name given to the in-memory twin."""
+        return self._backend.name
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The project's classes."""
+        return self._taxonomy
+
+    @property
+    def journal(self) -> Journal:
+        """The fold over all recorded events. Read only; kept up to date."""
+        return self._journal
+
+    def add_smear(self, smear: Smear) -> Smear:
+        """Add a smear, or return the one of the same fingerprint; sets its id."""
+        with self._open():
+            for known in self._smears.values():
+                if known.fingerprint == smear.fingerprint:
+                    return known
+            added = replace(smear, id=SmearId(max(self._smears, default=0) + 1))
+            self._backend.save_smear(added)
+            self._smears[added.id] = added
+            return added
+
+    def smears(self) -> list[Smear]:
+        """Return all smears, in order of id."""
+        with self._open():
+            return list(self._smears.values())
+
+    def _smear(self, smear: int) -> Smear:
+        if smear not in self._smears:
+            raise InputError(
+                f"Smear {smear} is not in project '{self.name}', which holds "
+                f"{len(self._smears)}. Add it first, or give an id from smears()."
+            )
+        return self._smears[smear]
+
+    def relink(self, smear: SmearId, uri: str, fingerprint: str) -> Smear:
+        """Point a smear at a moved file; the fingerprint must be the same."""
+        with self._open():
+            known = self._smear(smear)
+            if known.fingerprint != fingerprint:
+                raise InputError(
+                    f"'{uri}' is not the picture of smear {smear} ('{known.uri}'): its "
+                    "content differs. Only the very same file can be relinked; add "
+                    "this one as a new smear."
+                )
+            moved = replace(known, uri=uri)
+            self._backend.save_smear(moved)
+            self._smears[smear] = moved
+            return moved
+
+    def set_calibration(self, smear: SmearId, calibration: Calibration) -> None:
+        """Store the calibration of a smear, replacing an older one."""
+        with self._open():
+            self._smear(smear)
+            self._backend.save_calibration(smear, calibration)
+            self._calibrations[smear] = calibration
+
+    def calibration(self, smear: SmearId) -> Calibration | None:
+        """Return the calibration of a smear, or None before it was made."""
+        with self._open():
+            self._smear(smear)
+            return self._calibrations.get(smear)
+
+    def add_cells(
+        self, smear: SmearId, found: Detections, crops: Crops
+    ) -> npt.NDArray[np.int64]:
+        """Add detected cells with their crops in one transaction; return their ids."""
+        with self._open():
+            return self._add(smear, found, crops)
+
+    def _add(
+        self, smear: int, found: Detections, crops: Crops, author: Author | None = None
+    ) -> npt.NDArray[np.int64]:
+        self._smear(smear)
+        rules.check_detections(found, crops)
+        first = self._columns.last + 1
+        ids = np.arange(first, first + len(found), dtype=np.int64)
+        if not len(found):
+            return ids
+        events = () if author is None else self._number(*_added(author, ids, found))
+        row = self._backend.write_crops(crops)
+        runs = _runs(smear, first, row, found)
+        self._backend.save_cells(runs, found.outlines, *events)
+        for run in runs:
+            self._columns.add(run)
+        self._take_in(events)
+        return ids
+
+    def add_cell_by_hand(
+        self, smear: SmearId, box: Box, crop: Crops, author: Author
+    ) -> CellId:
+        """Add one cell, with its "cell added" event; undo takes it away.
+
+        ``crop`` is uint8[1, 96, 96, 3] or uint8[96, 96, 3].
+        """
+        with self._open():
+            pixels = crop if crop.ndim == 4 else crop[None]
+            ids = self._add(smear, rules.as_detection(box), pixels, author)
+            return CellId(int(ids[0]))
+
+    def cells(self) -> CellTable:
+        """Return all standing cells: removed ones left out, corrected boxes applied."""
+        with self._open():
+            return self._columns.standing(self._journal)
+
+    def outline(self, cell: CellId) -> npt.NDArray[np.float32]:
+        """Return the polygon float32[k, 2] of a cell; level-0 pixels, x-y."""
+        with self._open():
+            return self._backend.outline(self._columns.run_of(cell), int(cell))
+
+    def crops(self, cells: npt.ArrayLike) -> Crops:
+        """Return uint8[n, 96, 96, 3] for these cell ids."""
+        with self._open():
+            return self._backend.crops(self._columns.crop_rows(cells))
+
+    def put_embeddings(
+        self, embedder: str, cells: npt.ArrayLike, vectors: Vectors
+    ) -> None:
+        """Store vectors under the embedder's fingerprint."""
+        with self._open():
+            ids = self._columns.check(cells)
+            plain = rules.check_vectors(vectors, len(ids))
+            if len(ids):
+                self._backend.put_vectors(embedder, ids, plain)
+
+    def embeddings(self, embedder: str, cells: npt.ArrayLike) -> Vectors:
+        """Return float32[n, dim]; rows of cells without a vector are NaN."""
+        with self._open():
+            return self._backend.vectors(embedder, self._columns.check(cells))
+
+    def record(self, *events: Event) -> tuple[Event, ...]:
+        """Commit events in one transaction and return them with ids: acknowledged."""
+        with self._open():
+            numbered = self._number(*events)
+            self._backend.save_events(*numbered)
+            self._take_in(numbered)
+            return numbered
+
+    def _number(self, *events: Event) -> tuple[Event, ...]:
+        """Check events and give them the ids that follow."""
+        for event in events:
+            rules.check_event(event, self._taxonomy)
+            self._check_subject(event)
+        first = self._journal.last_id + 1
+        numbered = tuple(
+            replace(rules.tidy_event(event), id=EventId(first + i))
+            for i, event in enumerate(events)
+        )
+        self._journal.check(*numbered)
+        return numbered
+
+    def _check_subject(self, event: Event) -> None:
+        if event.kind is EventKind.VERDICT:
+            self._synthetics.check([event.cell or 0])
+        elif event.cell is not None and event.kind is not EventKind.CELL_ADDED:
+            self._columns.check(event.cell)
+
+    def _take_in(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._journal.apply(event)
+            self._columns.note(event, self._journal)
+
+    def add_synthetic(
+        self, cells: Sequence[SyntheticCell]
+    ) -> tuple[SyntheticCell, ...]:
+        """Store synthetic cells with provenance and assessments; sets their ids."""
+        with self._open():
+            rules.check_synthetic(cells, self._taxonomy)
+            return self._synthetics.add(cells)
+
+    def synthetic(
+        self, code: str | None = None, status: Status | None = None
+    ) -> tuple[SyntheticCell, ...]:
+        """Return synthetic cells, verdicts from the journal applied to their status."""
+        with self._open():
+            return self._synthetics.find(self._journal, code, status)
+
+    def set_synthetic_status(self, ids: Sequence[SyntheticId], status: Status) -> None:
+        """Change the stored status of synthetic cells (such as DROPPED)."""
+        with self._open():
+            self._synthetics.set_status(ids, status)
+
+    def put_model(self, name: str, weights: Weights) -> str:
+        """Store weights under a name, replacing older ones; return their SHA-256."""
+        with self._open():
+            return self._backend.put_model(name, weights)
+
+    def model(self, name: str) -> Weights | None:
+        """Return the weights of this name; raises WeightsError if damaged."""
+        with self._open():
+            return self._backend.model(name)
+
+    def put_job(self, job: Job) -> None:
+        """Store or replace a job by its key."""
+        with self._open():
+            self._backend.save_job(job)
+            self._jobs[job.key] = job
+
+    def jobs(self, state: JobState | None = None) -> list[Job]:
+        """Return jobs, oldest first."""
+        with self._open():
+            found = self._jobs.values()
+            return [job for job in found if state is None or job.state is state]
+
+    def close(self) -> None:
+        """Close files and give the lock back. Idempotent."""
+        with self._lock:
+            self._closed = True
+            self._backend.close()
+
+
+def _added(
+    author: Author, ids: npt.NDArray[np.int64], found: Detections
+) -> Iterator[Event]:
+    for number, box in zip(ids.tolist(), found.boxes.tolist(), strict=True):
+        yield author.event(EventKind.CELL_ADDED, number, box=box)
+
+
+def _runs(smear: int, first: int, crop: int, found: Detections) -> list[CellRun]:
+    return [
+        CellRun(
+            first + start,
+            int(smear),
+            found.boxes[start : start + _RUN].astype(np.float32),
+            found.scores[start : start + _RUN].astype(np.float32),
+            found.edges[start : start + _RUN].astype(np.bool_),
+            found.kinds[start : start + _RUN].astype(np.uint8),
+            crop + start,
+        )
+        for start in range(0, len(found), _RUN)
+    ]
