@@ -27,8 +27,21 @@ def test_the_package_loads_nothing_heavy() -> None:
 
 @pytest.mark.parametrize(
     "room",
-    ["core", "store", "ingest", "formats", "features", "learning", "synthesis"]
-    + ["evidence", "worker", "workflows", "app", "cli", "metrics"],
+    [
+        "core",
+        "store",
+        "ingest",
+        "formats",
+        "features",
+        "learning",
+        "synthesis",
+        "evidence",
+        "worker",
+        "workflows",
+        "app",
+        "cli",
+        "metrics",
+    ],
 )
 def test_no_room_loads_torch_or_qt(room: str) -> None:
     loaded = loaded_after(f"import napari_cytosynth.{room}")

@@ -1,0 +1,179 @@
+"""Every verb, run for real on small things."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_cytosynth.cli import main
+from napari_cytosynth.cli.main import VERBS
+from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.store import create_project, open_project
+from napari_cytosynth.testing.tiny import tiny_project
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.cytosynth"
+    opened = create_project(path, built_in("pbc11"))
+    tiny_project(opened, smears=6, cells_per_smear=12, seed=1)
+    opened.close()
+    return path
+
+
+def documented_keys() -> dict[str, set[str]]:
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", text, flags=re.MULTILINE)
+    return {
+        verb: set(re.findall(r"`([^`]+)`", cell)[0].split())
+        for verb, cell in rows
+        if "`" in cell
+    }
+
+
+def document(
+    capsys: pytest.CaptureFixture[str], *arguments: object
+) -> dict[str, object]:
+    code = main([*(str(a) for a in arguments), "--json"])
+    out = capsys.readouterr()
+    assert code == 0, out.err
+    found: dict[str, object] = json.loads(out.out)
+    return found
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([verb, "--help"]) == 0
+    assert f"cytosynth {verb}" in capsys.readouterr().out.split("Example:")[1]
+
+
+@pytest.mark.parametrize("verb", set(VERBS) - {"worker", "open"})
+def test_every_verb_documents_its_json_keys(verb: str) -> None:
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert f"| `{verb}` |" in text
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["new"], ["bench", "nonsense"]])
+def test_wrong_usage_is_exit_2(arguments: list[str]) -> None:
+    assert main(arguments) == 2
+
+
+def test_a_missing_project_is_named_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["info", str(tmp_path / "none.cytosynth")]) == 1
+    err = capsys.readouterr().err
+    assert "none.cytosynth" in err
+    assert err.count("\n") == 1
+
+
+def test_new_then_info(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "new.cytosynth"
+    made = document(capsys, "new", path, "--taxonomy", "blood5")
+    assert set(made) == documented_keys()["new"]
+    info = document(capsys, "info", path)
+    assert set(info) == documented_keys()["info"]
+    assert info["taxonomy"] == "blood5"
+    assert info["cells"] == 0
+
+
+def test_label_undo_redo(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    opened = open_project(project)
+    cell = int(opened.cells().ids[0])
+    opened.close()
+    labelled = document(capsys, "label", project, cell, "EO", "--annotator", "a")
+    assert set(labelled) == documented_keys()["label"]
+    assert labelled["code"] == "EO"
+    document(capsys, "label", project, "--undo", "--annotator", "a")
+    assert document(capsys, "info", project)["labelled"] == 0
+    document(capsys, "label", project, "--redo", "--annotator", "a")
+    assert document(capsys, "info", project)["labels"] == {"EO": 1}
+
+
+def test_an_unknown_class_is_refused_and_nothing_recorded(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["label", str(project), "1", "WIZARD", "--annotator", "a"]) == 1
+    assert "WIZARD" in capsys.readouterr().err
+    assert document(capsys, "info", project)["events"] == 0
+
+
+def test_backup_opens(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copies = project.parent / "copies"
+    info = document(capsys, "info", project, "--backup", copies)
+    copy = document(capsys, "info", str(info["backup"]))
+    assert copy["cells"] == info["cells"]
+
+
+def test_export_then_import(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    opened = open_project(project)
+    cells = [int(c) for c in opened.cells().ids[:3]]
+    opened.close()
+    for cell in cells:
+        document(capsys, "label", project, cell, "LY", "--annotator", "a")
+    table = project.parent / "labels.csv"
+    document(capsys, "export", project, table, "--format", "csv")
+    for _ in cells:
+        document(capsys, "label", project, "--undo", "--annotator", "a")
+    document(capsys, "import", project, table, "--format", "csv", "--annotator", "a")
+    assert document(capsys, "info", project)["labels"] == {"LY": 3}
+
+
+def test_suggest_and_train(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    opened = open_project(project)
+    cells = [int(c) for c in opened.cells().ids]
+    opened.close()
+    for cell, code in zip(cells, ["EO", "LY"] * 10, strict=False):
+        document(capsys, "label", project, cell, code, "--annotator", "a")
+    trained = document(capsys, "train", project)
+    assert set(trained) == documented_keys()["train"]
+    first = document(capsys, "suggest", project, "-n", 5, "--seed", 3)
+    assert set(first) == documented_keys()["suggest"]
+    assert first == document(capsys, "suggest", project, "-n", 5, "--seed", 3)
+
+
+def test_detect_lists_pictures_without_cells(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "fields"
+    (folder / "deep").mkdir(parents=True)
+    blank = np.full((64, 64, 3), 240, np.uint8)
+    Image.fromarray(blank).save(folder / "deep" / "blank.png")
+    out = tmp_path / "cells.json"
+    found = document(capsys, "detect", folder, "--out", out)
+    assert set(found) == documented_keys()["detect"]
+    coco = json.loads(out.read_text(encoding="utf-8"))
+    assert [i["file_name"] for i in coco["images"]] == ["deep/blank.png"]
+    assert coco["annotations"] == []
+
+
+def test_embed_writes_sorted_posix_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "cells"
+    (folder / "b").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name in ("b/2.png", "b/1.png", "a.png"):
+        pixels = rng.integers(0, 255, (96, 96, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / name)
+    out = tmp_path / "cells.npz"
+    made = document(capsys, "embed", folder, "--out", out, "--mpp", 0.25)
+    assert set(made) == documented_keys()["embed"]
+    with np.load(out) as arrays:
+        assert arrays["files"].tolist() == ["a.png", "b/1.png", "b/2.png"]
+        assert arrays["embeddings"].dtype == np.float32
+        assert arrays["embeddings"].shape == (3, made["dim"])
+
+
+def test_doctor_finds_what_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
+    found = document(capsys, "doctor")
+    assert set(found) == documented_keys()["doctor"]
