@@ -1,0 +1,15 @@
+"""The smear painter: Giemsa-like marrow fields with known cells, drawn from numbers.
+
+Everything is painted; no pixel comes from a picture of a person's cells.
+"""
+
+from __future__ import annotations
+
+from napari_cytosynth.testing.painter.field import (
+    FieldSpec,
+    PaintedCell,
+    PaintedField,
+    paint_field,
+)
+
+__all__ = ["FieldSpec", "PaintedCell", "PaintedField", "paint_field"]
