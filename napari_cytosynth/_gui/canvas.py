@@ -1,0 +1,230 @@
+"""The napari canvas as the presenters see it: camera, mouse, keys and our layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import PurePath
+from typing import Any
+
+from napari.viewer import Viewer
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_cytosynth._gui.bridge import Bridge
+from napari_cytosynth._gui.keys import LayerKeys
+from napari_cytosynth._gui.layers import OurLayers
+from napari_cytosynth._gui.mosaic import MOSAIC_MPP, MosaicPlan
+from napari_cytosynth.app.panels import CellMarks, Density, FocusMark, Mosaic
+from napari_cytosynth.core.smear import SmearImage
+
+FIRST_ZOOM = 8.0
+"""Screen pixels a micrometre when the first cell is shown: a cell fills an inch."""
+
+MOSAIC_GAP_UM = 12.0
+_SETTLE_MS = 60
+_CLICK_PIXELS = 4.0
+
+
+class CanvasAdapter(QObject):
+    """Implements :class:`napari_cytosynth.app.views.CanvasView`.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The window's viewer; everything that is changed on it is undone by ``close``.
+    """
+
+    clicked = Signal(float, float)
+    doubleClicked = Signal(float, float)
+    viewMoved = Signal(float, float, float, float)
+    keyPressed = Signal(str)
+    mosaicClicked = Signal(int)
+
+    def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._layers = OurLayers(viewer, LayerKeys(self.keyPressed.emit))
+        self._bridge = Bridge(1.0)
+        self._image: SmearImage | None = None
+        self._mosaic: Mosaic | None = None
+        self._zoomed = False
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(_SETTLE_MS)
+        self._settle.timeout.connect(self._tell_view)
+        self._mouse = _Mouse(viewer, self._is_ours, self._on_click, self._on_double)
+        self._listen()
+
+    def _listen(self) -> None:
+        camera = self._viewer.scene.camera
+        camera.events.center.connect(self._moved)
+        camera.events.zoom.connect(self._moved)
+        self._viewer.canvas.events.size.connect(self._moved)
+        bar = self._viewer.canvas.overlays.scale_bar
+        self._bar_before = bar.visible
+        bar.visible = True
+
+    def close(self) -> None:
+        """Leave the viewer as it was found."""
+        camera = self._viewer.scene.camera
+        camera.events.center.disconnect(self._moved)
+        camera.events.zoom.disconnect(self._moved)
+        self._viewer.canvas.events.size.disconnect(self._moved)
+        self._settle.stop()
+        self._mouse.release()
+        self._layers.close()
+        self._viewer.canvas.overlays.scale_bar.visible = self._bar_before
+
+    def show_smear(self, image: SmearImage | None, mpp: float) -> None:
+        """Swap a smear in; zoom in micrometres and contrast are kept."""
+        self._image = image
+        if image is None:
+            self._layers.hide_smear()
+            return
+        self._bridge = Bridge(mpp)
+        camera = self._viewer.scene.camera
+        zoom = camera.zoom
+        name = PurePath(image.smear.uri).name
+        self._layers.show_smear(image.levels, self._bridge, name)
+        self._layers.select()
+        if self._zoomed:
+            camera.zoom = zoom
+        self._show_mosaic()
+        self._moved()
+
+    def centre_on(self, x: float, y: float) -> None:
+        """Move the camera; the zoom is kept, but for the first time."""
+        camera = self._viewer.scene.camera
+        if not self._zoomed:
+            self._zoomed = True
+            camera.zoom = FIRST_ZOOM
+        camera.center = tuple(self._bridge.to_world([(x, y)])[0])
+
+    def show_focus(self, mark: FocusMark | None) -> None:
+        """Draw box and outline of the focused cell."""
+        self._layers.show_focus(mark, self._bridge)
+
+    def show_cells(self, marks: CellMarks | None) -> None:
+        """Draw cells in view as rings."""
+        self._layers.show_cells(marks, self._bridge)
+
+    def show_density(self, density: Density | None) -> None:
+        """Draw cells a square."""
+        self._layers.show_density(density, self._bridge)
+
+    def show_mosaic(self, mosaic: Mosaic | None) -> None:
+        """Draw synthetic cells beside the smear; the one under review is centred."""
+        before, self._mosaic = self._mosaic, mosaic
+        self._show_mosaic()
+        if mosaic is None or mosaic.focus is None:
+            return
+        if before is None or before.focus != mosaic.focus:
+            self._centre_on_tile(mosaic.focus)
+
+    @property
+    def view_rectangle(self) -> tuple[float, float, float, float]:
+        """What is in view: x, y, width, height in level-0 pixels."""
+        camera = self._viewer.scene.camera
+        height, width = self._viewer.canvas.size
+        centre = camera.center[-2], camera.center[-1]
+        span = height / camera.zoom, width / camera.zoom
+        box = self._bridge.view_box(centre, span)
+        return box.x, box.y, box.width, box.height
+
+    def _show_mosaic(self) -> None:
+        self._layers.show_mosaic(self._mosaic, self._mosaic_corner())
+
+    def _mosaic_corner(self) -> tuple[float, float]:
+        """World place of the mosaic: right of the smear, at its top."""
+        width = 0.0 if self._image is None else self._image.smear.width
+        return 0.0, self._bridge.length(width) + MOSAIC_GAP_UM
+
+    def _centre_on_tile(self, index: int) -> None:
+        plan = MosaicPlan(len(self._mosaic.tiles) if self._mosaic else 0)
+        x, y = plan.centre(index)
+        top, left = self._mosaic_corner()
+        place = (top + y * MOSAIC_MPP, left + x * MOSAIC_MPP)
+        self._viewer.scene.camera.center = place
+
+    def _moved(self, _event: object = None) -> None:
+        if not self._settle.isActive():
+            self._settle.start()
+
+    def _tell_view(self) -> None:
+        if self._image is not None:
+            self.viewMoved.emit(*self.view_rectangle)
+
+    def _is_ours(self) -> bool:
+        active = self._viewer.layers.selection.active
+        return self._image is not None and (active is None or self._layers.owns(active))
+
+    def _on_click(self, world: tuple[float, float]) -> None:
+        tile = self._tile_at(world)
+        if tile is not None:
+            self.mosaicClicked.emit(tile)
+            return
+        x, y = (float(v) for v in self._bridge.to_pixels([world])[0])
+        self.clicked.emit(x, y)
+
+    def _on_double(self, world: tuple[float, float]) -> None:
+        x, y = (float(v) for v in self._bridge.to_pixels([world])[0])
+        smear = self._image.smear if self._image is not None else None
+        if smear is not None and 0 <= x < smear.width and 0 <= y < smear.height:
+            self.doubleClicked.emit(x, y)
+
+    def _tile_at(self, world: tuple[float, float]) -> int | None:
+        if self._mosaic is None:
+            return None
+        top, left = self._mosaic_corner()
+        x, y = (world[1] - left) / MOSAIC_MPP, (world[0] - top) / MOSAIC_MPP
+        return MosaicPlan(len(self._mosaic.tiles)).tile_at(x, y)
+
+
+World = tuple[float, float]
+
+
+class _Mouse:
+    """Clicks and double clicks on the viewer, while our layers are active.
+
+    napari zooms on a double click; while a double click adds a cell, it must not.
+    """
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        is_ours: Callable[[], bool],
+        on_click: Callable[[World], None],
+        on_double: Callable[[World], None],
+    ) -> None:
+        self._viewer, self._is_ours = viewer, is_ours
+        self._on_click, self._on_double = on_click, on_double
+        self._before = list(viewer.mouse_double_click_callbacks)
+        viewer.mouse_double_click_callbacks[:] = [self._double]
+        viewer.mouse_drag_callbacks.append(self._press)
+
+    def release(self) -> None:
+        """Give the mouse back."""
+        self._viewer.mouse_double_click_callbacks[:] = self._before
+        if self._press in self._viewer.mouse_drag_callbacks:
+            self._viewer.mouse_drag_callbacks.remove(self._press)
+
+    def _press(self, _viewer: Viewer, event: Any) -> Iterator[None]:
+        start, where = tuple(event.pos), _place(event)
+        plain = self._is_ours() and event.button == 1 and not event.modifiers
+        yield
+        moved = 0.0
+        while event.type == "mouse_move":
+            moved = max(moved, abs(event.pos[0] - start[0]), abs(event.pos[1] - start[1]))
+            yield
+        if plain and moved <= _CLICK_PIXELS:
+            self._on_click(where)
+
+    def _double(self, viewer: Viewer, event: Any) -> None:
+        if self._is_ours():
+            self._on_double(_place(event))
+            return
+        for callback in self._before:
+            callback(viewer, event)
+
+
+def _place(event: Any) -> World:
+    return float(event.position[-2]), float(event.position[-1])
