@@ -1,0 +1,99 @@
+"""One y-x plane with channels, out of an array of more axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cytosynth.core.errors import InputError
+
+_SAMPLE = 512
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The first time point and the middle focal plane of an array.
+
+    Parameters
+    ----------
+    array : array-like
+        Sliceable, with shape and dtype.
+    axes : str
+        One lower-case letter an axis; ``y``, ``x`` and at most one of ``c``, ``s``.
+    notes : list of str
+        What was left out.
+    """
+
+    array: Any
+    axes: str
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, uri: str, array: Any, axes: str) -> Plane:
+        """Check an array's axes.
+
+        Raises
+        ------
+        InputError
+            If there is no y or x axis, the axes do not fit, or there are no pixels.
+        """
+        axes = axes.lower()
+        if (
+            len(axes) != len(array.shape)
+            or axes.count("y") != 1
+            or axes.count("x") != 1
+        ):
+            raise InputError(
+                f"'{uri}' has axes '{axes}' and shape {tuple(array.shape)}. A smear is a "
+                "flat picture with one y and one x axis; export one."
+            )
+        if 0 in array.shape:
+            raise InputError(
+                f"'{uri}' holds an array of shape {tuple(array.shape)}: no pixels. Export "
+                "it again with its pixels."
+            )
+        sizes = dict(zip(axes, array.shape, strict=True))
+        notes = [
+            f"one of {sizes[axis]} {name} taken"
+            for axis, name in (("t", "time points"), ("z", "focal planes"))
+            if sizes.get(axis, 1) > 1
+        ]
+        return cls(array, axes, notes)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        sizes = dict(zip(self.axes, self.array.shape, strict=True))
+        return int(sizes["y"]), int(sizes["x"])
+
+    def read(self, y0: int, y1: int, x0: int, x1: int) -> npt.NDArray[Any]:
+        """Return [y1 - y0, x1 - x0, channels] of the array's own dtype."""
+        spans = {"y": slice(y0, y1), "x": slice(x0, x1)}
+        channels = self._channel_axis
+        if channels is not None:
+            spans[channels] = slice(None)
+        key = tuple(
+            spans.get(axis, size // 2 if axis == "z" else 0)
+            for axis, size in zip(self.axes, self.array.shape, strict=True)
+        )
+        block = np.asarray(self.array[key])
+        kept = [axis for axis in self.axes if axis in spans]
+        order = [kept.index(a) for a in ("y", "x", channels) if a is not None]
+        block = block.transpose(order)
+        return block if channels is not None else block[..., None]
+
+    def sample(self) -> npt.NDArray[Any]:
+        """Return pixels around the middle: number[<= 512, <= 512, channels]."""
+        height, width = self.shape
+        y0, x0 = max((height - _SAMPLE) // 2, 0), max((width - _SAMPLE) // 2, 0)
+        return self.read(y0, min(y0 + _SAMPLE, height), x0, min(x0 + _SAMPLE, width))
+
+    @property
+    def _channel_axis(self) -> str | None:
+        sizes = dict(zip(self.axes, self.array.shape, strict=True))
+        present = [a for a in ("s", "c") if a in sizes]
+        wide = [a for a in present if sizes[a] > 1]
+        return next(iter(wide or present), None)

@@ -1,0 +1,182 @@
+"""Reads TIFF and OME-TIFF, tile by tile, with the pyramid that the file holds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import defusedxml.ElementTree
+import numpy as np
+import tifffile
+import zarr
+
+from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.ingest.image import LazyLevel, LevelPlan, PyramidImage, decoding
+from napari_cytosynth.ingest.pixels import Conversion, plan_conversion
+from napari_cytosynth.ingest.planes import Plane
+from napari_cytosynth.ingest.record import first_bytes, plausible, smear_of
+from napari_cytosynth.ingest.units import micrometres
+
+MAX_UNTILED_PIXELS = 178_956_970
+"""An untiled picture is decoded whole; Pillow's hard limit serves here too."""
+
+_MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_INCH_UM, _CM_UM = 25_400.0, 10_000.0
+_ASSOCIATED_ALPHA = 1
+
+
+class TiffReader:
+    """Opens TIFF files: plain, ImageJ, OME and pyramidal."""
+
+    def can_read(self, uri: str) -> bool:
+        """Tell by the first bytes."""
+        return first_bytes(uri, 4) in _MAGIC
+
+    def open(self, uri: str) -> PyramidImage:
+        """Open lazily.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged, truncated, holds no picture, or an untiled one that is
+            too large to decode at once.
+        """
+        with decoding(uri):
+            tif = tifffile.TiffFile(uri)
+        try:
+            return _open(uri, tif)
+        except BaseException:
+            tif.close()
+            raise
+
+
+def _open(uri: str, tif: tifffile.TiffFile) -> PyramidImage:
+    with decoding(uri):
+        series = _first_picture(uri, tif)
+        page = series.keyframe
+        mpp = _mpp(tif, page)
+    _refuse_too_large(uri, page)
+    planes = _planes(uri, series)
+    with decoding(uri):
+        sample = planes[-1].sample()
+    convert, notes = plan_conversion(
+        uri,
+        sample,
+        inverted=page.photometric == tifffile.PHOTOMETRIC.MINISWHITE,
+        premultiplied=_ASSOCIATED_ALPHA in tuple(page.extrasamples),
+    )
+    if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
+        convert, notes = _palette(uri, page)
+    height, width = planes[0].shape
+    plans = [_plan(uri, plane, convert, width) for plane in planes]
+    smear = smear_of(uri, width=width, height=height, mpp=mpp)
+    notes = planes[0].notes + notes
+    return PyramidImage(smear, plans, notes, tif.close)
+
+
+def _first_picture(uri: str, tif: tifffile.TiffFile) -> Any:
+    if not tif.series:
+        raise InputError(
+            f"'{uri}' is a TIFF file without a picture. Export it again with its pixels."
+        )
+    size = tif.filehandle.size
+    for level in tif.series[0].levels:
+        for page in level.pages:
+            if page is None:
+                continue
+            ends = np.add(page.dataoffsets, page.databytecounts)
+            if len(ends) and int(ends.max()) > size:
+                raise InputError(
+                    f"'{uri}' is truncated: it ends at byte {size}, and a tile ends at "
+                    f"byte {int(ends.max())}. Copy it again from its source."
+                )
+    return tif.series[0]
+
+
+def _refuse_too_large(uri: str, page: Any) -> None:
+    pixels = int(page.imagewidth) * int(page.imagelength)
+    chunk = int(np.prod(page.chunks[:2])) if page.chunks else pixels
+    if chunk > MAX_UNTILED_PIXELS:
+        raise InputError(
+            f"'{uri}' declares {page.imagewidth} x {page.imagelength} pixels in pieces of "
+            f"{chunk}. A piece is decoded whole, so it may have up to "
+            f"{MAX_UNTILED_PIXELS} pixels; save it as a tiled TIFF or OME-Zarr."
+        )
+
+
+def _planes(uri: str, series: Any) -> list[Plane]:
+    with decoding(uri):
+        opened = [
+            Plane.of(uri, zarr.open_array(level.aszarr(), mode="r"), level.axes)
+            for level in series.levels
+        ]
+    return [p for i, p in enumerate(opened) if i == 0 or p.shape < opened[i - 1].shape]
+
+
+def _plan(
+    uri: str, plane: Plane, convert: Callable[[Any], Any], width: int
+) -> LevelPlan:
+    def fetch(y0: int, y1: int, x0: int, x1: int) -> Any:
+        with decoding(uri):
+            return convert(plane.read(y0, y1, x0, x1))
+
+    return LevelPlan(LazyLevel(plane.shape, fetch), width / plane.shape[1])
+
+
+def _palette(uri: str, page: Any) -> tuple[Callable[[Any], Any], list[str]]:
+    colours = np.asarray(page.colormap).T  # uint16[n, 3]
+    to_rgb = Conversion(uri, 65535.0)
+    return lambda pixels: to_rgb(colours[pixels[..., 0]]), ["palette expanded to RGB"]
+
+
+def _mpp(tif: tifffile.TiffFile, page: Any) -> float | None:
+    """Return the first plausible pixel size: OME, then vendor text, ImageJ, tags."""
+    candidates = (_mpp_ome, _mpp_text, _mpp_imagej, _mpp_tags)
+    sizes = (plausible(find(tif, page)) for find in candidates)
+    return next((size for size in sizes if size is not None), None)
+
+
+def _mpp_ome(tif: tifffile.TiffFile, page: Any) -> float | None:
+    del page
+    if not tif.ome_metadata:
+        return None
+    root = defusedxml.ElementTree.fromstring(tif.ome_metadata)
+    for pixels in root.iterfind(".//{*}Pixels"):
+        size = pixels.get("PhysicalSizeX")
+        if size is not None:
+            return micrometres(float(size), pixels.get("PhysicalSizeXUnit", "µm"))
+    return None
+
+
+def _mpp_text(tif: tifffile.TiffFile, page: Any) -> float | None:
+    """Aperio and its imitators write ``MPP = 0.2501`` into the description."""
+    del tif
+    found = re.search(r"\bMPP\s*=\s*([0-9.]+)", page.description or "")
+    return float(found.group(1)) if found else None
+
+
+def _mpp_imagej(tif: tifffile.TiffFile, page: Any) -> float | None:
+    unit = (tif.imagej_metadata or {}).get("unit")
+    density = _density(page)
+    if unit is None or density is None:
+        return None
+    return micrometres(1 / density, str(unit))
+
+
+def _mpp_tags(tif: tifffile.TiffFile, page: Any) -> float | None:
+    del tif
+    density, unit = _density(page), page.resolutionunit
+    if density is None or unit not in (2, 3):
+        return None
+    return (_INCH_UM if unit == 2 else _CM_UM) / density
+
+
+def _density(page: Any) -> float | None:
+    """Return pixels a resolution unit, or None where unstated."""
+    tag = page.tags.get("XResolution")
+    if tag is None:
+        return None
+    value = tag.value
+    top, bottom = value if isinstance(value, tuple) else (value, 1)
+    return float(top) / float(bottom) if top and bottom else None

@@ -1,0 +1,424 @@
+"""Adds smears to a project and finds their cells; or finds cells with no project at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cytosynth.core.cells import Detections, ObjectKind
+from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.geometry import Box
+from napari_cytosynth.core.ids import CellId, SmearId
+from napari_cytosynth.core.journal import Author
+from napari_cytosynth.core.project import Job, JobState, Project
+from napari_cytosynth.core.protocols import (
+    Detector,
+    ImageRecord,
+    ObjectRecord,
+    Records,
+)
+from napari_cytosynth.core.registry import load
+from napari_cytosynth.core.smear import Calibration, Smear, SmearImage
+from napari_cytosynth.core.tasks import Progress, Task
+
+CATEGORIES = {
+    ObjectKind.NUCLEATED: "nucleated cell",
+    ObjectKind.RED_CELL: "red cell",
+    ObjectKind.PLATELET: "platelet",
+}
+"""Names of the COCO categories 1, 2 and 3."""
+
+HAND_UM = 12.0
+"""Side of the box of a cell that the detector does not see, micrometres."""
+
+_LOOK_UM = 60.0
+_BATCH = 1000
+
+
+def add_smear(
+    project: Project,
+    uri: str | Path,
+    *,
+    group: str | None = None,
+    mpp: float | None = None,
+) -> Smear:
+    """Add a smear to a project, calibrated.
+
+    Parameters
+    ----------
+    project : Project
+        Where it goes.
+    uri : str or Path
+        The picture. It is never written to.
+    group : str or None
+        Patient or slide; None takes the picture as its own group.
+    mpp : float or None
+        Micrometres a pixel, where the user knows better than the file.
+
+    Returns
+    -------
+    Smear
+        With its id; the one already there if the same content was added before.
+
+    Raises
+    ------
+    InputError
+        If the picture cannot be opened or ``mpp`` is not above 0.
+    """
+    from napari_cytosynth.ingest import calibrate, open_smear
+
+    image = open_smear(uri)
+    try:
+        record = image.smear if group is None else replace(image.smear, group=group)
+        known = {s.fingerprint: s for s in project.smears()}.get(record.fingerprint)
+        if known is not None and mpp is None and project.calibration(known.id):
+            return known
+        calibration = calibrate(image, mpp)
+        smear = known or project.add_smear(record)
+        project.set_calibration(smear.id, calibration)
+        return smear
+    finally:
+        image.close()
+
+
+def find_cells(
+    project: Project, smear_id: SmearId, *, detector: str = "classic"
+) -> Task[int]:
+    """Find the cells of a smear and store them with their crops.
+
+    Safe to repeat: what was found before is not added again, and an interrupted or
+    cancelled run goes on where it stopped.
+
+    Parameters
+    ----------
+    project : Project
+        That holds the smear.
+    smear_id : SmearId
+        Which one.
+    detector : str
+        Name of a detector plug-in.
+
+    Yields
+    ------
+    Progress
+        One a tile; the payload is the int64 ids of the cells just stored.
+
+    Returns
+    -------
+    int
+        Cells added by this run.
+
+    Raises
+    ------
+    InputError
+        If the smear is unknown, or its picture damaged.
+    """
+    from napari_cytosynth.ingest import open_smear
+    from napari_cytosynth.ingest.tiles import Tiling, scan
+
+    job = _job(project, smear_id, detector)
+    if job.state is JobState.DONE:
+        yield Progress(1, 1, "cells were found before")
+        return 0
+    image = open_smear(smear_by_id(project, smear_id).uri)
+    sink = _Sink(project, smear_id, image, _calibration(project, smear_id, image), job)
+    found = load("detectors", detector)()
+    try:
+        tiling = Tiling(start=int(job.data["tiles"]))
+        for done, total, part in scan(image, found, sink.calibration, tiling=tiling):
+            sink.take(part, done, last=done == total)
+            yield Progress(done, total, "finding cells", sink.newest)
+        sink.close(JobState.DONE)
+    except GeneratorExit:
+        sink.close(JobState.CANCELLED)
+        raise
+    except Exception:
+        sink.close(JobState.FAILED)
+        raise
+    finally:
+        image.close()
+    return sink.added
+
+
+def add_cell(
+    project: Project, smear_id: SmearId, x: float, y: float, author: Author
+) -> CellId:
+    """Add the cell at a point by hand.
+
+    The detector is asked what lies there; where it sees nothing, a box of 12 um is taken.
+
+    Parameters
+    ----------
+    project : Project
+        That holds the smear.
+    smear_id : SmearId
+        Which one.
+    x, y : float
+        Level-0 pixels, corner-based.
+    author : Author
+        Who adds it.
+
+    Returns
+    -------
+    CellId
+        Of the new cell, or of the standing one that already covers the point.
+
+    Raises
+    ------
+    InputError
+        If the point lies outside the picture.
+    """
+    from napari_cytosynth.ingest import cut_crops, open_smear
+
+    smear = smear_by_id(project, smear_id)
+    if not (0 <= x < smear.width and 0 <= y < smear.height):
+        raise InputError(
+            f"Point ({x:.0f}, {y:.0f}) lies outside smear {smear_id} of {smear.width} x "
+            f"{smear.height} pixels. A cell is added inside the picture."
+        )
+    image = open_smear(smear.uri)
+    try:
+        calibration = _calibration(project, smear_id, image)
+        box = _box_around(image, calibration, x, y)
+        standing = _standing_cell(project, smear_id, box, (x, y))
+        if standing is not None:
+            return standing
+        boxes = np.array([[box.x, box.y, box.width, box.height]], np.float32)
+        crop = cut_crops(image, boxes, calibration.mpp)
+    finally:
+        image.close()
+    return project.add_cell_by_hand(smear_id, box, crop[0], author)
+
+
+def detect_files(
+    paths: Sequence[str | Path],
+    *,
+    objects: str = "nucleated",
+    detector: str = "classic",
+) -> Task[Records]:
+    """Find cells in files and folders, without a project.
+
+    Parameters
+    ----------
+    paths : sequence of str or Path
+        Pictures, and folders of pictures; of folders every picture below them.
+    objects : str
+        ``"nucleated"``, or ``"all"`` for red cells and platelets too.
+    detector : str
+        Name of a detector plug-in.
+
+    Yields
+    ------
+    Progress
+        At least one a picture.
+
+    Returns
+    -------
+    Records
+        Pictures without cells are listed too; file names are relative to the folder that
+        was given, else the base name.
+
+    Raises
+    ------
+    InputError
+        If a file is no picture, or a folder holds none.
+    """
+    files = [pair for path in paths for pair in _pictures(Path(path))]
+    found = load("detectors", detector)()
+    images: list[ImageRecord] = []
+    cells: list[ObjectRecord] = []
+    for number, (path, name) in enumerate(files):
+        record, objects_found = yield from _detect_file(
+            path, name, found, objects, (number, len(files))
+        )
+        images.append(record)
+        cells.extend(objects_found)
+    yield Progress(len(files), len(files), "done")
+    return Records(tuple(images), tuple(cells), tuple(CATEGORIES.values()))
+
+
+def smear_by_id(project: Project, smear_id: SmearId) -> Smear:
+    """Return a smear of a project.
+
+    Raises
+    ------
+    InputError
+        If it has none of this id.
+    """
+    for smear in project.smears():
+        if smear.id == smear_id:
+            return smear
+    raise InputError(
+        f"There is no smear {smear_id} in project '{project.name}'. Add it first, or "
+        "choose one that is listed."
+    )
+
+
+@dataclass
+class _Sink:
+    """Stores cells as tiles come in, and keeps the job's row beside them."""
+
+    project: Project
+    smear: SmearId
+    image: SmearImage
+    calibration: Calibration
+    job: Job
+    added: int = 0
+
+    def __post_init__(self) -> None:
+        self._waiting: list[Detections] = []
+        self._tiles = int(self.job.data["tiles"])
+        self._known = self._standing_boxes()
+        self.newest: npt.NDArray[np.int64] = np.zeros(0, np.int64)
+        self._note(JobState.RUNNING)
+
+    def take(self, part: Detections, tiles: int, *, last: bool) -> None:
+        """Take the cells of a tile; store them when enough have come together."""
+        self._waiting.append(part)
+        self.newest = np.zeros(0, np.int64)
+        if last or sum(len(p) for p in self._waiting) >= _BATCH:
+            self._store()
+            self._tiles = tiles
+            self._note(JobState.RUNNING)
+
+    def close(self, state: JobState) -> None:
+        """Write how the job ended. What was not stored is found again next time."""
+        self._note(state)
+
+    def _store(self) -> None:
+        from napari_cytosynth.ingest import cut_crops
+
+        found = Detections.concatenate(self._waiting)
+        # A crash between the cells' commit and the job's leaves the job behind by a
+        # batch; the detector finds the very same boxes again.
+        new = np.array([_key(b) not in self._known for b in found.boxes], dtype=bool)
+        found = found.take(new)
+        self._waiting = []
+        if len(found):
+            crops = cut_crops(self.image, found.boxes, self.calibration.mpp)
+            self.newest = self.project.add_cells(self.smear, found, crops)
+            self.added += len(found)
+
+    def _standing_boxes(self) -> set[bytes]:
+        cells = self.project.cells()
+        return {_key(box) for box in cells.boxes[cells.smears == self.smear]}
+
+    def _note(self, state: JobState) -> None:
+        data = {**self.job.data, "tiles": self._tiles}
+        self.project.put_job(Job(self.job.key, state, data))
+
+
+def _key(box: npt.NDArray[np.float32]) -> bytes:
+    return np.asarray(box, np.float32).tobytes()
+
+
+def _job(project: Project, smear: SmearId, detector: str) -> Job:
+    key = f"detect:{smear}"
+    job = next((j for j in project.jobs() if j.key == key), None)
+    if job is None or job.data.get("detector") != detector:
+        return Job(key, JobState.RUNNING, {"detector": detector, "tiles": 0})
+    return job
+
+
+def _calibration(project: Project, smear: SmearId, image: SmearImage) -> Calibration:
+    from napari_cytosynth.ingest import calibrate
+
+    calibration = project.calibration(smear)
+    if calibration is None:
+        calibration = calibrate(image)
+        project.set_calibration(smear, calibration)
+    return calibration
+
+
+def _box_around(image: SmearImage, calibration: Calibration, x: float, y: float) -> Box:
+    """Return the detector's smallest box around a point, else one of 12 um."""
+    from napari_cytosynth.ingest.tiles import detect_at
+
+    detector: Detector = load("detectors", "classic")()
+    found = detect_at(image, detector, calibration, (x, y), _LOOK_UM)
+    boxes = found.boxes
+    ends = boxes[:, :2] + boxes[:, 2:]
+    over = (boxes[:, :2] <= [x, y]).all(axis=1) & (ends > [x, y]).all(axis=1)
+    if over.any():
+        best = boxes[over][np.argmin(boxes[over][:, 2:].prod(axis=1))]
+        left, top, width, height = (float(v) for v in best)
+        return Box(left, top, width, height)
+    side = HAND_UM / calibration.mpp
+    return Box(x - side / 2, y - side / 2, side, side)
+
+
+def _standing_cell(
+    project: Project, smear: SmearId, box: Box, point: tuple[float, float]
+) -> CellId | None:
+    """Return the standing cell of the very same box: the one that was clicked."""
+    del point
+    cells = project.cells()
+    wanted = _key(np.array([box.x, box.y, box.width, box.height], np.float32))
+    for row in np.flatnonzero(cells.smears == smear):
+        if _key(cells.boxes[row]) == wanted:
+            return CellId(int(cells.ids[row]))
+    return None
+
+
+def _pictures(path: Path) -> Iterator[tuple[Path, str]]:
+    """Yield each picture and its name relative to the folder that was given."""
+    from napari_cytosynth.ingest.opening import find_pictures
+
+    if not path.is_dir() or path.suffix == ".zarr":
+        yield path, path.name
+        return
+    yield from ((p, p.relative_to(path).as_posix()) for p in find_pictures(path))
+
+
+def _detect_file(
+    path: Path, name: str, detector: Detector, objects: str, place: tuple[int, int]
+) -> Task[tuple[ImageRecord, list[ObjectRecord]]]:
+    from napari_cytosynth.ingest import calibrate, detect_cells, open_smear
+
+    number, total = place
+    yield Progress(number, total, name)
+    image = open_smear(path)
+    try:
+        calibration = calibrate(image)
+        task = detect_cells(image, detector, calibration, objects=objects)
+        found = yield from _renamed(task, Progress(number, total, name))
+    finally:
+        image.close()
+    smear = image.smear
+    record = ImageRecord(
+        name,
+        smear.width,
+        smear.height,
+        calibration.mpp,
+        str(calibration.mpp_source),
+    )
+    return record, [_object(name, found, i) for i in range(len(found))]
+
+
+def _renamed(task: Task[Detections], progress: Progress) -> Task[Detections]:
+    """Count pictures rather than tiles; still a sign of life for each tile."""
+    try:
+        while True:
+            next(task)
+            yield progress
+    except StopIteration as stop:
+        found: Detections = stop.value
+        return found
+    finally:
+        task.close()
+
+
+def _object(name: str, found: Detections, i: int) -> ObjectRecord:
+    x, y, width, height = (float(v) for v in found.boxes[i])
+    return ObjectRecord(
+        image=name,
+        box=(x, y, width, height),
+        label=CATEGORIES[ObjectKind(int(found.kinds[i]))],
+        score=float(found.scores[i]),
+        outline=tuple((float(px), float(py)) for px, py in found.outlines[i]),
+        edge=bool(found.edges[i]),
+    )
