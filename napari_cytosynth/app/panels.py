@@ -398,3 +398,21 @@ class Curve:
     cases: tuple[str, ...]
     figures: tuple[Figure, ...]
     notes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rectangle:
+    """A part of a smear, such as what is in view.
+
+    Parameters
+    ----------
+    x, y : float
+        Left and top edge, level-0 pixels.
+    width, height : float
+        Size, level-0 pixels.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float

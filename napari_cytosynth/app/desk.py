@@ -1,0 +1,171 @@
+"""What lies before the reader: the grid, the focused cell, the smear, the summary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_cytosynth.app.cellindex import CellIndex
+from napari_cytosynth.app.listing import Listing, refreshed
+from napari_cytosynth.app.navigate import Choice, next_open, resolve
+from napari_cytosynth.app.panels import Sort, Tab
+from napari_cytosynth.app.state import SessionEvents, SessionState
+from napari_cytosynth.core.ids import CellId, SmearId
+from napari_cytosynth.core.project import Project
+
+if TYPE_CHECKING:
+    from napari_cytosynth.workflows.suggest import Suggestion
+
+
+class Desk:
+    """State and navigation; nothing here is written to the project.
+
+    Parameters
+    ----------
+    project : Project
+        Read only here.
+    state : SessionState
+        The fields.
+
+    Attributes
+    ----------
+    index : CellIndex
+        All cells as arrays.
+    """
+
+    def __init__(self, project: Project, state: SessionState) -> None:
+        self.project, self.state = project, state
+        self.index = CellIndex(project.taxonomy)
+        self._ranking = Listing()
+        self._audit: frozenset[int | None] = frozenset()
+
+    @property
+    def events(self) -> SessionEvents:
+        """One event a field; see :class:`SessionEvents`."""
+        return self.state.events
+
+    def focus_cell(self, cell: CellId | None) -> None:
+        """Bring a cell, and its smear, before the reader.
+
+        A cell that the grid does not hold is put in behind the one focused before.
+        """
+        if cell is None:
+            self.state.focus = None
+            return
+        if cell not in self.index:
+            return
+        listing = self.state.listing
+        if listing.row_of(cell) is None:
+            now = self.state.focus
+            row = listing.row_of(now) if now is not None else None
+            listing = listing.with_cell(cell, 0 if row is None else row + 1)
+        smear = self.index.table.smear_of(cell)
+        self.state.set({"listing": listing, "smear": smear, "focus": cell})
+
+    def show_smear(self, smear: SmearId) -> None:
+        """Put a smear on the canvas; the focus stays."""
+        self.state.smear = smear
+
+    def next(self) -> None:
+        """Focus the next card, labelled or not."""
+        self._step(1)
+
+    def previous(self) -> None:
+        """Focus the card before."""
+        self._step(-1)
+
+    def move(self, rows: int) -> None:
+        """Focus the card that many rows further; stops at the ends."""
+        self._step(rows)
+
+    def _step(self, by: int) -> None:
+        listing, focus = self.state.listing, self.state.focus
+        if not len(listing):
+            return
+        row = listing.row_of(focus) if focus is not None else None
+        target = 0 if row is None else min(max(row + by, 0), len(listing) - 1)
+        self.focus_cell(CellId(int(listing.ids[target])))
+
+    def advance(self) -> None:
+        """Focus the next cell of the grid that still wants a label."""
+        cell = self.upcoming()
+        if cell is not None:
+            self.focus_cell(cell)
+        else:
+            self.state.say("No further cell of this list wants a label.")
+
+    def upcoming(self) -> CellId | None:
+        """Return the cell that :meth:`advance` would focus."""
+        skipped = self.project.journal.skipped
+        return next_open(self.state.listing, self.index, skipped, self.state.focus)
+
+    def set_tab(self, tab: Tab) -> None:
+        """Bring a tab forward."""
+        self.state.tab = tab
+        if tab in (Tab.QUEUE, Tab.PREDICTED):
+            self._relist()
+
+    def set_filter(self, code: str) -> None:
+        """Limit the grid to a class; empty: all."""
+        self.state.filter = code
+        self._relist()
+
+    def set_sort(self, sort: Sort) -> None:
+        """Order the grid."""
+        self.state.sort = sort
+        self._relist()
+
+    def set_blind(self, hidden: bool) -> None:
+        """Hide predictions, and everything that tells them."""
+        self.state.blind = hidden
+        self._relist()
+
+    def _choice(self) -> Choice:
+        state = self.state
+        tab = Tab.PREDICTED if state.tab is Tab.PREDICTED else Tab.QUEUE
+        return Choice(tab, state.filter, state.sort, state.blind)
+
+    def _relist(self) -> None:
+        """List anew, as the user asked for another list."""
+        self.state.listing = resolve(self._ranking, self.index, self._choice())
+        if self.state.focus is None:
+            self._focus_first()
+
+    def _refresh(self) -> None:
+        """List anew behind the reader's back: the focused card stays where it is."""
+        fresh = resolve(self._ranking, self.index, self._choice())
+        self.state.listing = refreshed(self.state.listing, fresh, self.state.focus)
+        if self.state.focus is None:
+            self._focus_first()
+
+    def _focus_first(self) -> None:
+        cell = self.upcoming()
+        if cell is not None:
+            self.focus_cell(cell)
+
+    def rank(self, suggestion: Suggestion) -> None:
+        """Take in a new ranking; it never moves the card under the user's eye."""
+        query = suggestion.query
+        ids = [int(i) for i in query.ids]
+        self._ranking = Listing(query.ids, dict(zip(ids, query.reasons, strict=True)))
+        drawn = {i for i, audit in zip(ids, suggestion.audit, strict=True) if audit}
+        # The card under the eye was drawn before, and stays what it was drawn as.
+        kept = {self.state.focus} & self._audit
+        self._audit = frozenset(drawn | kept)
+        self._refresh()
+
+    def reload(self) -> None:
+        """Take in the project's cells and labels; after the set of cells changed."""
+        labels = self.project.journal.labels()
+        self.index.replace(
+            self.project.cells(), ((cell, label.code) for cell, label in labels.items())
+        )
+        if self.state.focus is not None and self.state.focus not in self.index:
+            self.state.focus = None
+        self.events.cells.emit()
+        self.events.predictions.emit()
+
+    def touch(self, cell: CellId) -> None:
+        """Take in what the journal now says of one cell."""
+        label = self.project.journal.label(cell)
+        self.index.set_label(cell, label.code if label is not None else None)
+        self.events.touched.emit(int(cell))

@@ -1,0 +1,186 @@
+"""Fills of rare classes, and the verdicts on what they made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from napari_cytosynth.app.jobs import Jobs, Order
+from napari_cytosynth.app.shelf import Shelf
+from napari_cytosynth.app.state import SessionState
+from napari_cytosynth.core.errors import CytoSynthError
+from napari_cytosynth.core.ids import SyntheticId
+from napari_cytosynth.core.journal import Author
+from napari_cytosynth.core.project import Job, Project
+from napari_cytosynth.core.protocols import Compute
+from napari_cytosynth.core.provenance import Status
+from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.workflows.review import judge
+from napari_cytosynth.workflows.synthesize import (
+    FillReport,
+    fill,
+    resumable_jobs,
+    resume,
+)
+
+_SHOWN = (Status.PROPOSED, Status.ACCEPTED, Status.REJECTED)
+
+
+class Fills:
+    """The synthetic side of a session.
+
+    Parameters
+    ----------
+    project, compute : Project, Compute
+        Where cells are kept and made.
+    jobs : Jobs
+        Runs the fills, one a class.
+    state : SessionState
+        Told of new cells, the one under review, and the outcome.
+
+    Attributes
+    ----------
+    shelf : Shelf
+        The synthetic cells that the gate let through.
+    """
+
+    def __init__(
+        self, project: Project, compute: Compute, jobs: Jobs, state: SessionState
+    ) -> None:
+        self._project, self._compute = project, compute
+        self._jobs, self._state = jobs, state
+        self.shelf = Shelf()
+        self.on_changed: Callable[[], None] = lambda: None
+        self.on_verdict: Callable[[], None] = lambda: None
+
+    def load(self) -> None:
+        """Take in stored cells, and go on with fills that were interrupted."""
+        kept = [c for status in _SHOWN for c in self._project.synthetic(status=status)]
+        self.shelf.put(sorted(kept, key=lambda cell: cell.id))
+        self.relist()
+        for job in resumable_jobs(self._project):
+            self._resume(job)
+
+    def _resume(self, job: Job) -> None:
+        code = str(job.data["code"])
+        if not self.is_running(code):
+            self._run(code, resume(self._project, self._compute, job))
+
+    def is_running(self, code: str) -> bool:
+        """Tell whether a fill of this class runs."""
+        return self._jobs.is_running(fill_key(code))
+
+    def start(self, code: str, count: int, generator: str) -> bool:
+        """Fill a class; False, said by ``failed``, if one runs already."""
+        if self.is_running(code):
+            self._state.fail(
+                f"A fill of {code} runs already. Wait for it, or cancel it first."
+            )
+            return False
+        self._state.fill_class = ""
+        task = fill(self._project, self._compute, code, count, generator=generator)
+        self._run(code, task)
+        return True
+
+    def _run(self, code: str, task: Task[FillReport]) -> None:
+        self._jobs.start(
+            Order(
+                fill_key(code),
+                f"Filling {code}",
+                task,
+                on_done=self._done,
+                on_progress=self._stream,
+                on_end=self.on_changed,
+            )
+        )
+        self.on_changed()
+
+    def cancel(self, code: str) -> bool:
+        """Stop the fill of a class; what passed the gate is kept."""
+        return self._jobs.cancel(fill_key(code))
+
+    def _stream(self, progress: Progress) -> None:
+        if isinstance(progress.payload, tuple) and progress.payload:
+            self.shelf.put(progress.payload)
+            self.relist()
+            self.on_changed()
+
+    def _done(self, report: FillReport) -> None:
+        self._state.fill_outcome = outcome(report)
+        self._state.say(self._state.fill_outcome)
+
+    def relist(self) -> None:
+        """Show the synthetic cells of the class chosen; the one under review stays."""
+        ids = self.shelf.ids(self._state.filter)
+        self._state.synthetic = ids
+        if self._state.review not in ids:
+            self._state.review = self._next_open(ids)
+
+    def focus(self, number: SyntheticId | None) -> None:
+        """Bring a synthetic cell before the reader."""
+        self._state.review = number
+
+    def move(self, rows: int) -> None:
+        """Go that many cells further; stops at the ends."""
+        ids, now = self._state.synthetic, self._state.review
+        if ids:
+            row = ids.index(now) + rows if now in ids else 0
+            self._state.review = ids[min(max(row, 0), len(ids) - 1)]
+
+    def judge(self, accept: bool) -> bool:
+        """Accept or reject the cell under review, and go to the next that waits."""
+        number = self._state.review
+        if number is None:
+            self._state.fail("No synthetic cell is under review. Click one first.")
+            return False
+        if not self._state.annotator:
+            self._state.fail("A verdict needs a name. Give yours first.")
+            return False
+        author = Author(self._state.annotator, model=self._state.model)
+        try:
+            judge(self._project, self.shelf[number], accept, author)
+        except (CytoSynthError, OSError) as error:
+            self._jobs.tell("Keeping the verdict", error)
+            return False
+        self._take(number)
+        self._state.review = self._next_open(self._state.synthetic) or number
+        return True
+
+    def restore(self, number: SyntheticId) -> None:
+        """Take in what the journal now says of a cell, and go back to it."""
+        if number in self.shelf:
+            self._take(number)
+            self._state.review = number
+
+    def _take(self, number: SyntheticId) -> None:
+        verdict = self._project.journal.verdict(number)
+        status = {None: Status.PROPOSED, True: Status.ACCEPTED, False: Status.REJECTED}
+        self.shelf.set_status(number, status[verdict])
+        self._state.events.judged.emit(int(number))
+        self.on_changed()
+        self.on_verdict()
+
+    def _next_open(self, ids: tuple[SyntheticId, ...]) -> SyntheticId | None:
+        now = self._state.review
+        start = ids.index(now) + 1 if now in ids else 0
+        waiting = (
+            i for i in ids[start:] + ids[:start] if self.shelf[i].status is _SHOWN[0]
+        )
+        return next(waiting, None)
+
+
+def fill_key(code: str) -> str:
+    """Return the key under which a class is filled."""
+    return f"fill:{code}"
+
+
+def outcome(report: FillReport) -> str:
+    """Say how a fill ended."""
+    said = f"{report.accepted} of {report.asked} {report.code} passed the gate"
+    if report.drawn:
+        said += f" ({report.drawn} drawn, {report.acceptance:.0%} passed)"
+    if report.reasons:
+        refused = ", ".join(f"{c} {n}" for c, n in sorted(report.reasons.items()))
+        said += f"; refused by {refused}"
+    if not report.verified:
+        said += f". Unverified: no real {report.code} of the project could check them"
+    return said + "."

@@ -1,0 +1,106 @@
+"""Which cells the grid holds, and which comes next. Pure functions.
+
+Intent (tab, filter, sort) and data (ranking, labels, guesses) resolve to a listing; the
+desk compares it with the one shown and tells the view only of a change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_cytosynth.app.cellindex import NONE, CellIndex, Rows
+from napari_cytosynth.app.listing import Listing
+from napari_cytosynth.app.panels import Sort, Tab
+from napari_cytosynth.core.ids import CellId
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the user chose to see.
+
+    Parameters
+    ----------
+    tab : Tab
+        The tab in front.
+    filter : str
+        Class code; empty: all.
+    sort : Sort
+        Order.
+    blind : bool
+        True: nothing may be chosen or ordered by predictions.
+    """
+
+    tab: Tab
+    filter: str = ""
+    sort: Sort = Sort.WORTH
+    blind: bool = False
+
+
+def resolve(ranking: Listing, index: CellIndex, choice: Choice) -> Listing:
+    """Return what the grid shows.
+
+    Parameters
+    ----------
+    ranking : Listing
+        The queue as the strategy ranked it.
+    index : CellIndex
+        Labels and guesses.
+    choice : Choice
+        Tab, filter, sort.
+    """
+    if choice.tab is Tab.PREDICTED:
+        rows, reasons = _predicted(index, choice), ranking.reasons
+    else:
+        ids = ranking.ids[np.isin(ranking.ids, index.table.ids)]
+        rows, reasons = index.table.rows(ids), ranking.reasons
+    if choice.filter:
+        rows = rows[index.of_class(rows, choice.filter, guessed=not choice.blind)]
+    return Listing(index.table.ids[_ordered(rows, index, choice)], reasons)
+
+
+def _predicted(index: CellIndex, choice: Choice) -> Rows:
+    if choice.blind:
+        return np.zeros(0, np.intp)
+    return np.flatnonzero((index.guesses != NONE) & (index.labels == NONE))
+
+
+def _ordered(rows: Rows, index: CellIndex, choice: Choice) -> Rows:
+    if choice.sort is Sort.SMEAR:
+        return rows[np.argsort(index.table.smears[rows], kind="stable")]
+    if choice.sort is Sort.SURE and not choice.blind:
+        return rows[np.argsort(-index.confidence[rows], kind="stable")]
+    if choice.tab is Tab.PREDICTED:
+        return rows[np.argsort(index.confidence[rows], kind="stable")]
+    return rows
+
+
+def next_open(
+    listing: Listing,
+    index: CellIndex,
+    skipped: Callable[[CellId], bool],
+    after: CellId | None,
+) -> CellId | None:
+    """Return the next cell that still wants a label, or None; goes round the end.
+
+    Parameters
+    ----------
+    listing : Listing
+        What the grid shows.
+    index : CellIndex
+        Labels.
+    skipped : callable
+        Tells whether a cell was passed over.
+    after : CellId or None
+        Where to begin; None: at the top.
+    """
+    row = listing.row_of(after) if after is not None else None
+    for number in np.roll(listing.ids, 0 if row is None else -row - 1):
+        cell = CellId(int(number))
+        if cell == after or cell not in index or index.label(cell):
+            continue
+        if not skipped(cell):
+            return cell
+    return None

@@ -1,0 +1,226 @@
+"""What the reader commits: labels, skips, remarks, cells struck out or added, undo.
+
+The journal event is committed first; only then does anything on the desk change. So
+what is shown as given is on the disk, and what the disk refused is not shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from napari_cytosynth.app.desk import Desk
+from napari_cytosynth.app.jobs import Jobs
+from napari_cytosynth.app.state import SessionState
+from napari_cytosynth.core.errors import CytoSynthError
+from napari_cytosynth.core.ids import CellId, SmearId, SyntheticId
+from napari_cytosynth.core.journal import Author, Event, EventKind, Mode
+from napari_cytosynth.core.project import Project
+
+_MOVES_CELLS = frozenset(
+    {
+        EventKind.CELL_ADDED,
+        EventKind.CELL_REMOVED,
+        EventKind.BOX_CHANGED,
+        EventKind.SPLIT,
+        EventKind.CLASS_MERGED,
+    }
+)
+
+
+class Reading(Desk):
+    """A desk at which somebody reads.
+
+    Every command returns False, says why by ``events.failed`` and leaves the desk as it
+    was where the name is missing or the project refuses.
+
+    Parameters
+    ----------
+    project : Project
+        Takes the events.
+    state : SessionState
+        The fields.
+    jobs : Jobs
+        Tells of failures.
+    """
+
+    def __init__(self, project: Project, state: SessionState, jobs: Jobs) -> None:
+        super().__init__(project, state)
+        self.jobs = jobs
+
+    def on_labels_changed(self) -> None:
+        """Learn from it; the session does."""
+
+    def on_verdict_switched(self, number: SyntheticId) -> None:
+        """Take in that undo or redo changed a verdict; the session does."""
+
+    def summarise(self) -> None:
+        """Count anew; the session does."""
+
+    def set_annotator(self, name: str) -> None:
+        """Say who labels from now on."""
+        self.state.annotator = name.strip()
+        self.remember()
+
+    def label(self, code: str) -> bool:
+        """Give the focused cell a class, and go to the next."""
+        if code not in self.project.taxonomy:
+            self.state.fail(
+                f"Class '{code}' is not in taxonomy '{self.project.taxonomy.name}'. "
+                f"It holds {', '.join(self.project.taxonomy.codes)}."
+            )
+            return False
+        if not self._on_focus(lambda author, cell: author.label(cell, code)):
+            return False
+        self.advance()
+        self.on_labels_changed()
+        return True
+
+    def skip(self) -> bool:
+        """Pass over the focused cell, and go to the next."""
+        if not self._on_focus(lambda author, cell: author.skip(cell)):
+            return False
+        self.advance()
+        return True
+
+    def second_opinion(self) -> bool:
+        """Ask another reader to look at the focused cell."""
+        return self._on_focus(lambda author, cell: author.second_opinion(cell))
+
+    def comment(self, text: str) -> bool:
+        """Remark on the focused cell."""
+        return self._on_focus(lambda author, cell: author.comment(cell, text))
+
+    def remove_cell(self) -> bool:
+        """Strike out the focused cell: it is no cell. Undo brings it back."""
+        cell, following = self.state.focus, self.upcoming()
+        if not self._commit_on_focus(lambda author, cell: author.removed(cell)):
+            return False
+        self.focus_cell(following)
+        if cell is not None:
+            self.state.listing = self.state.listing.without(cell)
+        self.reload()
+        self.summarise()
+        return True
+
+    def add_cell(self, smear: SmearId, x: float, y: float) -> CellId | None:
+        """Add a cell that the detector missed, and focus it; level-0 pixels."""
+        from napari_cytosynth.workflows.detect import add_cell
+
+        if not self._has_name():
+            return None
+        author = Author(self.state.annotator, model=self.state.model)
+        try:
+            cell = add_cell(self.project, smear, x, y, author)
+        except (CytoSynthError, OSError) as error:
+            self.jobs.tell("Adding a cell", error)
+            return None
+        self.reload()
+        self.focus_cell(cell)
+        self.summarise()
+        self.on_labels_changed()
+        return cell
+
+    def undo(self) -> bool:
+        """Take back the last thing this annotator did; the focus goes back to it."""
+        target = self.project.journal.undo_target(self.state.annotator)
+        return self._switch(target, Author.undo)
+
+    def redo(self) -> bool:
+        """Bring back what was undone last; the focus goes to it."""
+        target = self.project.journal.redo_target(self.state.annotator)
+        return self._switch(target, Author.redo)
+
+    def _switch(self, target: Event | None, make: Callable[..., Event]) -> bool:
+        if target is None:
+            self.state.say(f"There is nothing to {make.__name__}.")
+            return False
+        author = Author(self.state.annotator, model=self.state.model)
+        if not self._commit(make(author, target.id)):
+            return False
+        if target.kind is EventKind.VERDICT:
+            self.on_verdict_switched(SyntheticId(int(target.cell or 0)))
+            return True
+        self._go_back(target)
+        self.summarise()
+        self.on_labels_changed()
+        return True
+
+    def _go_back(self, target: Event) -> None:
+        """Take in that an event was undone or redone, and focus its cell."""
+        following = self.upcoming()
+        if target.kind in _MOVES_CELLS:
+            self.reload()
+        if target.cell is None:
+            return
+        cell = CellId(int(target.cell))
+        if cell in self.index:
+            self.touch(cell)
+            self.focus_cell(cell)
+        else:
+            self.state.listing = self.state.listing.without(cell)
+            if self.state.focus is None:
+                self.focus_cell(following)
+
+    def _on_focus(self, make: Callable[[Author, CellId], Event]) -> bool:
+        """Commit an event on the focused cell, then show what it changed."""
+        cell = self.state.focus
+        if not self._commit_on_focus(make) or cell is None:
+            return False
+        self.touch(cell)
+        self.summarise()
+        return True
+
+    def _commit_on_focus(self, make: Callable[[Author, CellId], Event]) -> bool:
+        cell = self.state.focus
+        if cell is None:
+            self.state.fail("No cell is focused, so nothing was done. Click one first.")
+            return False
+        if not self._has_name():
+            return False
+        return self._commit(*self._events(make, cell))
+
+    def _events(
+        self, make: Callable[[Author, CellId], Event], cell: CellId
+    ) -> list[Event]:
+        """Return the event, and before it the draw of a card not yet noted as one."""
+        noted = self.project.journal.is_audit(cell)
+        audit = noted or int(cell) in self._audit
+        mode = Mode.AUDIT if audit else Mode.TEACH
+        author = Author(self.state.annotator, mode, self.state.model)
+        draw = [author.audit_draw(cell)] if audit and not noted else []
+        return [*draw, make(author, cell)]
+
+    def _has_name(self) -> bool:
+        if not self.state.annotator:
+            self.state.fail("Labels carry a name. Give yours first; it is asked once.")
+        return bool(self.state.annotator)
+
+    def _commit(self, *events: Event) -> bool:
+        """Write events; False, said by ``failed``, if the project refused them."""
+        try:
+            self.project.record(*events)
+        except (CytoSynthError, OSError) as error:
+            self.jobs.tell("Keeping it", error)
+            return False
+        self.remember()
+        return True
+
+    def remember(self) -> None:
+        """Say what undo and redo would do."""
+        journal, name = self.project.journal, self.state.annotator
+        self.state.history = (
+            _words(journal.undo_target(name)),
+            _words(journal.redo_target(name)),
+        )
+
+
+def _words(event: Event | None) -> str:
+    """Say what an event did, such as ``"label BA of cell 12"``."""
+    if event is None:
+        return ""
+    if event.kind is EventKind.LABEL:
+        return f"label {event.data['code']} of cell {event.cell}"
+    if event.kind is EventKind.VERDICT:
+        verb = "accept" if event.data["accept"] else "reject"
+        return f"{verb} synthetic cell {event.cell}"
+    return f"{event.kind} of cell {event.cell}" if event.cell else str(event.kind)

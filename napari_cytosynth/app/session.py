@@ -1,0 +1,217 @@
+"""One sitting over one project: what the user does, and what holds after it.
+
+Every command first commits to the project and only then changes the state, so what is
+shown as given is on the disk. Commands never raise what a user can cause: they return
+False, say why by ``events.failed``, and leave the state as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from napari_cytosynth.app.figures import class_figures
+from napari_cytosynth.app.fills import Fills
+from napari_cytosynth.app.jobs import Jobs, Order
+from napari_cytosynth.app.learner import Learned, Learner, LearnerConfig, embed
+from napari_cytosynth.app.reading import Reading
+from napari_cytosynth.app.smears import Opener, Smears
+from napari_cytosynth.app.state import SessionState
+from napari_cytosynth.app.summary import Known, class_rows
+from napari_cytosynth.core.ids import SmearId, SyntheticId
+from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.protocols import Compute
+from napari_cytosynth.core.smear import Smear, SmearImage
+from napari_cytosynth.core.tasks import Runner, Task
+
+EVALUATE = "evaluate"
+"""Key of the task that measures whether synthesis helped."""
+
+
+class Session(Reading):
+    """Reading, with smears, learning, synthesis and evidence in the background.
+
+    Parameters
+    ----------
+    project : Project
+        Open; :meth:`close` closes it.
+    compute : Compute
+        The compute backend; :meth:`close` closes it.
+    runner : Runner
+        Drives tasks and answers in the caller's thread.
+    annotator : str
+        Who labels; empty: :meth:`set_annotator` before the first label.
+    opener : callable
+        Opens a smear's picture by its uri; by default
+        :func:`napari_cytosynth.ingest.open_smear`.
+    learning : LearnerConfig
+        Embedder, size of a ranking, seed.
+
+    Attributes
+    ----------
+    state : SessionState
+        The fields; read them, and let the commands set them.
+    smears : Smears
+        Pictures, opened when needed.
+    fills : Fills
+        Synthetic cells, the fills that make them, the verdicts on them.
+    jobs : Jobs
+        What runs; ``jobs.cancel(key)`` stops it.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        compute: Compute,
+        runner: Runner,
+        *,
+        annotator: str = "",
+        opener: Opener | None = None,
+        learning: LearnerConfig | None = None,
+    ) -> None:
+        state = SessionState(annotator=annotator)
+        super().__init__(project, state, Jobs(runner, state))
+        self._compute, self._config = compute, learning or LearnerConfig()
+        self.smears = Smears(project, self.jobs, opener)
+        self.fills = Fills(project, compute, self.jobs, self.state)
+        self.learner = Learner(
+            project, compute, self.jobs, self._config, lambda: self.state.strategy
+        )
+        self._bind()
+
+    def _bind(self) -> None:
+        self.learner.on_learned = self._on_learned
+        self.learner.on_ranked = self.rank
+        self.fills.on_changed = self.summarise
+        self.fills.on_verdict = self._on_verdict
+        self.events.focus.connect(self._prefetch)
+        self.smears.on_added = self._on_smear_added
+        self.smears.on_found = self._on_cells_found
+        self.events.evidence.connect(self.summarise)
+        self.events.blind.connect(self.summarise)
+        self.events.filter.connect(self.fills.relist)
+
+    def start(self) -> None:
+        """Take in what the project holds, go on with interrupted fills, and learn."""
+        self.reload()
+        self.remember()
+        self.fills.load()
+        smears = self.project.smears()
+        if smears and self.state.smear is None:
+            self.state.smear = smears[0].id
+        self.summarise()
+        if len(self.index):
+            self.learner.refit()
+
+    def close(self) -> None:
+        """Stop what runs, close pictures, backend and project. Idempotent."""
+        self.jobs.close()
+        self.smears.close()
+        self._compute.close()
+        self.project.close()
+
+    def open_smears(self, uris: Sequence[str]) -> None:
+        """Add pictures, find their cells in the background, and rank them in."""
+        self.smears.open(uris)
+
+    def find_cells(self, smear: SmearId, *, detector: str = "classic") -> None:
+        """Find the cells of a smear that was added before."""
+        self.smears.find(smear, detector=detector)
+
+    def image(self, smear: SmearId) -> SmearImage | None:
+        """Return the picture of a smear; None, said by ``failed``, if unreadable."""
+        return self.smears.image(smear)
+
+    def _on_smear_added(self, smear: Smear) -> None:
+        if self.state.smear is None:
+            self.state.smear = smear.id
+
+    def _on_cells_found(self, smear: Smear) -> None:
+        self.reload()
+        self.summarise()
+        self.learner.refit()
+
+    def _prefetch(self) -> None:
+        """Open the smear of the next cell ahead, where it is another one."""
+        cell = self.upcoming()
+        if cell is not None:
+            self.smears.prefetch(self.index.table.smear_of(cell))
+
+    # Learning
+
+    def set_strategy(self, key: str) -> None:
+        """Choose how cells are ranked, and rank anew."""
+        self.state.strategy = key
+        if len(self.index):
+            self.learner.rerank()
+
+    def on_labels_changed(self) -> None:
+        """Refit and rank again in the background."""
+        self.learner.refit()
+
+    def _on_learned(self, learned: Learned) -> None:
+        head = learned.head
+        codes = tuple(head.codes_) if head is not None else ()
+        if codes:
+            self.index.set_guesses(learned.ids, codes, learned.probabilities)
+        self.state.model = head.version if head is not None else ""
+        self.events.predictions.emit()
+        self.summarise()
+
+    # Synthesis
+
+    def ask_fill(self, code: str) -> None:
+        """Open the *Fill* form for a class; empty: close it."""
+        self.state.fill_class = code
+
+    def fill(self, code: str, count: int, generator: str = "latent") -> bool:
+        """Ask the backend for synthetic cells of a class; they stream in."""
+        return self.fills.start(code, count, generator)
+
+    def cancel_fill(self, code: str) -> bool:
+        """Stop a fill; what passed the gate is kept."""
+        return self.fills.cancel(code)
+
+    def judge(self, accept: bool) -> bool:
+        """Accept or reject the synthetic cell under review, and go to the next."""
+        return self.fills.judge(accept)
+
+    def on_verdict_switched(self, number: SyntheticId) -> None:
+        """Show the verdict that holds after undo or redo."""
+        self.fills.restore(number)
+
+    def _on_verdict(self) -> None:
+        self.remember()
+        self.learner.refit()
+
+    # Evidence
+
+    def evaluate(self) -> None:
+        """Measure on audit cells whether synthesis helped, against the controls."""
+        self.jobs.start(
+            Order(EVALUATE, "Evaluating", self._evaluation(), self._on_evidence)
+        )
+
+    def _evaluation(self) -> Task[Any]:
+        from napari_cytosynth.workflows.evaluate import evaluate
+
+        key = yield from embed(self.project, self._compute, self._config.embedder)
+        seed = self._config.seed
+        return (yield from evaluate(self.project, key, self._compute, seed=seed))
+
+    def _on_evidence(self, evidence: Any) -> None:
+        self.state.evidence = evidence
+
+    def summarise(self) -> None:
+        """Count every class anew: the same cost at any number of labels."""
+        state = self.state
+        state.classes = class_rows(
+            Known(
+                taxonomy=self.project.taxonomy,
+                index=self.index,
+                shelf=self.fills.shelf,
+                filling=self.fills.is_running,
+                predicted=bool(state.model) and not state.blind,
+                figures=class_figures(state.evidence),
+            )
+        )

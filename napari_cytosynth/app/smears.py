@@ -1,0 +1,187 @@
+"""Opens smears, finds their cells in the background, and keeps pictures at hand."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import PurePath
+from typing import TypeAlias
+
+from napari_cytosynth.app.jobs import Jobs, Order
+from napari_cytosynth.core.errors import CytoSynthError
+from napari_cytosynth.core.ids import SmearId
+from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.smear import FALLBACK_MPP, Smear, SmearImage
+from napari_cytosynth.core.tasks import Progress, Task
+
+Opener: TypeAlias = Callable[[str], SmearImage]
+"""Opens the picture at a uri."""
+
+OPEN = "open"
+"""Key of the task that opens smears and finds their cells."""
+
+
+class Smears:
+    """The smears of one session.
+
+    Files are worked through one after the other, so that many of them leave the window
+    free. A file that cannot be read is told of, and the others go on.
+
+    Parameters
+    ----------
+    project : Project
+        Takes smears and cells.
+    jobs : Jobs
+        Runs the work.
+    opener : callable, optional
+        Opens a picture; by default :func:`napari_cytosynth.ingest.open_smear`.
+    """
+
+    def __init__(
+        self, project: Project, jobs: Jobs, opener: Opener | None = None
+    ) -> None:
+        self._project, self._jobs = project, jobs
+        self._opener = opener or _open_smear
+        self._waiting: deque[str | SmearId] = deque()
+        self._images: dict[SmearId, SmearImage] = {}
+        self._broken: set[SmearId] = set()
+        self.on_added: Callable[[Smear], None] = lambda _: None
+        self.on_found: Callable[[Smear], None] = lambda _: None
+
+    def open(self, uris: Sequence[str]) -> None:
+        """Add pictures, and find their cells."""
+        self._waiting.extend(str(uri) for uri in uris)
+        self._work()
+
+    def find(self, smear: SmearId, *, detector: str = "classic") -> None:
+        """Find the cells of a smear that was added before."""
+        self._detector = detector
+        self._waiting.append(smear)
+        self._work()
+
+    def _work(self) -> None:
+        if self._waiting and not self._jobs.is_running(OPEN):
+            self._jobs.start(
+                Order(
+                    OPEN,
+                    "Finding cells",
+                    self._task(),
+                    on_done=lambda _: None,
+                    on_progress=self._on_progress,
+                    on_end=self._work,
+                )
+            )
+
+    _detector = "classic"
+
+    def _task(self) -> Task[None]:
+        try:
+            while self._waiting:
+                yield from self._one(self._waiting.popleft())
+        except GeneratorExit:
+            self._waiting.clear()
+            raise
+
+    def _one(self, what: str | SmearId) -> Task[None]:
+        from napari_cytosynth.workflows.detect import add_smear, find_cells
+
+        title = PurePath(what).name if isinstance(what, str) else f"smear {what}"
+        yield Progress(0, 0, f"{title}: opening")
+        try:
+            if isinstance(what, str):
+                smear = add_smear(self._project, what)
+            else:
+                smear = self.record(what)
+            yield Progress(0, 0, f"{title}: finding cells", payload=("added", smear))
+            found = find_cells(self._project, smear.id, detector=self._detector)
+            yield from _noted(found, title)
+            yield Progress(1, 1, f"{title}: done", payload=("found", smear))
+        except (CytoSynthError, OSError) as error:
+            yield Progress(0, 0, f"{title}: failed", payload=("failed", error))
+
+    def _on_progress(self, progress: Progress) -> None:
+        if not isinstance(progress.payload, tuple):
+            return
+        what, value = progress.payload
+        if what == "added":
+            self._broken.discard(value.id)
+            self.on_added(value)
+        elif what == "found":
+            self.on_found(value)
+        else:
+            self._jobs.tell("Opening a smear", value)
+
+    def record(self, smear: SmearId) -> Smear:
+        """Return the record of a smear."""
+        return next(s for s in self._project.smears() if s.id == smear)
+
+    def mpp(self, smear: SmearId) -> float:
+        """Return micrometres a level-0 pixel: calibrated, else as the file says."""
+        calibration = self._project.calibration(smear)
+        if calibration is not None:
+            return calibration.mpp
+        return self.record(smear).mpp or FALLBACK_MPP
+
+    def image(self, smear: SmearId) -> SmearImage | None:
+        """Return the open picture of a smear; None, said once, if it cannot be read."""
+        if smear in self._images:
+            return self._images[smear]
+        if smear in self._broken:
+            return None
+        try:
+            image = self._opener(self.record(smear).uri)
+        except (CytoSynthError, OSError) as error:
+            self._broken.add(smear)
+            self._jobs.tell("Opening a smear", error)
+            return None
+        self._images[smear] = image
+        return image
+
+    def prefetch(self, smear: SmearId) -> None:
+        """Open a smear in the background, for the cell that comes next."""
+        if smear in self._images or smear in self._broken:
+            return
+        self._jobs.start(
+            Order(
+                f"prefetch:{smear}",
+                "Opening the next smear",
+                self._opening(smear),
+                on_done=lambda image: self._keep(smear, image),
+                quiet=True,
+            )
+        )
+
+    def _opening(self, smear: SmearId) -> Task[SmearImage]:
+        yield Progress(0, 1, "opening")
+        return self._opener(self.record(smear).uri)
+
+    def _keep(self, smear: SmearId, image: SmearImage) -> None:
+        if smear in self._images:
+            image.close()
+        else:
+            self._images[smear] = image
+
+    def close(self) -> None:
+        """Close all pictures."""
+        for image in self._images.values():
+            image.close()
+        self._images.clear()
+
+
+def _open_smear(uri: str) -> SmearImage:
+    from napari_cytosynth.ingest import open_smear
+
+    return open_smear(uri)
+
+
+def _noted(task: Task[int], title: str) -> Task[int]:
+    """Put the smear's name before each note of a task."""
+    try:
+        while True:
+            step = next(task)
+            yield replace(step, note=f"{title}: {step.note}", payload=None)
+    except StopIteration as stop:
+        return int(stop.value)
+    finally:
+        task.close()

@@ -1,0 +1,157 @@
+"""What is open, focused and chosen, as evented state: one event a field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from psygnal import Signal, SignalGroup
+
+from napari_cytosynth.app.listing import Listing
+from napari_cytosynth.app.panels import ClassRow, Sort, Tab, TaskStatus
+from napari_cytosynth.core.ids import CellId, SmearId, SyntheticId
+
+
+class SessionEvents(SignalGroup):
+    """Events of a session. Field events carry the new value; silent if it is the same.
+
+    Field events bear the names of the fields of :class:`SessionState`. Besides them:
+
+    * ``failed(sentence)``: what went wrong, and the way out.
+    * ``touched(cell)``: label, comment, skip or box of one cell changed.
+    * ``cells()``: the set of cells changed (found, added, removed, undone).
+    * ``predictions()``: the model's guesses changed.
+    * ``judged(number)``: the verdict on one synthetic cell changed.
+    """
+
+    annotator = Signal(str)
+    smear = Signal(object)
+    focus = Signal(object)
+    listing = Signal(object)
+    filter = Signal(str)
+    sort = Signal(object)
+    tab = Signal(object)
+    strategy = Signal(str)
+    blind = Signal(bool)
+    model = Signal(str)
+    classes = Signal(object)
+    tasks = Signal(object)
+    message = Signal(str)
+    failure = Signal(str)
+    synthetic = Signal(object)
+    review = Signal(object)
+    evidence = Signal(object)
+    fill_class = Signal(str)
+    fill_outcome = Signal(str)
+    history = Signal(object)
+    failed = Signal(str)
+    touched = Signal(int)
+    cells = Signal()
+    predictions = Signal()
+    judged = Signal(int)
+
+
+@dataclass
+class SessionState:
+    """The fields. Setting one emits its event, unless the value is the same.
+
+    Parameters
+    ----------
+    annotator : str
+        Who labels; empty until given.
+    smear : SmearId or None
+        The smear on the canvas.
+    focus : CellId or None
+        The cell under the user's eye.
+    listing : Listing
+        The cells of the grid, in order (tabs *Queue* and *Predicted*).
+    filter : str
+        Class code that the grid is limited to; empty: all.
+    sort : Sort
+        Order of the grid.
+    tab : Tab
+        The tab in front.
+    strategy : str
+        Key of the query strategy.
+    blind : bool
+        True: predictions are hidden.
+    model : str
+        Version of the head; empty before the first.
+    classes : tuple of ClassRow
+        Summary of every class, in the taxonomy's order.
+    tasks : tuple of TaskStatus
+        What runs.
+    message : str
+        What went well last; set it by :meth:`say`.
+    failure : str
+        What failed last; set it by :meth:`fail`.
+    synthetic : tuple of SyntheticId
+        Synthetic cells shown in the tab *Synthetic*, in order of making.
+    review : SyntheticId or None
+        The synthetic cell under the user's eye.
+    evidence : object
+        Result of the last evaluation, or None.
+    fill_class : str
+        Class that the *Fill* form stands at; empty: closed.
+    fill_outcome : str
+        How the last fill ended.
+    history : tuple of (undo, redo)
+        What undo and redo would do, in words; empty strings: nothing.
+    """
+
+    annotator: str = ""
+    smear: SmearId | None = None
+    focus: CellId | None = None
+    listing: Listing = field(default_factory=Listing)
+    filter: str = ""
+    sort: Sort = Sort.WORTH
+    tab: Tab = Tab.QUEUE
+    strategy: str = "margin"
+    blind: bool = False
+    model: str = ""
+    classes: tuple[ClassRow, ...] = ()
+    tasks: tuple[TaskStatus, ...] = ()
+    message: str = ""
+    failure: str = ""
+    synthetic: tuple[SyntheticId, ...] = ()
+    review: SyntheticId | None = None
+    evidence: Any = None
+    fill_class: str = ""
+    fill_outcome: str = ""
+    history: tuple[str, str] = ("", "")
+
+    def __post_init__(self) -> None:
+        self.events = SessionEvents(self)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        same = name in self.__dict__ and _same(self.__dict__[name], value)
+        object.__setattr__(self, name, value)
+        events = self.__dict__.get("events")
+        if events is not None and name != "events" and not same:
+            events[name].emit(value)
+
+    def say(self, sentence: str) -> None:
+        """Tell something that went well; told again even if it was said before."""
+        self.__dict__["message"] = sentence
+        self.events.message.emit(sentence)
+
+    def fail(self, sentence: str) -> None:
+        """Tell something that failed; it is kept in ``failure``."""
+        self.failure = sentence
+        self.events.failed.emit(sentence)
+
+    def set(self, changes: Mapping[str, object]) -> None:
+        """Set several fields, then emit, so that no slot sees half of a change."""
+        changed = {
+            name: value
+            for name, value in changes.items()
+            if not _same(self.__dict__[name], value)
+        }
+        self.__dict__.update(changed)
+        for name, value in changed.items():
+            self.events[name].emit(value)
+
+
+def _same(first: object, second: object) -> bool:
+    return first is second or bool(first == second)
