@@ -1,0 +1,1 @@
+"""Query strategies, one file each. None knows another."""

@@ -1,0 +1,90 @@
+"""Training sets: weights that let every class count alike, and joining two sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cytosynth.core.protocols import TrainingSet, Vectors
+
+SYNTHETIC_CAP = 10
+"""Synthetic cells of a class that may train, for each real one; one real at least is
+counted, so that a class without real cells can still be looked for.
+
+The gains of synthetic pictures saturate there (Sagers et al. 2023, arXiv 2308.12453).
+"""
+
+
+def balanced(
+    codes: Sequence[str], weights: npt.NDArray[np.float64] | None = None
+) -> npt.NDArray[np.float64]:
+    """Return sample weights under which all classes weigh the same.
+
+    Parameters
+    ----------
+    codes : sequence of str
+        Class of each row.
+    weights : float64[n], optional
+        Weights to keep within a class; equal by default.
+
+    Returns
+    -------
+    float64[n]
+        Mean 1; empty for no rows.
+    """
+    names, index = np.unique(np.asarray(codes, dtype=np.str_), return_inverse=True)
+    own = np.ones(len(index)) if weights is None else np.asarray(weights, np.float64)
+    total = np.bincount(index, own, minlength=len(names))
+    share: npt.NDArray[np.float64] = own * len(index) / (len(names) * total[index])
+    return share
+
+
+def joined(
+    real: TrainingSet, vectors: Vectors, codes: Sequence[str], *, rebalance: bool = True
+) -> TrainingSet:
+    """Return a training set with further vectors, such as accepted synthetic ones.
+
+    Parameters
+    ----------
+    real : TrainingSet
+        What there is.
+    vectors, codes : float32[m, dim], sequence of str
+        What is added, at the mean weight of its class.
+    rebalance : bool
+        Let all classes weigh the same afterwards.
+    """
+    everything = (*real.codes, *codes)
+    weights = np.concatenate([real.weights, np.ones(len(codes))])
+    if rebalance:
+        weights = balanced(everything)
+    return TrainingSet(np.concatenate([real.vectors, vectors]), everything, weights)
+
+
+def capped(
+    codes: Sequence[str],
+    real: Sequence[str],
+    rng: np.random.Generator,
+    cap: int = SYNTHETIC_CAP,
+) -> npt.NDArray[np.intp]:
+    """Choose which synthetic rows may train: at most ``cap`` for each real cell.
+
+    Parameters
+    ----------
+    codes : sequence of str
+        Class of each synthetic row.
+    real : sequence of str
+        Class of each real training cell.
+
+    Returns
+    -------
+    intp[k]
+        Positions in ``codes``, ascending.
+    """
+    chosen = []
+    for code in sorted(set(codes)):
+        rows = np.flatnonzero(np.asarray(codes, dtype=np.str_) == code)
+        limit = cap * max(list(real).count(code), 1)
+        chosen.append(rng.permutation(rows)[:limit])
+    return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, np.intp)
