@@ -1,0 +1,109 @@
+"""A safe copy of a project, even of one that is open elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import uuid
+from contextlib import closing
+from pathlib import Path
+
+from napari_cytosynth.core.errors import ProjectError
+from napari_cytosynth.store.durable import PARTIAL, storage_errors, sync_folder
+from napari_cytosynth.store.project import find_project, with_suffix
+
+_ATTEMPTS = 5
+_ARRAYS = ("crops.zarr", "synthetic.zarr", "embeddings.zarr")
+
+
+def backup(path: str | Path, target: str | Path) -> Path:
+    """Copy a project; it may be open, in this process or another.
+
+    The database is copied first, through SQLite, at one moment. Whatever that copy
+    names was on the disk before; what was added since becomes an orphan of the copy,
+    swept when it is opened.
+
+    Parameters
+    ----------
+    path : path
+        The project.
+    target : path
+        Folder of the copy, which must not exist; ``.cytosynth`` is appended.
+
+    Returns
+    -------
+    Path
+        The copy.
+
+    Raises
+    ------
+    ProjectNotFoundError
+        If there is no project at ``path``.
+    ProjectError
+        If the target exists or the project is damaged.
+    StorageError
+        If the disk refuses; nothing is left of the copy.
+    """
+    source, copy = find_project(path), with_suffix(target)
+    if copy.exists():
+        raise ProjectError(
+            f"'{copy}' is already there. A backup never writes over anything; choose "
+            "another name."
+        )
+    partial = copy.with_name(f"{copy.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
+    with storage_errors(copy, "copying a project"):
+        try:
+            partial.mkdir(parents=True)
+            _copy_truth(source, partial)
+            for name in _ARRAYS:
+                _copy_array(source / name, partial / name)
+            partial.rename(copy)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        sync_folder(copy.parent)
+    return copy
+
+
+def _copy_truth(source: Path, target: Path) -> None:
+    """Copy database and weights of one moment; begin again if a model was replaced."""
+    for attempt in range(_ATTEMPTS):
+        (target / "project.sqlite").unlink(missing_ok=True)
+        _copy_database(source / "project.sqlite", target / "project.sqlite")
+        try:
+            _copy_models(source, target)
+        except FileNotFoundError:
+            if attempt == _ATTEMPTS - 1:
+                raise
+        else:
+            return
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    with (
+        closing(sqlite3.connect(source, timeout=30)) as old,
+        closing(sqlite3.connect(target, isolation_level=None)) as new,
+    ):
+        old.backup(new)
+        new.execute("PRAGMA journal_mode=DELETE")
+        said = new.execute("PRAGMA integrity_check").fetchone()[0]
+    if said != "ok":
+        raise ProjectError(
+            f"The database '{source}' is damaged ({said}), so a copy of it would be "
+            "too. Keep the older backups."
+        )
+
+
+def _copy_models(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(target / "project.sqlite")) as database:
+        files = database.execute("SELECT file FROM model").fetchall()
+    (target / "models").mkdir(exist_ok=True)
+    for (file,) in files:
+        for ending in (".safetensors", ".json"):
+            name = Path("models") / f"{file}{ending}"
+            shutil.copy2(source / name, target / name)
+
+
+def _copy_array(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns(f"*{PARTIAL}"))

@@ -1,0 +1,153 @@
+"""Files that are whole or absent, and errors of the disk in words.
+
+A file is written beside its place, fsynced, renamed over it, and the folder is fsynced.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from napari_cytosynth.core.errors import (
+    CytoSynthError,
+    ProjectError,
+    ProjectLockedError,
+    StorageError,
+)
+
+PARTIAL = ".partial"
+"""Ending of a file that is being written; swept when a project opens."""
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a file so that after a crash it holds the old or the new bytes.
+
+    Raises
+    ------
+    OSError
+        If the disk refuses; nothing is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}{PARTIAL}")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Have the operating system put a file's bytes on the disk."""
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_folder(path: Path) -> None:
+    """Have the names in a folder put on the disk; Windows does so by itself."""
+    if sys.platform == "win32":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def storage_errors(project: Path, doing: str) -> Iterator[None]:
+    """Turn what the disk or SQLite says into an error that teaches.
+
+    Parameters
+    ----------
+    project : Path
+        The project's folder, named in the message.
+    doing : str
+        What was being done, such as ``"saving a label"``.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full, read-only or failing.
+    ProjectLockedError
+        If another program holds the database.
+    ProjectError
+        If the database is damaged.
+    """
+    try:
+        yield
+    except CytoSynthError:
+        raise
+    except sqlite3.Error as error:
+        raise _from_sqlite(error, project, doing) from error
+    except OSError as error:
+        raise _from_system(error, project, doing) from error
+
+
+def _from_sqlite(error: sqlite3.Error, project: Path, doing: str) -> ProjectError:
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name.startswith("SQLITE_FULL"):
+        return _full(project, doing)
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+        return _forbidden(project, doing, str(error))
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return ProjectLockedError(
+            f"Another program holds the database of '{project}' while {doing}. Close "
+            "it there, then try again."
+        )
+    if name.startswith("SQLITE_IOERR"):
+        return _failing(project, doing, str(error))
+    if isinstance(error, sqlite3.IntegrityError):
+        return ProjectError(
+            f"'{project}' refused {doing}: {error}. The project on the disk no longer "
+            "agrees with the one in memory; close it and open it again."
+        )
+    return ProjectError(
+        f"The database of '{project}' is damaged ({error}), found while {doing}. "
+        "Restore the folder from a backup, or ask for help before changing anything."
+    )
+
+
+def _from_system(error: OSError, project: Path, doing: str) -> StorageError:
+    if error.errno in _FULL:
+        return _full(project, doing)
+    if error.errno in _FORBIDDEN:
+        return _forbidden(project, doing, error.strerror or str(error))
+    return _failing(project, doing, error.strerror or str(error))
+
+
+def _full(project: Path, doing: str) -> StorageError:
+    return StorageError(
+        f"The disk that holds '{project}' became full while {doing}. Nothing of this "
+        "step was kept, all before it is safe. Free some space and do it again."
+    )
+
+
+def _forbidden(project: Path, doing: str, why: str) -> StorageError:
+    return StorageError(
+        f"'{project}' cannot be written while {doing} ({why}). A project needs a "
+        "folder where you may write; copy it to one, or change its permissions."
+    )
+
+
+def _failing(project: Path, doing: str, why: str) -> StorageError:
+    return StorageError(
+        f"The disk that holds '{project}' failed while {doing} ({why}). Nothing of "
+        "this step was kept. Check the disk or network drive, then do it again."
+    )
