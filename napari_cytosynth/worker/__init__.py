@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+from napari_cytosynth.worker.client import WorkerClient
 from napari_cytosynth.worker.inline import InlineCompute
+from napari_cytosynth.worker.process import WorkerProcess
 
-__all__ = ["InlineCompute"]
+__all__ = ["InlineCompute", "WorkerClient", "WorkerProcess"]

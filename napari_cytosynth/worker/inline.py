@@ -100,7 +100,7 @@ class InlineCompute:
 
     def generate(
         self, generator: str, request: Request, weights: Weights
-    ) -> Iterator[Batch]:
+    ) -> Generator[Batch, None, None]:
         """Yield draws as they are made.
 
         Raises
