@@ -1,0 +1,176 @@
+"""The dock below: tabs and the grid of real cells."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import QLabel, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
+
+from napari_cytosynth._gui.grid import CardGrid
+from napari_cytosynth._gui.theme import Colours
+from napari_cytosynth._gui.toolrow import ToolRow
+from napari_cytosynth.app.panels import Cards, Sort, Tab
+
+_PAGES = {Tab.QUEUE: 0, Tab.PREDICTED: 0, Tab.SYNTHETIC: 1, Tab.EVIDENCE: 2}
+
+
+class CommentLine(QLineEdit):
+    """A line that appears when a remark is asked for, and goes when it is given."""
+
+    given = Signal(str)
+    left = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setPlaceholderText("Remark on this cell; Return keeps it, Escape leaves it")
+        self.setAccessibleName("Remark on the focused cell")
+        self.hide()
+        self.returnPressed.connect(self._give)
+
+    def ask(self, text: str) -> None:
+        """Show the line with ``text`` in it."""
+        self.setText(text)
+        self.show()
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _give(self) -> None:
+        text = self.text().strip()
+        self.hide()
+        if text:
+            self.given.emit(text)
+        self.left.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Leave on Escape."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.hide()
+            self.left.emit()
+            return
+        super().keyPressEvent(event)
+
+
+class AnnotateWidget(QWidget):
+    """Implements :class:`napari_cytosynth.app.views.AnnotateView`.
+
+    Parameters
+    ----------
+    colours : Colours
+        The theme's.
+    review, evidence : QWidget
+        Pages of the tabs *Synthetic* and *Evidence*.
+    """
+
+    keyPressed = Signal(str)
+    cellChosen = Signal(int)
+    tabChosen = Signal(object)
+    filterChosen = Signal(str)
+    sortChosen = Signal(object)
+    strategyChosen = Signal(str)
+    blindToggled = Signal(bool)
+    commentGiven = Signal(str)
+
+    def __init__(
+        self,
+        colours: Colours,
+        review: QWidget,
+        evidence: QWidget,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.tools = ToolRow(self)
+        self.grid = CardGrid(colours, self)
+        self.empty = QLabel(_NOTHING, self.grid)
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.empty.setWordWrap(True)
+        self.comment = CommentLine(self)
+        self.pending = QLabel("", self)
+        self.pending.setObjectName("pending")
+        self.pages = QStackedWidget(self)
+        for page in (self.grid, review, evidence):
+            self.pages.addWidget(page)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addWidget(self.tools)
+        column.addWidget(self.pages, 1)
+        column.addWidget(self.comment)
+        self._wire()
+
+    def _wire(self) -> None:
+        self.grid.keyPressed.connect(self.keyPressed)
+        self.grid.cellChosen.connect(self.cellChosen)
+        self.comment.given.connect(self.commentGiven)
+        self.comment.left.connect(self.take_keys)
+        tools = self.tools
+        tools.tabChosen.connect(self.tabChosen)
+        for name in ("filterChosen", "sortChosen", "strategyChosen", "blindToggled"):
+            getattr(tools, name).connect(getattr(self, name))
+            getattr(tools, name).connect(self.take_keys)
+
+    def take_keys(self, *_: object) -> None:
+        """Give the keyboard to the page in front."""
+        page = self.pages.currentWidget()
+        (page.focusProxy() or page).setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def show_choices(
+        self, classes: tuple[tuple[str, str], ...], strategies: tuple[str, ...]
+    ) -> None:
+        """Fill the filter and strategy boxes."""
+        self.tools.show_choices(classes, strategies)
+
+    def show_cards(self, cards: Cards) -> None:
+        """Show this list."""
+        self.empty.setVisible(len(cards) == 0)
+        self.grid.show_cards(cards)
+
+    def show_card_changed(self, row: int) -> None:
+        """Paint one card anew."""
+        self.grid.show_card_changed(row)
+
+    def show_focus(self, row: int | None) -> None:
+        """Frame the focused card."""
+        self.grid.show_focus(row)
+
+    def show_pending(self, keys: str) -> None:
+        """Show the keys of a chord begun, over the grid."""
+        self.pending.setText(f" {keys} ")
+        self.pending.adjustSize()
+        self.pending.move(12, self.tools.height() + 12)
+        self.pending.setVisible(bool(keys))
+        self.pending.raise_()
+
+    def show_tab(self, tab: Tab) -> None:
+        """Bring a tab forward."""
+        self.tools.show_tab(tab)
+        self.pages.setCurrentIndex(_PAGES[tab])
+
+    def show_filter(self, code: str) -> None:
+        """Set the class filter."""
+        self.tools.show_filter(code)
+
+    def show_sort(self, sort: Sort) -> None:
+        """Set the sort box."""
+        self.tools.show_sort(sort)
+
+    def show_strategy(self, key: str) -> None:
+        """Set the strategy box."""
+        self.tools.show_strategy(key)
+
+    def show_blind(self, hidden: bool) -> None:
+        """Set the "hide predictions" box."""
+        self.tools.show_blind(hidden)
+
+    def ask_comment(self, text: str) -> None:
+        """Open the comment line."""
+        self.comment.ask(text)
+
+    def resizeEvent(self, event: object) -> None:  # noqa: N802
+        """Keep the words for an empty grid in its middle."""
+        super().resizeEvent(event)
+        self.empty.setGeometry(self.grid.rect().adjusted(40, 0, -40, 0))
+
+
+_NOTHING = (
+    "No cells here yet.\nDrag a smear into the window (PNG, JPEG, TIFF, OME-Zarr), or "
+    "choose another class or tab."
+)

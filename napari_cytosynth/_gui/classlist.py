@@ -1,0 +1,200 @@
+"""The rows of the class list: model and painting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, QRectF, Qt
+from qtpy.QtGui import QColor, QFont, QPainter, QPen
+from qtpy.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from napari_cytosynth._gui.paint import draw_keycap, draw_symbol
+from napari_cytosynth._gui.theme import SYNTHETIC, Colours
+from napari_cytosynth.app.panels import ClassRow, Figure
+
+KEY, CLASS, LABELLED, PREDICTED, SYNTHETIC_COUNT, FILL = range(6)
+HEADERS = ("Key", "Class", "Real", "Pred.", "Synth.", "")
+WIDTHS = (42, 0, 46, 46, 56, 50)
+ROW_HEIGHT = 40
+_HINTS = (
+    "Key, or chord of two keys, that labels the focused cell",
+    "Click a row to label the focused cell. Below: precision (P) and recall (R), "
+    "measured on audit cells only",
+    "Real cells with this label. Click: show only these",
+    "Unlabelled cells that the model takes for this class. Click: show only these",
+    "Synthetic cells: accepted, and waiting (+). Never counted as real",
+    "Make synthetic cells of this class",
+)
+
+
+class ClassModel(QAbstractTableModel):
+    """One row a class."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.rows: list[ClassRow] = []
+
+    def replace(self, rows: tuple[ClassRow, ...]) -> None:
+        """Take all rows anew."""
+        if [r.code for r in rows] != [r.code for r in self.rows]:
+            self.beginResetModel()
+            self.rows = list(rows)
+            self.endResetModel()
+            return
+        for index, row in enumerate(rows):
+            self.change(index, row)
+
+    def change(self, index: int, row: ClassRow) -> None:
+        """Take one row anew, if it changed."""
+        if self.rows[index] != row:
+            self.rows[index] = row
+            last = self.index(index, len(HEADERS) - 1)
+            self.dataChanged.emit(self.index(index, 0), last)
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
+        """Return the number of classes."""
+        return len(self.rows)
+
+    def columnCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
+        """Return the number of columns."""
+        return len(HEADERS)
+
+    def headerData(  # noqa: N802
+        self, section: int, orientation: Qt.Orientation, role: int = 0
+    ) -> Any:
+        """Return column titles and their hints."""
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return HEADERS[section]
+        return _HINTS[section] if role == Qt.ItemDataRole.ToolTipRole else None
+
+    def data(self, index: QModelIndex, role: int = 0) -> Any:
+        """Return the words of a cell, for screen readers too."""
+        row = self.rows[index.row()]
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return describe_row(row)
+        if role == Qt.ItemDataRole.ToolTipRole and index.column() != CLASS:
+            return _HINTS[index.column()]
+        return None
+
+
+class ClassDelegate(QStyledItemDelegate):
+    """Paints key cap, symbol, names, counts and the Fill button."""
+
+    def __init__(self, colours: Colours, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.colours = colours
+        self.hovered = -1
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex
+    ) -> None:
+        """Paint one cell of the table."""
+        row: ClassRow = index.model().rows[index.row()]
+        box = QRectF(option.rect)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if index.row() == self.hovered:
+            painter.fillRect(option.rect, QColor(self.colours.card))
+        column = index.column()
+        if column == KEY:
+            width = 24 if len(row.keys) == 1 else 36
+            cap = QRectF(box.center().x() - width / 2, box.center().y() - 11, width, 22)
+            draw_keycap(painter, row.keys, cap, self.colours)
+        elif column == CLASS:
+            self._paint_class(painter, box, row)
+        elif column == FILL:
+            self._paint_fill(painter, box, row)
+        else:
+            self._paint_count(painter, box, row, column)
+        painter.setPen(QPen(QColor(self.colours.card), 1))
+        painter.drawLine(box.bottomLeft(), box.bottomRight())
+        painter.restore()
+
+    def _paint_class(self, painter: QPainter, box: QRectF, row: ClassRow) -> None:
+        draw_symbol(
+            painter, row.symbol, row.colour, QRectF(box.left() + 5, box.top() + 7, 12, 12)
+        )
+        font = QFont(painter.font())
+        font.setPixelSize(13)
+        font.setBold(True)
+        painter.setFont(font)
+        painter.setPen(QColor(self.colours.text))
+        middle = int(Qt.AlignmentFlag.AlignVCenter)
+        line = QRectF(box.left() + 23, box.top() + 3, box.width() - 26, 19)
+        painter.drawText(line, middle, row.code)
+        after = painter.fontMetrics().horizontalAdvance(row.code) + 7
+        font.setBold(False)
+        painter.setFont(font)
+        name = painter.fontMetrics().elidedText(
+            row.name, Qt.TextElideMode.ElideRight, int(line.width() - after)
+        )
+        painter.drawText(line.adjusted(after, 0, 0, 0), middle, name)
+        font.setPixelSize(11)
+        painter.setFont(font)
+        painter.setPen(QColor(self.colours.muted))
+        below = QRectF(line.left(), box.top() + 21, line.width(), 15)
+        words = painter.fontMetrics().elidedText(
+            figures_of(row), Qt.TextElideMode.ElideRight, int(below.width())
+        )
+        painter.drawText(below, middle, words)
+
+    def _paint_count(
+        self, painter: QPainter, box: QRectF, row: ClassRow, column: int
+    ) -> None:
+        text, colour = _count(row, column, self.colours)
+        font = QFont(painter.font())
+        font.setPixelSize(13)
+        font.setBold(column == LABELLED)
+        painter.setFont(font)
+        painter.setPen(QColor(colour))
+        flags = int(Qt.AlignmentFlag.AlignRight) | int(Qt.AlignmentFlag.AlignVCenter)
+        painter.drawText(box.adjusted(0, 0, -8, 0), flags, text)
+
+    def _paint_fill(self, painter: QPainter, box: QRectF, row: ClassRow) -> None:
+        if not row.can_fill:
+            return
+        button = QRectF(box.left() + 2, box.center().y() - 11, box.width() - 8, 22)
+        painter.setPen(QPen(QColor(SYNTHETIC), 1.2))
+        painter.setBrush(QColor(SYNTHETIC) if row.filling else Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(button, 4, 4)
+        painter.setPen(QColor("#ffffff" if row.filling else self.colours.text))
+        font = QFont(painter.font())
+        font.setPixelSize(12)
+        painter.setFont(font)
+        words = "\u2026" if row.filling else "Fill"
+        painter.drawText(button, int(Qt.AlignmentFlag.AlignCenter), words)
+
+
+def _count(row: ClassRow, column: int, colours: Colours) -> tuple[str, str]:
+    if column == LABELLED:
+        return str(row.labelled), colours.text if row.labelled else colours.muted
+    if column == PREDICTED:
+        return "\u2013" if row.predicted is None else str(row.predicted), colours.muted
+    waiting = f" +{row.proposed}" if row.proposed else ""
+    shown = f"{row.accepted}{waiting}"
+    return shown, SYNTHETIC if row.accepted or row.proposed else colours.muted
+
+
+def figures_of(row: ClassRow) -> str:
+    """Return precision and recall in one line."""
+    if row.precision.value is None and row.recall.value is None:
+        return "P, R cannot be estimated yet"
+    return f"P {_short(row.precision)}   R {_short(row.recall)}"
+
+
+def _short(figure: Figure) -> str:
+    if figure.value is None or figure.low is None or figure.high is None:
+        return "not yet"
+    return f"{figure.value:.2f} ({figure.low:.2f}\u2013{figure.high:.2f})"
+
+
+def describe_row(row: ClassRow) -> str:
+    """Return all that a row says, in words."""
+    predicted = "hidden" if row.predicted is None else str(row.predicted)
+    return (
+        f"{row.code} {row.name}, key {row.keys}: {row.labelled} labelled, predicted "
+        f"{predicted}, {row.accepted} synthetic accepted, {row.proposed} waiting. "
+        f"{figures_of(row)}"
+    )

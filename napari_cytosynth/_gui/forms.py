@@ -1,0 +1,59 @@
+"""Forms built from the workflows' own signatures, so that the two never part ways."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, get_type_hints
+
+from magicgui.widgets import Container, create_widget
+
+Form = Container
+"""A magicgui container; its values are read by :func:`values_of`."""
+
+
+def form_of(
+    function: Callable[..., Any],
+    fields: Sequence[str],
+    *,
+    choices: Mapping[str, Sequence[Any]] | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Form:
+    """Build a form for some parameters of a workflow.
+
+    Parameters
+    ----------
+    function : callable
+        A workflow; types and defaults come from its signature.
+    fields : sequence of str
+        Parameters to ask for, in order.
+    choices : mapping of field to values
+        Fields that are chosen from a list.
+    options : mapping of field to magicgui options
+        Bounds, labels, tooltips.
+    """
+    known = inspect.signature(function).parameters
+    hints = get_type_hints(function)
+    widgets = []
+    for name in fields:
+        extra = dict((options or {}).get(name, {}))
+        if choices and name in choices:
+            extra["choices"] = list(choices[name])
+        given = known[name].default
+        start = {} if given is inspect.Parameter.empty else {"value": given}
+        label = extra.pop("label", name.replace("_", " ").capitalize())
+        widgets.append(
+            create_widget(
+                annotation=hints.get(name, str),
+                name=name,
+                label=label,
+                options=extra,
+                **start,
+            )
+        )
+    return Container(widgets=widgets, labels=True)
+
+
+def values_of(form: Form) -> dict[str, Any]:
+    """Return the values of a form by parameter."""
+    return {widget.name: widget.value for widget in form if widget.name}

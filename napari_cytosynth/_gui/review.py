@@ -1,0 +1,103 @@
+"""The tab *Synthetic*: a grid of synthetic cells and what the critics say of one."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_cytosynth._gui.grid import CardGrid
+from napari_cytosynth._gui.theme import Colours
+from napari_cytosynth.app.panels import Cards
+
+
+class ReviewWidget(QWidget):
+    """Implements :class:`napari_cytosynth.app.views.ReviewView`."""
+
+    keyPressed = Signal(str)
+    cellChosen = Signal(int)
+    verdictGiven = Signal(bool)
+
+    def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.grid = CardGrid(colours, self)
+        self.grid.setAccessibleName("Synthetic cells")
+        self.setFocusProxy(self.grid)
+        self.details = QLabel("", self)
+        self.details.setWordWrap(True)
+        self.details.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.details.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+        )
+        self.accept = _button("Accept  (A)", "It looks like this class: may train.")
+        self.reject = _button("Reject  (R)", "It does not: it trains nothing.")
+        self.empty = QLabel(_NOTHING, self.grid)
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.empty.setWordWrap(True)
+        self._lay_out()
+        self.grid.keyPressed.connect(self.keyPressed)
+        self.grid.cellChosen.connect(self.cellChosen)
+        self.accept.clicked.connect(lambda: self.verdictGiven.emit(True))
+        self.reject.clicked.connect(lambda: self.verdictGiven.emit(False))
+
+    def _lay_out(self) -> None:
+        words = QScrollArea(self)
+        words.setWidgetResizable(True)
+        words.setWidget(self.details)
+        words.setFrameShape(QScrollArea.Shape.NoFrame)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.accept)
+        buttons.addWidget(self.reject)
+        side = QVBoxLayout()
+        side.setContentsMargins(4, 4, 8, 4)
+        side.addWidget(words, 1)
+        side.addLayout(buttons)
+        panel = QWidget(self)
+        panel.setLayout(side)
+        panel.setFixedWidth(330)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.grid, 1)
+        row.addWidget(panel)
+
+    def show_cards(self, cards: Cards) -> None:
+        """Show this list."""
+        self.empty.setVisible(len(cards) == 0)
+        for button in (self.accept, self.reject):
+            button.setEnabled(len(cards) > 0)
+        self.grid.show_cards(cards)
+
+    def show_card_changed(self, row: int) -> None:
+        """Paint one card anew."""
+        self.grid.show_card_changed(row)
+
+    def show_focus(self, row: int | None) -> None:
+        """Frame one card."""
+        self.grid.show_focus(row)
+
+    def show_details(self, lines: tuple[str, ...]) -> None:
+        """Show what the critics said, and how the cell was made."""
+        self.details.setText("\n\n".join(lines))
+
+    def resizeEvent(self, event: object) -> None:  # noqa: N802
+        """Keep the words for an empty grid in its middle."""
+        super().resizeEvent(event)
+        self.empty.setGeometry(self.grid.rect().adjusted(40, 0, -40, 0))
+
+
+_NOTHING = (
+    "No synthetic cells yet.\nPress Fill beside a class that has too few real cells."
+)
+
+
+def _button(text: str, hint: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(hint)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return button

@@ -1,0 +1,176 @@
+"""The strip of the window: who labels, what runs, what went wrong."""
+
+from __future__ import annotations
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QInputDialog,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_cytosynth._gui.toolrow import ElidedLabel
+from napari_cytosynth.app.panels import StatusLine, TaskStatus
+
+NOTICE = "Research use only. Not a medical device."
+
+
+class TaskBar(QWidget):
+    """One running task: title, bar, Cancel."""
+
+    cancelAsked = Signal(str)
+
+    def __init__(self, task: TaskStatus, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._key = task.key
+        self.words = ElidedLabel(self)
+        self.bar = QProgressBar(self)
+        self.bar.setFixedWidth(150)
+        self.bar.setMaximumHeight(14)
+        self.bar.setTextVisible(False)
+        self.cancel = QPushButton("Cancel", self)
+        self.cancel.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.cancel.setAccessibleName(f"Cancel: {task.title}")
+        self.cancel.clicked.connect(lambda: self.cancelAsked.emit(self._key))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        row.addWidget(self.words, 1)
+        row.addWidget(self.bar)
+        row.addWidget(self.cancel)
+        self.show_task(task)
+
+    def show_task(self, task: TaskStatus) -> None:
+        """Show how far it is."""
+        count = f" {task.done} of {task.total}" if task.total else ""
+        self.words.show_text(f"{task.title}{count}  {task.note}".rstrip())
+        self.bar.setRange(0, task.total)
+        self.bar.setValue(task.done)
+        self.cancel.setVisible(task.can_cancel)
+
+
+class TaskBars(QWidget):
+    """All running tasks, one below the other; hidden while nothing runs."""
+
+    cancelAsked = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._bars: dict[str, TaskBar] = {}
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(2)
+        self.hide()
+
+    def show_tasks(self, tasks: tuple[TaskStatus, ...]) -> None:
+        """Show these tasks and no others."""
+        keys = {task.key for task in tasks}
+        for key in [k for k in self._bars if k not in keys]:
+            bar = self._bars.pop(key)
+            self._column.removeWidget(bar)
+            bar.hide()
+            bar.deleteLater()
+        for task in tasks:
+            if task.key in self._bars:
+                self._bars[task.key].show_task(task)
+                continue
+            bar = TaskBar(task, self)
+            bar.cancelAsked.connect(self.cancelAsked)
+            self._bars[task.key] = bar
+            self._column.addWidget(bar)
+        self.setVisible(bool(tasks))
+
+
+class StatusStrip(QWidget):
+    """Implements :class:`napari_cytosynth.app.views.StatusView`."""
+
+    annotatorGiven = Signal(str)
+    cancelAsked = Signal(str)
+    undoAsked = Signal()
+    redoAsked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.undo = _tool("Undo", "Ctrl+Z")
+        self.redo = _tool("Redo", "Ctrl+Y")
+        self.annotator = _tool("Annotator?", "Who labels. Click to change.")
+        self.line = ElidedLabel(self)
+        self.message = ElidedLabel(self)
+        self.message.setObjectName("message")
+        self.notice = QLabel(NOTICE, self)
+        self.notice.setObjectName("notice")
+        self.tasks = TaskBars(self)
+        self._lay_out()
+        self.undo.clicked.connect(lambda: self.undoAsked.emit())
+        self.redo.clicked.connect(lambda: self.redoAsked.emit())
+        self.annotator.clicked.connect(self.ask_annotator)
+        self.tasks.cancelAsked.connect(self.cancelAsked)
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        for button in (self.undo, self.redo, self.annotator):
+            row.addWidget(button)
+        row.addWidget(self.line, 2)
+        row.addWidget(self.message, 3)
+        row.addWidget(self.notice)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(6, 2, 8, 4)
+        column.setSpacing(3)
+        column.addWidget(self.tasks)
+        column.addLayout(row)
+
+    def ask_annotator(self, *_: object) -> None:
+        """Ask for the annotator's name; does not block the caller."""
+        dialog = QInputDialog(self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setWindowTitle("Who labels?")
+        dialog.setLabelText("Your name or initials; every label is stamped with it:")
+        dialog.textValueSelected.connect(
+            lambda name: self.annotatorGiven.emit(name.strip())
+        )
+        dialog.open()
+
+    def show_status(self, line: StatusLine) -> None:
+        """Show who labels, how much is labelled, and what undo would do."""
+        self.annotator.setText(line.annotator or "Annotator?")
+        model = f"model {line.model[:8]}" if line.model else "no model yet"
+        self.line.show_text(
+            f"{line.project}:  {line.labelled} of {line.cells} cells labelled,  {model}"
+        )
+        for button, what, keys in (
+            (self.undo, line.undo, "Ctrl+Z"),
+            (self.redo, line.redo, "Ctrl+Y"),
+        ):
+            button.setEnabled(bool(what))
+            button.setToolTip(f"{button.text()} {what}  ({keys})" if what else keys)
+
+    def show_tasks(self, tasks: tuple[TaskStatus, ...]) -> None:
+        """Show what runs, with Cancel."""
+        self.tasks.show_tasks(tasks)
+
+    def show_message(self, sentence: str) -> None:
+        """Tell something that went well."""
+        self.message.setProperty("failed", False)
+        self.message.show_text(sentence)
+
+    def show_failure(self, sentence: str) -> None:
+        """Tell something that failed, here and as napari tells errors."""
+        self.message.setProperty("failed", True)
+        self.message.show_text(sentence)
+        show_error(sentence)
+
+
+def _tool(text: str, hint: str) -> QToolButton:
+    button = QToolButton()
+    button.setText(text)
+    button.setToolTip(hint)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+    return button

@@ -1,0 +1,129 @@
+"""The *Fill* form below the classes, and the fills that run."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_cytosynth._gui.forms import Form, form_of, values_of
+from napari_cytosynth._gui.status import TaskBars
+from napari_cytosynth.app.panels import FillForm, TaskStatus
+from napari_cytosynth.workflows.synthesize import fill
+
+MOST = 1000
+
+
+class SynthesizeWidget(QFrame):
+    """Implements :class:`napari_cytosynth.app.views.SynthesizeView`."""
+
+    fillAsked = Signal(str, int, str)
+    cancelAsked = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._code = ""
+        self.form: Form | None = None
+        self.title = QLabel("", self)
+        self.title.setObjectName("heading")
+        self.warning = QLabel("", self)
+        self.warning.setObjectName("warning")
+        self.outcome = QLabel("", self)
+        for label in (self.title, self.warning, self.outcome):
+            label.setWordWrap(True)
+            label.hide()
+        self.start = QPushButton("Make synthetic cells", self)
+        self.leave = QPushButton("Close", self)
+        self.bars = TaskBars(self)
+        self._lay_out()
+        self.start.clicked.connect(self._confirm)
+        self.leave.clicked.connect(self._close_form)
+        self.bars.cancelAsked.connect(self.cancelAsked)
+
+    def _lay_out(self) -> None:
+        self._place = QVBoxLayout()
+        self._place.setContentsMargins(0, 0, 0, 0)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.start, 1)
+        buttons.addWidget(self.leave)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(10, 6, 10, 6)
+        column.setSpacing(6)
+        column.addWidget(self.title)
+        column.addWidget(self.warning)
+        column.addLayout(self._place)
+        column.addLayout(buttons)
+        column.addWidget(self.bars)
+        column.addWidget(self.outcome)
+        self._show_buttons(False)
+
+    def _show_buttons(self, visible: bool) -> None:
+        for widget in (self.start, self.leave, self.title):
+            widget.setVisible(visible)
+
+    def show_form(self, form: FillForm) -> None:
+        """Show the form for a class."""
+        self._clear_form()
+        self._code = form.code
+        self.form = form_of(
+            fill,
+            ("count", "generator"),
+            choices={"generator": form.generators},
+            options={
+                "count": {"min": 1, "max": MOST, "label": "How many to keep"},
+                "generator": {"label": "Generator"},
+            },
+        )
+        self.form["count"].value = form.count
+        self._place.addWidget(self.form.native)
+        self.title.setText(f"Fill {form.code}  {form.name}: {form.real} real cells")
+        self.warning.setText(form.warning)
+        self.warning.setVisible(bool(form.warning))
+        self._show_buttons(True)
+        self.form["count"].native.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def show_fills(self, fills: tuple[TaskStatus, ...]) -> None:
+        """Show running fills, each with progress and Cancel."""
+        self.bars.show_tasks(fills)
+
+    def show_outcome(self, text: str) -> None:
+        """Say how the last fill ended."""
+        self.outcome.setText(text)
+        self.outcome.setVisible(bool(text))
+
+    def _confirm(self) -> None:
+        if self.form is None:
+            return
+        chosen, code = values_of(self.form), self._code
+        self._close_form()
+        self.fillAsked.emit(code, int(chosen["count"]), str(chosen["generator"]))
+
+    def _close_form(self) -> None:
+        self._clear_form()
+        self.warning.hide()
+        self._show_buttons(False)
+
+    def _clear_form(self) -> None:
+        if self.form is not None:
+            self._place.removeWidget(self.form.native)
+            self.form.native.hide()
+            self.form.native.deleteLater()
+            self.form = None
+
+    def keyPressEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Return confirms, Escape leaves."""
+        if self.form is not None and event.key() == Qt.Key.Key_Escape:
+            self._close_form()
+        elif self.form is not None and event.key() in (
+            Qt.Key.Key_Return,
+            Qt.Key.Key_Enter,
+        ):
+            self._confirm()
+        else:
+            super().keyPressEvent(event)

@@ -1,0 +1,170 @@
+"""The row above the grid: tabs, filter, sort, strategy, blind."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QTabBar,
+    QWidget,
+)
+
+from napari_cytosynth.app.panels import Sort, Tab
+from napari_cytosynth.core import registry
+
+_TABS = tuple(Tab)
+_SORTS = tuple(Sort)
+
+
+class ElidedLabel(QLabel):
+    """A label that gives way: it shortens its text, and hovering shows all of it."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._whole = ""
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def show_text(self, text: str) -> None:
+        """Show ``text``, as much of it as there is room for."""
+        self._whole = text
+        self.setToolTip(text)
+        self._fit()
+
+    def resizeEvent(self, event: object) -> None:  # noqa: N802
+        """Fit the text to the new width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        metrics, mode = self.fontMetrics(), Qt.TextElideMode.ElideRight
+        self.setText(metrics.elidedText(self._whole, mode, max(0, self.width() - 4)))
+
+
+class ToolRow(QWidget):
+    """Tabs and choices; layout and signals only."""
+
+    tabChosen = Signal(object)
+    filterChosen = Signal(str)
+    sortChosen = Signal(object)
+    strategyChosen = Signal(str)
+    blindToggled = Signal(bool)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.tabs = QTabBar(self)
+        self.tabs.setExpanding(False)
+        self.tabs.setDrawBase(False)
+        self.tabs.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        for tab in _TABS:
+            self.tabs.addTab(str(tab))
+        self.filter = _box(self, "Show only this class", 170)
+        self.sort = _box(self, "Order of the cells", 170)
+        self.strategy = _box(self, "How the next cells are chosen", 130)
+        self.sentence = ElidedLabel(self)
+        self.sentence.setObjectName("muted")
+        self.blind = QCheckBox("Hide predictions", self)
+        self.blind.setToolTip("Label blind: hide what the model predicts and why.")
+        for sort in _SORTS:
+            self.sort.addItem(str(sort), sort)
+        self._lay_out()
+        self._wire()
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout(self)
+        row.setContentsMargins(6, 4, 6, 4)
+        row.setSpacing(8)
+        row.addWidget(self.tabs)
+        row.addSpacing(8)
+        for box in (self.filter, self.sort, self.strategy):
+            row.addWidget(box)
+        row.addWidget(self.sentence, 1)
+        row.addWidget(self.blind)
+
+    def _wire(self) -> None:
+        self.tabs.currentChanged.connect(lambda i: self.tabChosen.emit(_TABS[i]))
+        self.filter.activated.connect(
+            lambda _: self.filterChosen.emit(self.filter.currentData() or "")
+        )
+        self.sort.activated.connect(
+            lambda _: self.sortChosen.emit(self.sort.currentData())
+        )
+        self.strategy.activated.connect(
+            lambda _: self.strategyChosen.emit(self.strategy.currentData())
+        )
+        self.blind.toggled.connect(self.blindToggled)
+
+    def show_choices(
+        self, classes: tuple[tuple[str, str], ...], strategies: tuple[str, ...]
+    ) -> None:
+        """Fill filter and strategy."""
+        with QSignalBlocker(self.filter), QSignalBlocker(self.strategy):
+            self.filter.clear()
+            self.filter.addItem("All classes", "")
+            for code, name in classes:
+                self.filter.addItem(f"{code}  {name}", code)
+            self.strategy.clear()
+            for key in strategies:
+                self.strategy.addItem(key.replace("_", " "), key)
+
+    def show_tab(self, tab: Tab) -> None:
+        """Bring a tab forward; only tabs with real cells have filter and sort."""
+        with QSignalBlocker(self.tabs):
+            self.tabs.setCurrentIndex(_TABS.index(tab))
+        real = tab in (Tab.QUEUE, Tab.PREDICTED)
+        for box in (self.filter, self.sort, self.blind):
+            box.setVisible(real)
+        self.strategy.setVisible(tab is Tab.QUEUE)
+        self.sentence.setVisible(True)
+        self._tell()
+
+    def show_filter(self, code: str) -> None:
+        """Set the filter."""
+        self.filter.setCurrentIndex(max(0, self.filter.findData(code)))
+
+    def show_sort(self, sort: Sort) -> None:
+        """Set the order."""
+        self.sort.setCurrentIndex(_SORTS.index(sort))
+
+    def show_strategy(self, key: str) -> None:
+        """Set the strategy, and say in a sentence what it does."""
+        self.strategy.setCurrentIndex(max(0, self.strategy.findData(key)))
+        self._tell()
+
+    def show_blind(self, hidden: bool) -> None:
+        """Set the box."""
+        with QSignalBlocker(self.blind):
+            self.blind.setChecked(hidden)
+
+    def _tell(self) -> None:
+        tab = _TABS[self.tabs.currentIndex()]
+        if tab is Tab.QUEUE:
+            self.sentence.show_text(_summary(self.strategy.currentData()))
+        else:
+            self.sentence.show_text(_SENTENCES[tab])
+
+
+_SENTENCES = {
+    Tab.PREDICTED: "What the model makes of the cells that nobody labelled yet.",
+    Tab.SYNTHETIC: "Made by a generator, never counted as real. "
+    "A accepts, R rejects, arrows move.",
+    Tab.EVIDENCE: "Measured on audit cells only: real cells drawn at random.",
+}
+
+
+def _summary(key: str | None) -> str:
+    if not key or key not in registry.names("strategies"):
+        return ""
+    return str(registry.load("strategies", key).summary)
+
+
+def _box(parent: QWidget, name: str, width: int) -> QComboBox:
+    box = QComboBox(parent)
+    box.setAccessibleName(name)
+    box.setToolTip(name)
+    box.setMaximumWidth(width)
+    box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return box
