@@ -23,8 +23,8 @@ from zarr.storage import LocalStore
 
 from napari_cytosynth.core.cells import CROP_PIXELS
 from napari_cytosynth.core.errors import InputError, ProjectError
+from napari_cytosynth.core.files import PARTIAL, write_durably
 from napari_cytosynth.core.protocols import Crops, Vectors
-from napari_cytosynth.store.durable import PARTIAL, write_durably
 
 PICTURES_A_SHARD = 256
 PICTURES_A_CHUNK = 4

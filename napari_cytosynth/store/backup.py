@@ -9,7 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 from napari_cytosynth.core.errors import ProjectError
-from napari_cytosynth.store.durable import PARTIAL, storage_errors, sync_folder
+from napari_cytosynth.core.files import PARTIAL, sync_folder
+from napari_cytosynth.store.complaints import storage_errors
 from napari_cytosynth.store.project import find_project, with_suffix
 
 _ATTEMPTS = 5

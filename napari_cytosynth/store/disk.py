@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from napari_cytosynth import __version__
 from napari_cytosynth.core.errors import ProjectError
+from napari_cytosynth.core.files import sync_folder
 from napari_cytosynth.core.journal import Event, now
 from napari_cytosynth.core.project import Job
 from napari_cytosynth.core.protocols import Crops, Vectors, Weights
@@ -22,8 +23,8 @@ from napari_cytosynth.store import rows
 from napari_cytosynth.store.arrays import PictureArray, VectorArrays, sweep_partials
 from napari_cytosynth.store.backend import Contents, Outline
 from napari_cytosynth.store.columns import CellRun
+from napari_cytosynth.store.complaints import storage_errors
 from napari_cytosynth.store.database import Database
-from napari_cytosynth.store.durable import storage_errors, sync_folder
 from napari_cytosynth.store.lock import ProjectLock
 from napari_cytosynth.store.migrations import migrate
 from napari_cytosynth.store.models import (

@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 from napari_cytosynth.core.errors import ProjectError
-from napari_cytosynth.store.durable import PARTIAL, sync_file, sync_folder
+from napari_cytosynth.core.files import PARTIAL, sync_file, sync_folder
 from napari_cytosynth.store.schema import JOB_TABLE, SCHEMA_VERSION
 
 _log = logging.getLogger(__name__)

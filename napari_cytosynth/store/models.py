@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from napari_cytosynth.core.errors import WeightsError
+from napari_cytosynth.core.files import write_durably
 from napari_cytosynth.core.protocols import Weights
-from napari_cytosynth.store.durable import write_durably
 from napari_cytosynth.store.rules import plain_json
 
 

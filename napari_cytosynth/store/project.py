@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_cytosynth.core.errors import ProjectError, ProjectNotFoundError
+from napari_cytosynth.core.files import PARTIAL, sync_folder
 from napari_cytosynth.core.taxonomy import Taxonomy
-from napari_cytosynth.store.durable import PARTIAL, storage_errors, sync_folder
+from napari_cytosynth.store.complaints import storage_errors
 from napari_cytosynth.store.live import LiveProject
 
 if TYPE_CHECKING:

@@ -1,15 +1,9 @@
-"""Files that are whole or absent, and errors of the disk in words.
-
-A file is written beside its place, fsynced, renamed over it, and the folder is fsynced.
-"""
+"""What the disk and SQLite say, in words that teach."""
 
 from __future__ import annotations
 
 import errno
-import os
 import sqlite3
-import sys
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,53 +15,8 @@ from napari_cytosynth.core.errors import (
     StorageError,
 )
 
-PARTIAL = ".partial"
-"""Ending of a file that is being written; swept when a project opens."""
-
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
-
-
-def write_durably(path: Path, data: bytes) -> None:
-    """Write a file so that after a crash it holds the old or the new bytes.
-
-    Raises
-    ------
-    OSError
-        If the disk refuses; nothing is left behind.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}{PARTIAL}")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
-def sync_file(path: Path) -> None:
-    """Have the operating system put a file's bytes on the disk."""
-    handle = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def sync_folder(path: Path) -> None:
-    """Have the names in a folder put on the disk; Windows does so by itself."""
-    if sys.platform == "win32":
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager
