@@ -58,7 +58,9 @@ class AnnotateView(Protocol):
     Signals
     -------
     keyPressed : (key: str)
-        A key while the grid has the focus. Every key goes here; the grid handles none.
+        A key while the grid has the focus. Every key goes here, save that a view may
+        turn those which depend on its layout (Up, Down, PageUp, PageDown) into
+        ``cellChosen``.
     cellChosen : (row: int)
         A card was clicked.
     tabChosen : (tab: Tab)
@@ -250,7 +252,7 @@ class ReviewView(Protocol):
     Signals
     -------
     keyPressed : (key: str)
-        ``a`` accepts, ``r`` rejects, arrows move.
+        ``a`` or Return accepts, ``r`` or Delete rejects, arrows move, Ctrl+Z undoes.
     cellChosen : (row: int)
     verdictGiven : (accept: bool)
         Accept or Reject was pressed for the focused cell.
@@ -337,7 +339,7 @@ class StatusView(Protocol):
 
 
 class Views(Protocol):
-    """All panels of one window; :func:`napari_cytosynth.app.present` binds them."""
+    """All panels of one window; :func:`napari_cytosynth.app.window.present` binds."""
 
     annotate: AnnotateView
     classes: ClassesView

@@ -1,0 +1,118 @@
+"""Binds the dock below to the session: queue, filter, sort, keys."""
+
+from __future__ import annotations
+
+from napari_cytosynth.app.cards import CellCards, CropCache
+from napari_cytosynth.app.keys import Keyboard
+from napari_cytosynth.app.panels import Sort, Tab
+from napari_cytosynth.app.session import Session
+from napari_cytosynth.app.views import AnnotateView
+from napari_cytosynth.core.ids import CellId
+from napari_cytosynth.core.registry import names
+
+
+class AnnotatePresenter:
+    """Queue and predicted cells; one key labels and moves on.
+
+    Parameters
+    ----------
+    session : Session
+        What holds.
+    view : AnnotateView
+        What shows it.
+
+    Attributes
+    ----------
+    keyboard : Keyboard
+        Does what keys mean; the canvas shares it.
+    """
+
+    def __init__(self, session: Session, view: AnnotateView) -> None:
+        self._session, self._view = session, view
+        self._crops = CropCache(session.project, session.index)
+        self._cards = CellCards(session, session.state.listing, self._crops)
+        self.keyboard = Keyboard(session, view.show_pending, self._ask_comment)
+        self._show_all()
+        self._listen_to_session()
+        self._listen_to_view()
+
+    def _listen_to_session(self) -> None:
+        events = self._session.events
+        events.listing.connect(self._show_cards)
+        events.predictions.connect(self._show_cards)
+        events.focus.connect(self._show_focus)
+        events.touched.connect(self._on_touched)
+        events.tab.connect(self._view.show_tab)
+        events.filter.connect(self._view.show_filter)
+        events.sort.connect(self._view.show_sort)
+        events.strategy.connect(self._view.show_strategy)
+        events.blind.connect(self._on_blind)
+
+    def _listen_to_view(self) -> None:
+        session, view = self._session, self._view
+        view.keyPressed.connect(self._on_key_pressed)
+        view.cellChosen.connect(self._on_cell_chosen)
+        view.tabChosen.connect(self._on_tab_chosen)
+        view.filterChosen.connect(session.set_filter)
+        view.sortChosen.connect(self._on_sort_chosen)
+        view.strategyChosen.connect(session.set_strategy)
+        view.blindToggled.connect(session.set_blind)
+        view.commentGiven.connect(self._on_comment_given)
+
+    def _show_all(self) -> None:
+        taxonomy, state, view = (
+            self._session.project.taxonomy,
+            self._session.state,
+            self._view,
+        )
+        classes = tuple((c.code, c.name) for c in taxonomy)
+        view.show_choices(classes, names("strategies"))
+        view.show_tab(state.tab)
+        view.show_filter(state.filter)
+        view.show_sort(state.sort)
+        view.show_strategy(state.strategy)
+        view.show_blind(state.blind)
+        self._show_cards()
+
+    def _show_cards(self) -> None:
+        listing = self._session.state.listing
+        self._cards = CellCards(self._session, listing, self._crops)
+        self._view.show_cards(self._cards)
+        self._show_focus()
+
+    def _show_focus(self) -> None:
+        focus = self._session.state.focus
+        self._view.show_focus(None if focus is None else self._cards.row_of(focus))
+
+    def _on_touched(self, cell: int) -> None:
+        row = self._cards.row_of(cell)
+        if row is not None:
+            self._view.show_card_changed(row)
+
+    def _on_blind(self, hidden: bool) -> None:
+        self._view.show_blind(hidden)
+        self._show_cards()
+
+    def _ask_comment(self) -> None:
+        focus = self._session.state.focus
+        if focus is not None:
+            said = self._session.project.journal.comments(focus)
+            self._view.ask_comment(said[-1] if said else "")
+
+    def _on_key_pressed(self, key: str) -> None:
+        self.keyboard.press(key)
+
+    def _on_cell_chosen(self, row: int) -> None:
+        ids = self._session.state.listing.ids
+        if 0 <= row < len(ids):
+            self._session.focus_cell(CellId(int(ids[row])))
+
+    def _on_tab_chosen(self, tab: str) -> None:
+        self._session.set_tab(Tab(tab))
+
+    def _on_sort_chosen(self, sort: str) -> None:
+        self._session.set_sort(Sort(sort))
+
+    def _on_comment_given(self, text: str) -> None:
+        if text.strip():
+            self._session.comment(text.strip())

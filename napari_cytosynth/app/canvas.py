@@ -1,0 +1,310 @@
+"""Binds the canvas to the session.
+
+What to show is resolved by a pure function from what is wanted and what there is; only
+what differs from what is shown is drawn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_cytosynth.app.cellindex import CellIndex
+from napari_cytosynth.app.keys import Keyboard, canvas_key
+from napari_cytosynth.app.panels import (
+    MAX_MARKS,
+    CellMarks,
+    Density,
+    FocusMark,
+    Mosaic,
+    Rectangle,
+    Tab,
+    Tile,
+)
+from napari_cytosynth.app.session import Session
+from napari_cytosynth.app.shelf import Shelf
+from napari_cytosynth.app.views import CanvasView
+from napari_cytosynth.core.ids import CellId, SmearId, SyntheticId
+from napari_cytosynth.core.provenance import Status
+from napari_cytosynth.core.taxonomy import Taxonomy
+
+SQUARES = 64
+"""Squares of the density image along the longer side of the view."""
+
+MAX_TILES = 400
+"""Most synthetic cells of one mosaic; the newest are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the canvas is meant to show.
+
+    Parameters
+    ----------
+    smear : SmearId or None
+        The smear.
+    view : Rectangle or None
+        What is in view; None before the first draw.
+    focus : CellId or None
+        The focused cell.
+    mosaic : str
+        Class of the synthetic cells beside the smear; empty: none.
+    review : SyntheticId or None
+        The synthetic cell under review.
+    """
+
+    smear: SmearId | None
+    view: Rectangle | None
+    focus: CellId | None
+    mosaic: str
+    review: SyntheticId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What there is to show.
+
+    Parameters
+    ----------
+    taxonomy : Taxonomy
+        Colours and symbols.
+    index : CellIndex
+        Real cells.
+    shelf : Shelf
+        Synthetic cells.
+    outline : tuple of (x, y)
+        Of the focused cell; may be empty.
+    """
+
+    taxonomy: Taxonomy
+    index: CellIndex
+    shelf: Shelf
+    outline: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CanvasState:
+    """What the canvas shows; compared field by field."""
+
+    smear: SmearId | None = None
+    focus: FocusMark | None = None
+    marks: CellMarks | None = None
+    density: Density | None = None
+    mosaic: Mosaic | None = None
+
+
+def resolve(wish: Wish, stock: Stock) -> CanvasState:
+    """Return what the canvas shows.
+
+    Parameters
+    ----------
+    wish : Wish
+        What is wanted.
+    stock : Stock
+        What there is.
+    """
+    marks, density = _cells(wish, stock)
+    return CanvasState(
+        smear=wish.smear,
+        focus=_focus(wish, stock),
+        marks=marks,
+        density=density,
+        mosaic=_mosaic(wish, stock),
+    )
+
+
+def _cells(wish: Wish, stock: Stock) -> tuple[CellMarks | None, Density | None]:
+    if wish.smear is None or wish.view is None:
+        return None, None
+    rows = stock.index.inside(wish.smear, wish.view)
+    if len(rows) > MAX_MARKS:
+        return None, _density(stock.index.centres(rows), wish.view)
+    table, taxonomy = stock.index.table, stock.taxonomy
+    marks = CellMarks(
+        ids=table.ids[rows],
+        centres=stock.index.centres(rows),
+        sizes=table.boxes[rows, 2:].max(axis=1, initial=0.0),
+        classes=stock.index.labels[rows],
+        codes=taxonomy.codes,
+        colours=tuple(c.colour for c in taxonomy),
+        symbols=tuple(c.symbol for c in taxonomy),
+    )
+    return marks, None
+
+
+def _density(centres: np.ndarray, view: Rectangle) -> Density:
+    square = max(view.width, view.height) / SQUARES
+    columns = max(int(np.ceil(view.width / square)), 1)
+    rows = max(int(np.ceil(view.height / square)), 1)
+    extent = (
+        (view.y, view.y + rows * square),
+        (view.x, view.x + columns * square),
+    )
+    counts, _, _ = np.histogram2d(
+        centres[:, 1], centres[:, 0], bins=(rows, columns), range=extent
+    )
+    return Density(counts.astype(np.float32), view.x, view.y, square)
+
+
+def _focus(wish: Wish, stock: Stock) -> FocusMark | None:
+    index = stock.index
+    if wish.focus is None or wish.focus not in index:
+        return None
+    if index.table.smear_of(wish.focus) != wish.smear:
+        return None
+    code = index.label(wish.focus)
+    colour = stock.taxonomy[code].colour if code else ""
+    box = index.table.box(wish.focus)
+    return FocusMark(int(wish.focus), box, stock.outline, code, colour)
+
+
+def _mosaic(wish: Wish, stock: Stock) -> Mosaic | None:
+    if not wish.mosaic:
+        return None
+    cells = [stock.shelf[i] for i in stock.shelf.ids(wish.mosaic)]
+    shown = [c for c in cells if c.status is not Status.REJECTED][-MAX_TILES:]
+    if not shown:
+        return None
+    cell_class = stock.taxonomy[wish.mosaic]
+    sure = all(c.verified for c in shown)
+    said = "" if sure else ", unverified: no real cell of the class could check them"
+    ids = [c.id for c in shown]
+    return Mosaic(
+        code=wish.mosaic,
+        colour=cell_class.colour,
+        title=f"Synthetic: {cell_class.name} ({wish.mosaic}){said}",
+        tiles=tuple(Tile(int(c.id), c.pixels, str(c.status)) for c in shown),
+        focus=ids.index(wish.review) if wish.review in ids else None,
+    )
+
+
+class CanvasPresenter:
+    """Which smear, which cells in view, the focused cell, the mosaic.
+
+    Parameters
+    ----------
+    session : Session
+        What holds.
+    view : CanvasView
+        What shows it.
+    keyboard : Keyboard
+        Does what keys mean, as in the grid.
+    """
+
+    def __init__(self, session: Session, view: CanvasView, keyboard: Keyboard) -> None:
+        self._session, self._view, self._keyboard = session, view, keyboard
+        self._shown = CanvasState()
+        self._rectangle: Rectangle | None = None
+        self._clicking = False
+        self._listen()
+        self._render()
+        self._centre()
+
+    def _listen(self) -> None:
+        events, view = self._session.events, self._view
+        for event in (events.smear, events.cells, events.touched, events.tab):
+            event.connect(self._render)
+        for event in (events.synthetic, events.review, events.tasks, events.judged):
+            event.connect(self._render)
+        events.focus.connect(self._on_focus)
+        view.clicked.connect(self._on_clicked)
+        view.doubleClicked.connect(self._on_double_clicked)
+        view.viewMoved.connect(self._on_view_moved)
+        view.keyPressed.connect(self._on_key_pressed)
+        view.mosaicClicked.connect(self._on_mosaic_clicked)
+
+    def _render(self) -> None:
+        old, new = self._shown, resolve(self._wish(), self._stock())
+        self._shown = new
+        if old.smear != new.smear:
+            self._show_smear(new.smear)
+        if old.focus != new.focus:
+            self._view.show_focus(new.focus)
+        if old.marks != new.marks:
+            self._view.show_cells(new.marks)
+        if old.density != new.density:
+            self._view.show_density(new.density)
+        if old.mosaic != new.mosaic:
+            self._view.show_mosaic(new.mosaic)
+
+    def _show_smear(self, smear: SmearId | None) -> None:
+        image = self._session.image(smear) if smear is not None else None
+        mpp = self._session.smears.mpp(smear) if smear is not None else 1.0
+        self._view.show_smear(image, mpp)
+
+    def _wish(self) -> Wish:
+        state = self._session.state
+        view = self._rectangle
+        return Wish(state.smear, view, state.focus, self._mosaic_class(), state.review)
+
+    def _mosaic_class(self) -> str:
+        """Class under review in the tab *Synthetic*, else one that is being filled."""
+        state, fills = self._session.state, self._session.fills
+        if state.tab is Tab.SYNTHETIC and state.review in fills.shelf:
+            return fills.shelf[SyntheticId(int(state.review or 0))].code
+        filling = (r.code for r in state.classes if fills.is_running(r.code))
+        return next(filling, "")
+
+    def _stock(self) -> Stock:
+        session = self._session
+        focus, shown = session.state.focus, self._shown.focus
+        outline: tuple[tuple[float, float], ...] = ()
+        if shown is not None and shown.cell == focus:
+            outline = shown.outline
+        elif focus is not None and focus in session.index:
+            polygon = session.project.outline(focus)
+            outline = tuple((float(x), float(y)) for x, y in polygon)
+        taxonomy, shelf = session.project.taxonomy, session.fills.shelf
+        return Stock(taxonomy, session.index, shelf, outline)
+
+    def _on_focus(self) -> None:
+        self._render()
+        if not self._clicking:
+            self._centre()
+
+    def _centre(self) -> None:
+        if self._shown.focus is not None:
+            self._view.centre_on(*self._shown.focus.box.centre)
+
+    def _on_view_moved(self, x: float, y: float, width: float, height: float) -> None:
+        self._rectangle = Rectangle(x, y, width, height)
+        self._render()
+
+    def _on_clicked(self, x: float, y: float) -> None:
+        """Focus the cell there; the camera stays, or a double click would miss."""
+        smear = self._session.state.smear
+        cell = self._session.index.at(smear, x, y) if smear is not None else None
+        if cell is not None:
+            self._focus_in_place(cell)
+
+    def _on_double_clicked(self, x: float, y: float) -> None:
+        smear = self._session.state.smear
+        if smear is None:
+            return
+        cell = self._session.index.at(smear, x, y)
+        if cell is not None:
+            self._focus_in_place(cell)
+            self._session.state.say(f"Here is cell {cell} already; it was focused.")
+            return
+        self._clicking = True
+        try:
+            self._session.add_cell(smear, x, y)
+        finally:
+            self._clicking = False
+
+    def _focus_in_place(self, cell: CellId) -> None:
+        self._clicking = True
+        try:
+            self._session.focus_cell(cell)
+        finally:
+            self._clicking = False
+
+    def _on_key_pressed(self, key: str) -> None:
+        canvas_key(self._session, self._keyboard, key)
+
+    def _on_mosaic_clicked(self, index: int) -> None:
+        mosaic = self._shown.mosaic
+        if mosaic is not None and 0 <= index < len(mosaic.tiles):
+            self._session.set_tab(Tab.SYNTHETIC)
+            self._session.fills.focus(SyntheticId(mosaic.tiles[index].id))

@@ -1,0 +1,163 @@
+"""Lists of cards that are made when they are painted."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cytosynth.app.cellindex import CellIndex
+from napari_cytosynth.app.listing import Listing
+from napari_cytosynth.app.panels import Card
+from napari_cytosynth.app.session import Session
+from napari_cytosynth.core.cells import CROP_PIXELS
+from napari_cytosynth.core.ids import CellId, SyntheticId
+from napari_cytosynth.core.project import Project
+
+PAGE = 24
+"""Crops that are read at once: about one screenful of the grid."""
+
+KEPT_PAGES = 40
+"""Pages kept in memory: 26 MB."""
+
+Crop = npt.NDArray[np.uint8]
+
+
+class CropCache:
+    """Crops of real cells, read by the page.
+
+    Parameters
+    ----------
+    project : Project
+        Holds them.
+    index : CellIndex
+        Tells which cells stand.
+    """
+
+    def __init__(self, project: Project, index: CellIndex) -> None:
+        self._project, self._index = project, index
+        self._crops: OrderedDict[int, Crop] = OrderedDict()
+
+    def get(self, ids: npt.NDArray[np.int64], row: int) -> Crop:
+        """Return uint8[96, 96, 3] of the cell at ``row``, and read its page ahead."""
+        cell = int(ids[row])
+        if cell not in self._crops:
+            self._read(ids[row - row % PAGE : row - row % PAGE + PAGE], cell)
+        self._crops.move_to_end(cell)
+        return self._crops[cell]
+
+    def _read(self, page: npt.NDArray[np.int64], cell: int) -> None:
+        new = [int(i) for i in page if int(i) not in self._crops]
+        wanted = [i for i in new if i in self._index]
+        if cell not in wanted:
+            # Struck out while it was still listed: an empty card, for one repaint.
+            self._crops[cell] = np.full((CROP_PIXELS, CROP_PIXELS, 3), 255, np.uint8)
+        crops = self._project.crops(wanted)
+        self._crops.update(zip(wanted, crops, strict=True))
+        while len(self._crops) > PAGE * KEPT_PAGES:
+            self._crops.popitem(last=False)
+
+
+class CellCards:
+    """Real cells of a listing.
+
+    Parameters
+    ----------
+    session : Session
+        Labels, guesses, remarks as they stand when a card is painted.
+    listing : Listing
+        Which cells, in which order.
+    crops : CropCache
+        Their pictures.
+    """
+
+    def __init__(self, session: Session, listing: Listing, crops: CropCache) -> None:
+        self._session, self._listing, self._crops = session, listing, crops
+
+    def __len__(self) -> int:
+        return len(self._listing)
+
+    def __getitem__(self, row: int) -> Card:
+        cell = CellId(int(self._listing.ids[row]))
+        crop = self._crops.get(self._listing.ids, row)
+        if cell not in self._session.index:
+            return Card(int(cell), crop, badge="removed")
+        code = self._session.index.label(cell)
+        colour, symbol = self._looks(code)
+        return Card(
+            id=int(cell),
+            crop=crop,
+            caption=self._caption(cell),
+            code=code,
+            colour=colour,
+            symbol=symbol,
+            guess="" if code else self._guess(cell),
+            badge=self._badge(cell),
+        )
+
+    def row_of(self, number: int) -> int | None:
+        """Return the row of a cell, or None."""
+        return self._listing.row_of(number)
+
+    def _looks(self, code: str) -> tuple[str, str]:
+        if not code:
+            return "", ""
+        cell_class = self._session.project.taxonomy[code]
+        return cell_class.colour, cell_class.symbol
+
+    def _caption(self, cell: CellId) -> str:
+        hidden = self._session.state.blind
+        return "" if hidden else self._listing.reasons.get(int(cell), "")
+
+    def _guess(self, cell: CellId) -> str:
+        code, probability = self._session.index.guess(cell)
+        if self._session.state.blind or not code:
+            return ""
+        return f"{code} {probability:.2f}"
+
+    def _badge(self, cell: CellId) -> str:
+        journal = self._session.project.journal
+        if journal.wants_second_opinion(cell):
+            return "second opinion"
+        if journal.comments(cell):
+            return "comment"
+        return "skipped" if journal.skipped(cell) else ""
+
+
+class SyntheticCards:
+    """Synthetic cells, in order of making.
+
+    Parameters
+    ----------
+    session : Session
+        Holds them on its shelf.
+    ids : tuple of SyntheticId
+        Which.
+    """
+
+    def __init__(self, session: Session, ids: tuple[SyntheticId, ...]) -> None:
+        self._session, self._ids = session, ids
+        self._rows = {number: row for row, number in enumerate(ids)}
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __getitem__(self, row: int) -> Card:
+        cell = self._session.fills.shelf[self._ids[row]]
+        cell_class = self._session.project.taxonomy[cell.code]
+        return Card(
+            id=int(cell.id),
+            crop=cell.pixels,
+            caption=cell.assessments[0].reason if cell.assessments else "",
+            code=cell.code,
+            colour=cell_class.colour,
+            symbol=cell_class.symbol,
+            badge=str(cell.status),
+            synthetic=True,
+            verified=cell.verified,
+        )
+
+    def row_of(self, number: int) -> int | None:
+        """Return the row of a synthetic cell, or None."""
+        return self._rows.get(SyntheticId(number))

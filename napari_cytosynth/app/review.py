@@ -1,0 +1,77 @@
+"""Binds the tab *Synthetic* to the session: judge by key."""
+
+from __future__ import annotations
+
+from napari_cytosynth.app.cards import SyntheticCards
+from napari_cytosynth.app.keys import review_keys
+from napari_cytosynth.app.session import Session
+from napari_cytosynth.app.views import ReviewView
+from napari_cytosynth.core.provenance import SyntheticCell
+
+
+class ReviewPresenter:
+    """Accept, reject, next.
+
+    Parameters
+    ----------
+    session : Session
+        What holds.
+    view : ReviewView
+        What shows it.
+    """
+
+    def __init__(self, session: Session, view: ReviewView) -> None:
+        self._session, self._view = session, view
+        self._cards = SyntheticCards(session, ())
+        self._keys = review_keys(session)
+        self._show_cards()
+        session.events.synthetic.connect(self._show_cards)
+        session.events.review.connect(self._show_focus)
+        session.events.judged.connect(self._on_judged)
+        view.keyPressed.connect(self._on_key_pressed)
+        view.cellChosen.connect(self._on_cell_chosen)
+        view.verdictGiven.connect(self._on_verdict_given)
+
+    def _show_cards(self) -> None:
+        self._cards = SyntheticCards(self._session, self._session.state.synthetic)
+        self._view.show_cards(self._cards)
+        self._show_focus()
+
+    def _show_focus(self) -> None:
+        number, shelf = self._session.state.review, self._session.fills.shelf
+        self._view.show_focus(None if number is None else self._cards.row_of(number))
+        if number is not None and number in shelf:
+            self._view.show_details(details(shelf[number]))
+        else:
+            self._view.show_details(())
+
+    def _on_judged(self, number: int) -> None:
+        row = self._cards.row_of(number)
+        if row is not None:
+            self._view.show_card_changed(row)
+
+    def _on_key_pressed(self, key: str) -> None:
+        action = self._keys.get(key)
+        if action is not None:
+            action()
+
+    def _on_cell_chosen(self, row: int) -> None:
+        ids = self._session.state.synthetic
+        if 0 <= row < len(ids):
+            self._session.fills.focus(ids[row])
+
+    def _on_verdict_given(self, accept: bool) -> None:
+        self._session.judge(accept)
+
+
+def details(cell: SyntheticCell) -> tuple[str, ...]:
+    """Return what the critics said of a cell, and how it was made."""
+    origin = cell.provenance
+    said = [f"{a.critic}: {a.reason}" for a in cell.assessments]
+    if not cell.verified:
+        said.insert(0, f"Unverified: no real {cell.code} could check it.")
+    made = (
+        f"Synthetic {cell.code} {cell.id}, {cell.status}; made by {origin.generator} "
+        f"with seed {origin.seed}, weights {origin.weights[:8]}, {origin.time}"
+    )
+    return (*said, made)

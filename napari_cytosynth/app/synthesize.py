@@ -1,0 +1,82 @@
+"""Binds the *Fill* form and its progress to the session."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from napari_cytosynth.app.panels import ClassRow, FillForm, TaskStatus
+from napari_cytosynth.app.session import Session
+from napari_cytosynth.app.views import SynthesizeView
+from napari_cytosynth.core.errors import CytoSynthError
+from napari_cytosynth.core.registry import load, names
+
+FEWEST, MOST = 8, 48
+"""Bounds of the number of cells that the form suggests."""
+
+
+class SynthesizePresenter:
+    """The form of one class, what runs, and how it ended.
+
+    Parameters
+    ----------
+    session : Session
+        What holds.
+    view : SynthesizeView
+        What shows it.
+    """
+
+    def __init__(self, session: Session, view: SynthesizeView) -> None:
+        self._session, self._view = session, view
+        self._fills: tuple[TaskStatus, ...] = ()
+        session.events.fill_class.connect(self._show_form)
+        session.events.tasks.connect(self._show_fills)
+        session.events.fill_outcome.connect(view.show_outcome)
+        view.fillAsked.connect(self._on_fill_asked)
+        view.cancelAsked.connect(session.jobs.cancel)
+
+    def _show_form(self, code: str) -> None:
+        if code:
+            self._view.show_form(form_of(self._session.state.classes, code))
+
+    def _show_fills(self, tasks: tuple[TaskStatus, ...]) -> None:
+        fills = tuple(task for task in tasks if task.key.startswith("fill:"))
+        if fills != self._fills:
+            self._fills = fills
+            self._view.show_fills(fills)
+
+    def _on_fill_asked(self, code: str, count: int, generator: str) -> None:
+        self._session.fill(code, count, generator)
+
+
+def form_of(rows: tuple[ClassRow, ...], code: str) -> FillForm:
+    """Return the form of a class: enough cells to reach the middle of the others."""
+    row = next(r for r in rows if r.code == code)
+    others = [r.labelled for r in rows if r.can_fill and r.labelled and r.code != code]
+    gap = int(median(others)) - row.labelled - row.accepted if others else FEWEST
+    warning = ""
+    if not row.labelled:
+        warning = (
+            f"No real {row.name.lower()} is labelled, so nothing can check the "
+            "synthetic ones: they come from the shipped weights and stay marked as "
+            "unverified."
+        )
+    return FillForm(
+        code=code,
+        name=row.name,
+        real=row.labelled,
+        count=min(max(gap, FEWEST), MOST),
+        generators=picture_generators(),
+        warning=warning,
+    )
+
+
+def picture_generators() -> tuple[str, ...]:
+    """Return the installed generators that make pictures."""
+    return tuple(name for name in names("generators") if _makes_cells(name))
+
+
+def _makes_cells(name: str) -> bool:
+    try:
+        return bool(load("generators", name).makes == "cells")
+    except (CytoSynthError, ImportError):
+        return False
