@@ -80,7 +80,7 @@ def authenticity(fake: Points, real: Points) -> float:
     Returns
     -------
     float
-        0..1; for perfect samples one half or more. NaN without at least two real objects.
+        0..1; for perfect samples one half or more. NaN under two real objects.
     """
     if len(real) < 2 or not len(fake):
         return float("nan")

@@ -1,0 +1,1 @@
+"""Generators of synthetic cells, the critics that judge them, and the gate."""

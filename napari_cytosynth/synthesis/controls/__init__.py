@@ -1,0 +1,1 @@
+"""What synthesis has to beat: real cells, enriched without a generator."""

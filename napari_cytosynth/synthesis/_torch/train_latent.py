@@ -1,0 +1,293 @@
+"""Train the starter weights of the ``latent`` generator.
+
+    python -m napari_cytosynth.synthesis._torch.train_latent --data DIR --out DIR
+
+``DIR`` holds a ``labels.csv`` (``file,class8,class11``) beside folders of 128 px
+pictures of single cells, such as the PBC Barcelona set (Acevedo et al. 2020, CC BY
+4.0). Only pictures whose base name has a SHA-1 of 0..5 modulo 10 are used: the others are for
+figures. A run that was stopped goes on from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import json
+import logging
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from napari_cytosynth.synthesis._torch.painter import Painter, PainterSize
+from napari_cytosynth.synthesis._torch.turns import turned
+from napari_cytosynth.synthesis.appearance import describe
+
+log = logging.getLogger(__name__)
+
+CONCEPTS = {
+    "SNE": "neutrophil.segmented",
+    "BNE": "neutrophil.band",
+    "MMY": "metamyelocyte",
+    "MY": "myelocyte",
+    "PMY": "promyelocyte",
+    "EO": "eosinophil",
+    "BA": "basophil",
+    "MO": "monocyte",
+    "LY": "lymphocyte",
+    "ERB": "erythroblast",
+    "PLATELET": "platelet",
+}
+"""Codes of the training data, in the order of the class indices, and their concepts."""
+
+SOURCE_CROP = 88
+"""Centre of a 128 px picture that spans 24 um: red cells of 7.5 um are 28 px wide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Settings of a training run."""
+
+    steps: int = 8000
+    batch: int = 48
+    rate: float = 3e-4
+    warm_up: int = 300
+    decay_from: float = 0.8
+    ema: float = 0.999
+    drop_class: float = 0.1
+    drop_look: float = 0.5
+    seed: int = 0
+    save_every: float = 300.0
+    size: PainterSize = field(default_factory=PainterSize)
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Training cells in memory.
+
+    Parameters
+    ----------
+    crops : uint8[n, 96, 96, 3]
+        Pictures at 0.25 um a pixel.
+    classes : int64[n]
+        Class index, ``len(CONCEPTS)`` where unknown.
+    looks : float32[n, 15]
+        Descriptors.
+    names : list of str
+        Base names.
+    """
+
+    crops: npt.NDArray[np.uint8]
+    classes: npt.NDArray[np.int64]
+    looks: npt.NDArray[np.float32]
+    names: list[str]
+
+
+def may_train(name: str) -> bool:
+    """Tell whether a picture of this base name may train shipped weights."""
+    digest = hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
+    return int(digest, 16) % 10 <= 5
+
+
+def read_pool(folder: Path) -> Pool:
+    """Read the training share of a labelled folder."""
+    codes = list(CONCEPTS)
+    with (folder / "labels.csv").open(newline="") as lines:
+        rows = [r for r in csv.DictReader(lines) if may_train(Path(r["file"]).name)]
+    crops = np.stack([_read_crop(folder / r["file"]) for r in rows])
+    known = [codes.index(c) if c in codes else len(codes) for c in _fine(rows)]
+    names = [Path(r["file"]).name for r in rows]
+    return Pool(crops, np.array(known), describe(crops), names)
+
+
+def _fine(rows: list[dict[str, str]]) -> list[str]:
+    return [r["class11"] for r in rows]
+
+
+def _read_crop(path: Path) -> npt.NDArray[np.uint8]:
+    with Image.open(path) as picture:
+        left, top = (
+            (picture.width - SOURCE_CROP) // 2,
+            (picture.height - SOURCE_CROP) // 2,
+        )
+        box = (left, top, left + SOURCE_CROP, top + SOURCE_CROP)
+        crop = picture.convert("RGB").crop(box)
+        return np.asarray(crop.resize((96, 96), Image.Resampling.BICUBIC))
+
+
+class Trainer:
+    """Holds network, average, optimiser and step count of one run."""
+
+    def __init__(self, pool: Pool, recipe: Recipe) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe = recipe
+        self.net = Painter(recipe.size)
+        self.net.unet.to(memory_format=torch.channels_last)
+        self.classes = torch.from_numpy(pool.classes)
+        self.looks = torch.from_numpy(pool.looks)
+        codec = self.net.codec
+        crops = torch.from_numpy(pool.crops)
+        self.pictures = torch.cat(
+            [_to_bytes(codec.resize(part)) for part in torch.split(crops, 256)]
+        )
+        codec.fit(_to_floats(self.pictures[:: max(1, len(crops) // 2000)]))
+        self.net.look_mean.copy_(self.looks.mean(0))
+        self.net.look_spread.copy_(self.looks.std(0).clamp_min(1e-3))
+        self.average = {k: v.clone() for k, v in self.net.state_dict().items()}
+        self.optimiser = torch.optim.AdamW(
+            self.net.parameters(), lr=recipe.rate, weight_decay=0.01, fused=True
+        )
+        counts = np.bincount(pool.classes).clip(1)
+        self.odds = torch.from_numpy(1 / np.sqrt(counts[pool.classes]))
+        self.focus = _focus(recipe.size.side // 4)
+        self.weight = codec.importance()
+        self.step = 0
+        self.seconds = 0.0
+        self.loss = 1.0
+
+    def advance(self) -> None:
+        """Take one optimiser step. Its randomness depends on seed and step only."""
+        recipe = self.recipe
+        rng = torch.Generator().manual_seed(recipe.seed * 1_000_003 + self.step)
+        x, condition = self._draw(rng)
+        t = torch.sigmoid(torch.randn(len(x), generator=rng) * 1.3 - 0.5)
+        noise = torch.randn(x.shape, generator=rng)
+        at = t[:, None, None, None]
+        z = at * x + (1 - at) * noise
+        with torch.autocast("cpu", torch.bfloat16):
+            clean = self.net(z, t, condition())
+        _, out, _ = self.net.preconditioning(t)
+        error = ((clean - x) / out) ** 2 * self.weight * self.focus
+        loss = error.mean()
+        for group in self.optimiser.param_groups:
+            group["lr"] = recipe.rate * self._schedule()
+        self.optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.optimiser.step()
+        self.step += 1
+        self.loss += (float(loss.detach()) - self.loss) * 0.02
+        self._average()
+
+    def _draw(self, rng: torch.Generator) -> tuple[Tensor, Any]:
+        recipe, n = self.recipe, self.recipe.batch
+        rows = torch.multinomial(self.odds, n, replacement=True, generator=rng)
+        pictures = turned(_to_floats(self.pictures[rows]), rng)
+        classes = self.classes[rows].clone()
+        classes[torch.rand(n, generator=rng) < recipe.drop_class] = recipe.size.classes
+        shown = (torch.rand(n, generator=rng) >= recipe.drop_look).float()
+        x = self.net.codec.encode(pictures).contiguous(
+            memory_format=torch.channels_last
+        )
+        return x, lambda: self.net.condition(classes, self.looks[rows], shown)
+
+    def _schedule(self) -> float:
+        recipe = self.recipe
+        warm = min(1.0, (self.step + 1) / recipe.warm_up)
+        start = recipe.decay_from * recipe.steps
+        late = max(0.0, (self.step - start) / max(recipe.steps - start, 1))
+        return warm * (1 - 0.95 * min(late, 1.0))
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
+        for key, value in self.net.state_dict().items():
+            self.average[key].lerp_(value, 1 - decay)
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint; a stop in the middle leaves the last one whole."""
+        arrays = {f"net.{k}": v for k, v in self.net.state_dict().items()}
+        arrays |= {f"ema.{k}": v for k, v in self.average.items()}
+        for i, state in self.optimiser.state_dict()["state"].items():
+            arrays |= {f"opt.{i}.{k}": v for k, v in state.items()}
+        arrays = {k: v.contiguous().clone() for k, v in arrays.items()}
+        note = {"step": self.step, "seconds": round(self.seconds), "loss": self.loss}
+        save_file(arrays, folder / "new.safetensors", {"note": json.dumps(note)})
+        (folder / "new.safetensors").replace(folder / "checkpoint.safetensors")
+        (folder / "progress.json").write_text(json.dumps(note))
+
+    def resume(self, folder: Path) -> None:
+        """Go on from the folder's checkpoint, if there is one."""
+        path = folder / "checkpoint.safetensors"
+        if not path.exists():
+            return
+        arrays = load_file(path)
+        self.net.load_state_dict(_part(arrays, "net."))
+        self.average = _part(arrays, "ema.")
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in _part(arrays, "opt.").items():
+            index, name = key.split(".", 1)
+            state.setdefault(int(index), {})[name] = value
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": state, "param_groups": groups})
+        note = json.loads((folder / "progress.json").read_text())
+        self.step, self.seconds, self.loss = note["step"], note["seconds"], note["loss"]
+
+
+def _part(arrays: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)
+    }
+
+
+def _to_bytes(pictures: Tensor) -> Tensor:
+    return ((pictures + 1) * 127.5).round().to(torch.uint8)
+
+
+def _to_floats(pictures: Tensor) -> Tensor:
+    return pictures.float() / 127.5 - 1
+
+
+def _focus(side: int) -> Tensor:
+    """Weight of each place: the middle cell counts more than its neighbours."""
+    axis = (torch.arange(side) + 0.5) / side - 0.5
+    weight = 0.3 + 0.7 * torch.exp(-(axis[:, None] ** 2 + axis**2) / (2 * 0.28**2))
+    return weight / weight.mean()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=Recipe().steps)
+    parser.add_argument("--minutes", type=float, default=1e9, help="stop after this")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(options.threads)
+    options.out.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(
+        read_pool(options.data), Recipe(steps=options.steps, seed=options.seed)
+    )
+    trainer.resume(options.out)
+    run(trainer, options.out, options.minutes)
+
+
+def run(trainer: Trainer, out: Path, minutes: float = 1e9) -> None:
+    """Train to the recipe's last step, or for so many minutes, saving as it goes."""
+    start = last = saved = time.monotonic()
+    while trainer.step < trainer.recipe.steps and last - start < 60 * minutes:
+        trainer.advance()
+        now = time.monotonic()
+        trainer.seconds += now - last
+        last = now
+        if trainer.step % 50 == 0:
+            log.info("step %d loss %.4f", trainer.step, trainer.loss)
+        if now - saved > trainer.recipe.save_every:
+            trainer.save(out)
+            saved = now
+    trainer.save(out)
+
+
+if __name__ == "__main__":
+    main()

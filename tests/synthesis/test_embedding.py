@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+
+from napari_cytosynth.core.errors import InputError, UnknownClassError
+from napari_cytosynth.core.protocols import CellGenerator, Request
+from napari_cytosynth.core.tasks import run_to_end
+from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.metrics.copying import third_rule
+from napari_cytosynth.metrics.neighbours import nearest
+from napari_cytosynth.synthesis.embedding import EmbeddingGenerator, guidance_of
+from napari_cytosynth.synthesis.residuals import ResidualSpace
+
+TINY = {"steps": 60, "width": 32, "blocks": 1, "batch": 64}
+
+
+def ask(code: str, count: int, seed: int = 3, start: int = 0) -> Request:
+    return Request(code, count, seed, built_in("pbc11"), start)
+
+
+def draw(request: Request, weights):
+    batches = EmbeddingGenerator().generate(request, weights, np.random.default_rng(0))
+    return [item for batch in batches for item in batch.items]
+
+
+@pytest.fixture(scope="module")
+def weights(cells_of):
+    cells = cells_of({"SNE": 40, "LY": 30, "MO": 6})
+    return run_to_end(EmbeddingGenerator().fit(cells, TINY))
+
+
+def test_it_is_a_generator():
+    assert isinstance(EmbeddingGenerator(), CellGenerator)
+
+
+def test_same_seed_same_bytes(cells, weights):
+    again = run_to_end(EmbeddingGenerator().fit(cells, TINY))
+    assert again.sha256 == weights.sha256
+    first, second = draw(ask("MO", 10), weights), draw(ask("MO", 10), again)
+    assert all(
+        a.vector.tobytes() == b.vector.tobytes()
+        for a, b in zip(first, second, strict=True)
+    )
+    other = draw(ask("MO", 10, seed=4), weights)
+    assert first[0].vector.tobytes() != other[0].vector.tobytes()
+
+
+def test_a_draw_depends_on_its_number_only(weights):
+    whole = draw(ask("LY", 150), weights)
+    part = draw(ask("LY", 20, start=60), weights)
+    assert len(whole) == 150
+    for a, b in zip(whole[60:80], part, strict=True):
+        np.testing.assert_array_equal(a.vector, b.vector)
+
+
+def test_draws_lie_with_their_class_and_are_no_copies(cells, weights):
+    drawn = np.stack([v.vector for v in draw(ask("MO", 200), weights)])
+    codes = np.array(cells.codes)
+    means = {c: cells.vectors[codes == c].mean(axis=0) for c in ("SNE", "LY", "MO")}
+    near = [min(means, key=lambda c: np.linalg.norm(v - means[c])) for v in drawn]
+    assert near.count("MO") > 190
+    distances, _ = nearest(drawn, cells.vectors[codes == "MO"], 2)
+    assert third_rule(*distances.T).mean() < 0.05
+
+
+def test_draws_spread_like_the_real_cells(cells, weights):
+    drawn = np.stack([v.vector for v in draw(ask("SNE", 300), weights)])
+    real = cells.vectors[np.array(cells.codes) == "SNE"]
+    ratio = drawn.std(axis=0).mean() / real.std(axis=0).mean()
+    assert 0.7 < ratio < 1.5
+
+
+def test_every_vector_says_where_it_comes_from(weights, cells):
+    vector = draw(ask("MO", 1), weights)[0]
+    assert vector.embedder == "toy:1"
+    assert vector.provenance.weights == weights.sha256
+    assert vector.provenance.config["guidance"] == round(guidance_of(6, 20), 4)
+    assert vector.provenance.parents == tuple(cells.ids[-6:])
+
+
+def test_progress_is_reported(cells):
+    steps = []
+    run_to_end(EmbeddingGenerator().fit(cells, TINY), lambda p: steps.append(p.done))
+    assert steps == [20, 40, 60]
+
+
+def test_a_class_without_real_cells_is_refused(weights):
+    with pytest.raises(UnknownClassError, match="Label a cell"):
+        draw(ask("BA", 1), weights)
+
+
+def test_a_single_cell_of_a_class_is_enough_to_draw_from(cells_of):
+    cells = cells_of({"SNE": 12, "LY": 12, "MO": 1})
+    weights = run_to_end(EmbeddingGenerator().fit(cells, TINY))
+    drawn = np.stack([v.vector for v in draw(ask("MO", 50), weights)])
+    assert np.isfinite(drawn).all()
+    assert np.linalg.norm(drawn.mean(axis=0) - cells.vectors[-1]) < 3
+
+
+@pytest.mark.parametrize("counts", [{}, {"SNE": 3}, {"SNE": 1, "LY": 1, "MO": 1}])
+def test_too_few_cells_are_refused(cells_of, counts):
+    with pytest.raises(InputError, match="label some more"):
+        run_to_end(EmbeddingGenerator().fit(cells_of(counts), TINY))
+
+
+def test_unknown_options_are_refused(cells):
+    with pytest.raises(InputError, match="no option"):
+        run_to_end(EmbeddingGenerator().fit(cells, {"stepz": 3}))
+
+
+def test_residuals_are_white_and_map_back():
+    rng = np.random.default_rng(0)
+    mix = np.diag(np.linspace(0.5, 2, 8))
+    classes = np.repeat([0, 1], 300)
+    vectors = (rng.normal(size=(600, 8)) @ mix + classes[:, None] * 5).astype(
+        np.float32
+    )
+    space = ResidualSpace.fit(vectors, classes, 64)
+    residuals = space.residuals(vectors, classes)
+    np.testing.assert_allclose(np.cov(residuals.T), np.eye(8), atol=0.15)
+    back = space.vectors(residuals * np.sqrt(299 / 300), 1, rng)[classes == 1]
+    np.testing.assert_allclose(back, vectors[classes == 1], atol=1e-2)
+
+
+def test_lost_axes_are_filled_with_noise():
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(80, 40)).astype(np.float32)
+    space = ResidualSpace.fit(vectors, np.zeros(80, np.int64), 4)
+    drawn = space.vectors(np.zeros((500, 4), np.float32), 0, rng)
+    assert drawn.std(axis=0).mean() > 0.7
