@@ -1,0 +1,284 @@
+"""Bring every cell's vector up to date, and give them out."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cytosynth.core.errors import InputError, RegistryError
+from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.protocols import Compute, Crops, Embedder, Vectors, Weights
+from napari_cytosynth.core.provenance import SyntheticCell
+from napari_cytosynth.core.registry import load, names
+from napari_cytosynth.core.smear import FALLBACK_MPP, MppSource
+from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.ingest import calibrate, cut_crops, open_smear
+
+BATCH = 256
+"""Crops that are read, embedded and stored in one step."""
+
+PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+"""Endings of files that :func:`embed_folder` takes for pictures, in small letters."""
+
+_CALIBRATED = 32
+_SYNTHETIC = "synthetic vectors"
+_Ids = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Vectors in memory: one row a cell, and which rows are there."""
+
+    ids: _Ids
+    vectors: Vectors
+    known: npt.NDArray[np.bool_]
+
+
+_KEPT: WeakKeyDictionary[Project, dict[str, _Kept]] = WeakKeyDictionary()
+
+
+def embed_cells(
+    project: Project, compute: Compute, *, embedder: str = "morphology"
+) -> Task[str]:
+    """Embed the cells that have no vector yet; what is stored stays stored.
+
+    Parameters
+    ----------
+    project : Project
+        Gives crops, takes vectors.
+    compute : Compute
+        Where the embedder runs.
+    embedder : str
+        Name in the registry.
+
+    Returns
+    -------
+    str
+        Fingerprint under which the vectors stand.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such embedder.
+    """
+    key = fingerprint_of(embedder)
+    missing = missing_vectors(project, key)
+    yield Progress(0, len(missing), f"{len(missing)} cells without a vector")
+    for start in range(0, len(missing), BATCH):
+        ids = missing[start : start + BATCH]
+        task = compute.embed(embedder, project.crops(ids))
+        try:
+            while True:
+                step = next(task)
+                yield Progress(start + step.done, len(missing), "embedding")
+        except StopIteration as stop:
+            project.put_embeddings(key, ids, stop.value)
+        finally:
+            task.close()
+    return key
+
+
+def fingerprint_of(embedder: str) -> str:
+    """Return the fingerprint of an installed embedder."""
+    made: Embedder = load("embedders", embedder)()
+    return made.key
+
+
+def name_of(key: str) -> str:
+    """Return the registry name of the embedder with this fingerprint.
+
+    Raises
+    ------
+    RegistryError
+        If none that is installed has it.
+    """
+    for name in names("embedders"):
+        if fingerprint_of(name) == key:
+            return name
+    raise RegistryError(
+        f"No installed embedder has the fingerprint '{key}'. The vectors were made by "
+        "another version; embed the project again."
+    )
+
+
+def missing_vectors(project: Project, key: str) -> _Ids:
+    """Return the ids of the standing cells that have no vector."""
+    kept = _kept(project, key)
+    return kept.ids[~kept.known]
+
+
+def vectors_of(project: Project, key: str) -> Vectors:
+    """Return float32[n, dim], one row for each standing cell, ordered by id.
+
+    Rows of cells without a vector are NaN. Read only: the matrix is kept in memory, and
+    only what is new is read from the project, so that a ranking after each label is
+    quick.
+
+    Parameters
+    ----------
+    project : Project
+        Where the vectors are stored.
+    key : str
+        Fingerprint of the embedder.
+    """
+    return _kept(project, key).vectors
+
+
+def _kept(project: Project, key: str) -> _Kept:
+    ids = project.cells().ids
+    cache = _KEPT.setdefault(project, {})
+    old = cache.get(key)
+    if old is None or not old.known.all() or not np.array_equal(old.ids, ids):
+        old = cache[key] = _refreshed(project, key, ids, old)
+    return old
+
+
+def _refreshed(project: Project, key: str, ids: _Ids, old: _Kept | None) -> _Kept:
+    """Read what is new; keep what was read before."""
+    if old is None or not old.known.any():
+        vectors = project.embeddings(key, ids)
+    else:
+        had = np.isin(ids, old.ids[old.known])
+        vectors = np.empty((len(ids), old.vectors.shape[1]), np.float32)
+        vectors[had] = old.vectors[np.searchsorted(old.ids, ids[had])]
+        vectors[~had] = project.embeddings(key, ids[~had])
+    vectors.flags.writeable = False
+    known = np.zeros(len(ids), bool)
+    if vectors.shape[1]:
+        known = ~np.isnan(vectors[:, 0])
+    return _Kept(ids, vectors, known)
+
+
+def embed_synthetic(
+    project: Project,
+    key: str,
+    cells: tuple[SyntheticCell, ...],
+    compute: Compute | None = None,
+) -> Task[Vectors]:
+    """Return the vectors of synthetic cells; each is embedded once and kept.
+
+    Parameters
+    ----------
+    project : Project
+        Keeps the vectors, apart from those of real cells.
+    key : str
+        Fingerprint of the embedder.
+    cells : tuple of SyntheticCell
+        Stored synthetic cells.
+    compute : Compute, optional
+        Where the embedder runs; in this process if none is given.
+    """
+    if not cells:
+        return np.zeros((0, vectors_of(project, key).shape[1]), np.float32)
+    name = f"{_SYNTHETIC} {key}"
+    known = _rows_by_id(project.model(name))
+    new = [cell for cell in cells if int(cell.id) not in known]
+    if new:
+        crops = np.stack([cell.pixels for cell in new])
+        vectors = yield from _embedded(key, crops, compute)
+        known |= {int(cell.id): row for cell, row in zip(new, vectors, strict=True)}
+        ids = np.array(sorted(known), np.int64)
+        rows = np.stack([known[i] for i in ids.tolist()])
+        table = Weights({"ids": ids, "vectors": rows}, {"embedder": key})
+        project.put_model(name, table)
+    return np.stack([known[int(cell.id)] for cell in cells])
+
+
+def _rows_by_id(weights: Weights | None) -> dict[int, npt.NDArray[np.float32]]:
+    if weights is None:
+        return {}
+    ids = weights.tensors["ids"].tolist()
+    return dict(zip(ids, weights.tensors["vectors"], strict=True))
+
+
+def _embedded(key: str, crops: Crops, compute: Compute | None) -> Task[Vectors]:
+    yield Progress(0, len(crops), "embedding synthetic cells")
+    if compute is not None:
+        return (yield from compute.embed(name_of(key), crops))
+    made: Embedder = load("embedders", name_of(key))()
+    return made.embed(crops)
+
+
+def embed_folder(
+    folder: str | Path,
+    *,
+    embedder: str = "morphology",
+    mpp: float | None = None,
+    compute: Compute | None = None,
+) -> Task[tuple[list[str], Vectors]]:
+    """Embed pictures of single cells: each file below a folder is one cell.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Searched to any depth for :data:`PICTURES`.
+    embedder : str
+        Name in the registry.
+    mpp : float, optional
+        Micrometres a pixel of all pictures. By default the median of what the first
+        pictures themselves tell; they are taken to come from one scanner.
+    compute : Compute, optional
+        Where the embedder runs; in this process if none is given.
+
+    Returns
+    -------
+    list of str, float32[n, dim]
+        Paths relative to the folder, POSIX, sorted; and a vector each.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing, holds no picture, or one is damaged.
+    """
+    root = Path(folder)
+    paths = _pictures_below(root)
+    scale = mpp if mpp is not None else (yield from _common_mpp(root, paths))
+    key = fingerprint_of(embedder)
+    parts: list[Vectors] = []
+    for start in range(0, len(paths), BATCH):
+        chunk = paths[start : start + BATCH]
+        crops = yield from _centres(root, chunk, scale)
+        parts.append((yield from _embedded(key, crops, compute)))
+        yield Progress(start + len(chunk), len(paths), f"embedded at {scale:.3f} um/px")
+    return paths, np.concatenate(parts)
+
+
+def _pictures_below(root: Path) -> list[str]:
+    if not root.is_dir():
+        raise InputError(f"'{root}' is not a folder. Give one that holds pictures.")
+    found = (p for p in root.rglob("*") if p.suffix.lower() in PICTURES)
+    paths = sorted(p.relative_to(root).as_posix() for p in found if p.is_file())
+    if not paths:
+        raise InputError(
+            f"There is no picture below '{root}'. Files that end in "
+            f"{', '.join(PICTURES)} are read, one cell each."
+        )
+    return paths
+
+
+def _common_mpp(root: Path, paths: list[str]) -> Task[float]:
+    """Return the median of the scales that an even choice of the pictures tell."""
+    told = []
+    step = max(len(paths) // _CALIBRATED, 1)
+    for path in paths[::step][:_CALIBRATED]:
+        yield Progress(0, len(paths), f"measuring the scale of {path}")
+        with closing(open_smear(root / path)) as image:
+            calibration = calibrate(image)
+        if calibration.mpp_source is not MppSource.FALLBACK:
+            told.append(calibration.mpp)
+    return float(np.median(told)) if told else FALLBACK_MPP
+
+
+def _centres(root: Path, paths: list[str], mpp: float) -> Task[Crops]:
+    crops = []
+    for path in paths:
+        with closing(open_smear(root / path)) as image:
+            box = np.array([[0, 0, image.smear.width, image.smear.height]], np.float32)
+            crops.append(cut_crops(image, box, mpp))
+        yield Progress(0, len(paths), f"reading {path}")
+    return np.concatenate(crops)

@@ -1,0 +1,219 @@
+"""Which cells to label next, and which of them only measure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.protocols import Candidates, Query, QueryStrategy
+from napari_cytosynth.core.registry import load
+from napari_cytosynth.learning.head import Head
+from napari_cytosynth.workflows.embed import vectors_of
+from napari_cytosynth.workflows.train import splits_of
+
+AUDIT_EVERY = 10
+"""One card in so many is an audit card."""
+
+_Ids = npt.NDArray[np.int64]
+_Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Cards for the queue.
+
+    Parameters
+    ----------
+    query : Query
+        Cells, best first, audit cards among them; nothing in it tells them apart.
+    audit : bool[k]
+        True for audit cards: drawn at random from held-out groups. A label given to one
+        is recorded with :attr:`~napari_cytosynth.core.journal.Mode.AUDIT`, after an
+        ``audit_draw`` event. Never shown.
+    strategy : str
+        Key of the strategy.
+    model : str
+        Version of the head; empty before the first.
+    """
+
+    query: Query
+    audit: _Mask
+    strategy: str
+    model: str
+
+
+def suggest(
+    project: Project,
+    embedder_key: str,
+    *,
+    head: Head | None,
+    strategy: str = "margin",
+    n: int = 200,
+    seed: int = 0,
+) -> Suggestion:
+    """Rank all unlabelled standing cells of the training split, and mix in audit cards.
+
+    Cells that were passed over come back only when nothing else is left. The order of
+    the audit cards is fixed for ever by their ids, so that no ranking, however often it
+    is made, can choose among them.
+
+    Parameters
+    ----------
+    project : Project
+        Gives cells, vectors and labels; nothing is written.
+    embedder_key : str
+        Fingerprint of the embedder. Before the first vectors the order is random.
+    head : Head or None
+        The fitted head; None before the first.
+    strategy : str
+        Name in the registry.
+    n : int
+        Cards wanted, >= 0.
+    seed : int
+        The same seed, labels and head give the same cards.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such strategy.
+    """
+    chosen: QueryStrategy = load("strategies", strategy)()
+    pool = _Pool.of(project, embedder_key, head)
+    rng = np.random.default_rng(seed)
+    audit_ids = pool.audit_ids(_share(n, rng))
+    teach = chosen.query(pool.candidates(pool.teach), n - len(audit_ids), rng)
+    cards = chosen.query(
+        pool.candidates(np.isin(pool.ids, audit_ids)), len(audit_ids), rng
+    )
+    query, audit = _mixed(teach, cards, rng)
+    version = head.version if head is not None else ""
+    return Suggestion(query, audit, strategy, version)
+
+
+def _share(n: int, rng: np.random.Generator) -> int:
+    """Return a tenth of ``n``, rounded up or down at random."""
+    return int(n / AUDIT_EVERY + rng.random())
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """All standing cells, and which of them may be shown."""
+
+    project: Project
+    ids: _Ids
+    vectors: npt.NDArray[np.float32]
+    probabilities: npt.NDArray[np.float32] | None
+    codes: tuple[str, ...]
+    open: _Mask
+    skipped: _Mask
+    held_out: _Mask
+
+    @classmethod
+    def of(cls, project: Project, key: str, head: Head | None) -> _Pool:
+        ids = project.cells().ids
+        vectors = vectors_of(project, key)
+        known = np.ones(len(ids), bool)
+        probabilities: npt.NDArray[np.float32] | None = None
+        codes: tuple[str, ...] = ()
+        if head is not None and vectors.shape[1] == head.dim:
+            probabilities, codes = head.predict_proba(vectors), head.codes_
+            known = ~np.isnan(probabilities[:, 0])
+        labelled, skipped = _touched(project, ids)
+        held_out = splits_of(project).audit
+        return cls(
+            project,
+            ids,
+            vectors,
+            probabilities,
+            codes,
+            known & ~labelled,
+            skipped,
+            held_out,
+        )
+
+    @property
+    def teach(self) -> _Mask:
+        """Cells to rank: those passed over only if no other is left."""
+        pool = self.open & ~self.held_out
+        fresh = pool & ~self.skipped
+        return fresh if fresh.any() else pool
+
+    def audit_ids(self, n: int) -> _Ids:
+        """Return the next ``n`` audit cards in their fixed order."""
+        waiting = self.ids[self.open & self.held_out]
+        order = np.argsort(scrambled(waiting), kind="stable")
+        return waiting[order[:n]]
+
+    def candidates(self, mask: _Mask) -> Candidates:
+        everything = bool(mask.all())
+        chances = self.probabilities
+        if chances is not None and not everything:
+            chances = chances[mask]
+        return Candidates(
+            ids=self.ids[mask],
+            vectors=self.vectors if everything else self.vectors[mask],
+            probabilities=chances,
+            codes=self.codes,
+            taxonomy=self.project.taxonomy,
+            counts=label_counts(self.project),
+        )
+
+
+def _touched(project: Project, ids: _Ids) -> tuple[_Mask, _Mask]:
+    """Return which cells are labelled, and which were passed over."""
+    journal = project.journal
+    labelled = np.fromiter(journal.labels(), np.int64)
+    skipped = [cell for cell in journal.touched() if journal.skipped(cell)]  # type: ignore[arg-type]
+    return np.isin(ids, labelled), np.isin(ids, np.array(skipped, np.int64))
+
+
+def label_counts(project: Project) -> dict[str, int]:
+    """Return how many real cells carry each label; every class of the taxonomy."""
+    given = Counter(label.code for label in project.journal.labels().values())
+    return {code: given[code] for code in project.taxonomy.codes}
+
+
+def scrambled(ids: _Ids) -> npt.NDArray[np.uint64]:
+    """Return a number for each id that orders ids as if at random, for ever the same.
+
+    SplitMix64: Steele, Lea, Flood (2014), OOPSLA.
+    """
+    z = ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def _mixed(teach: Query, cards: Query, rng: np.random.Generator) -> tuple[Query, _Mask]:
+    """Deal the audit cards evenly, each at a random place of its stretch."""
+    k = len(teach.ids) + len(cards.ids)
+    audit = np.zeros(k, bool)
+    edges = np.linspace(0, k, len(cards.ids) + 1).astype(int)
+    for low, high in pairwise(edges):
+        audit[rng.integers(low, high)] = True
+    ids, worth = np.empty(k, np.int64), np.empty(k, np.float32)
+    # The order within the audit cards must not tell either, so it is random.
+    order = rng.permutation(len(cards.ids))
+    ids[audit], ids[~audit] = cards.ids[order], teach.ids
+    worth[~audit] = teach.utilities
+    worth[audit] = np.nan
+    reasons = iter(teach.reasons)
+    mine = iter([cards.reasons[i] for i in order])
+    told = tuple(next(mine) if flag else next(reasons) for flag in audit)
+    return Query(ids, _filled(worth), told), audit
+
+
+def _filled(worth: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Give audit cards the utility of the card before them; the first, of the next."""
+    known = ~np.isnan(worth)
+    if not known.any():
+        return np.zeros_like(worth)
+    source = np.maximum.accumulate(np.where(known, np.arange(len(worth)), -1))
+    source[source < 0] = np.flatnonzero(known)[0]
+    filled: npt.NDArray[np.float32] = worth[source]
+    return filled

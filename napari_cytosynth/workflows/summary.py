@@ -1,0 +1,110 @@
+"""How each class stands: labels, predictions, synthetic cells, precision and recall."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.provenance import Status
+from napari_cytosynth.core.splits import Split
+from napari_cytosynth.learning.head import Head
+from napari_cytosynth.metrics.intervals import Interval, wilson
+from napari_cytosynth.workflows.embed import vectors_of
+from napari_cytosynth.workflows.suggest import label_counts
+from napari_cytosynth.workflows.train import labelled_cells
+
+MIN_AUDIT = 10
+"""With fewer audit cells a share cannot be estimated yet."""
+
+NOT_YET = "cannot be estimated yet"
+"""What is said instead of a figure."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSummary:
+    """One class.
+
+    Parameters
+    ----------
+    code : str
+        Class code.
+    labelled : int
+        Real cells with this label.
+    predicted : int or None
+        Unlabelled cells that the head takes for this class; None without a head.
+    synthetic : int
+        Synthetic cells that the reader accepted; never added to ``labelled``.
+    audit : int
+        Real audit cells of this class.
+    precision, recall : Interval or None
+        On audit cells only, Wilson's 95 % interval; None: cannot be estimated yet,
+        because fewer than ten audit cells were predicted as, or belong to, the class.
+    """
+
+    code: str
+    labelled: int
+    predicted: int | None
+    synthetic: int
+    audit: int
+    precision: Interval | None = None
+    recall: Interval | None = None
+
+
+def class_summary(
+    project: Project, head: Head | None, embedder_key: str
+) -> tuple[ClassSummary, ...]:
+    """Return one summary a class, in the taxonomy's order.
+
+    Parameters
+    ----------
+    project : Project
+        Gives labels, vectors and synthetic cells.
+    head : Head or None
+        Fitted on the training split, so that audit cells judge it fairly.
+    embedder_key : str
+        Fingerprint of the embedder.
+    """
+    labelled = label_counts(project)
+    synthetic = Counter(c.code for c in project.synthetic(None, Status.ACCEPTED))
+    predicted = _predicted(project, head, embedder_key)
+    audit = labelled_cells(project, embedder_key, Split.AUDIT)
+    truth = list(audit.codes)
+    guesses = head.predict(audit.vectors) if head is not None and truth else []
+    return tuple(
+        ClassSummary(
+            code,
+            labelled[code],
+            None if predicted is None else predicted[code],
+            synthetic[code],
+            truth.count(code),
+            *_shares(code, truth, guesses),
+        )
+        for code in project.taxonomy.codes
+    )
+
+
+def _predicted(project: Project, head: Head | None, key: str) -> Counter[str] | None:
+    vectors = vectors_of(project, key)
+    if head is None or vectors.shape[1] != head.dim:
+        return None
+    chances = head.predict_proba(vectors)
+    labelled = np.fromiter(project.journal.labels(), np.int64)
+    waiting = ~np.isin(project.cells().ids, labelled) & ~np.isnan(chances[:, 0])
+    counts = np.bincount(chances[waiting].argmax(axis=1), minlength=len(head.codes_))
+    return Counter(dict(zip(head.codes_, counts.tolist(), strict=True)))
+
+
+def _shares(
+    code: str, truth: list[str], guesses: list[str]
+) -> tuple[Interval | None, Interval | None]:
+    """Return precision and recall of a class, where enough audit cells tell."""
+    if not guesses:
+        return None, None
+    hits = sum(t == g == code for t, g in zip(truth, guesses, strict=True))
+    found, there = guesses.count(code), truth.count(code)
+    precision = wilson(hits, found) if found >= MIN_AUDIT else None
+    recall = wilson(hits, there) if there >= MIN_AUDIT else None
+    return precision, recall

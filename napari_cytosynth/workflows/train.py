@@ -1,0 +1,245 @@
+"""Fit the classifier head on the training split, and keep it in the project."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cytosynth.core.cells import CROP_PIXELS, CellTable
+from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.journal import Mode
+from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.protocols import (
+    Compute,
+    Control,
+    LabelledCells,
+    TrainingSet,
+    Vectors,
+    Weights,
+)
+from napari_cytosynth.core.provenance import Status
+from napari_cytosynth.core.registry import load
+from napari_cytosynth.core.smear import FALLBACK_MPP
+from napari_cytosynth.core.splits import Split, Splits, split_cells
+from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.learning.head import Head, fit_head
+from napari_cytosynth.learning.training import capped, joined
+from napari_cytosynth.workflows.embed import embed_synthetic, vectors_of
+
+HEAD = "head"
+"""Name of the head among the project's models."""
+
+_UNNAMEABLE = "not identifiable"
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    cells: CellTable
+    groups: tuple[tuple[int, str, float], ...]
+    splits: Splits
+
+
+_KEPT: WeakKeyDictionary[Project, _Split] = WeakKeyDictionary()
+
+
+def splits_of(project: Project) -> Splits:
+    """Return the split of every standing cell, in the order of ``project.cells()``."""
+    cells = project.cells()
+    smears = tuple((int(s.id), s.group, _mpp(project, s.id)) for s in project.smears())
+    kept = _KEPT.get(project)
+    if kept is None or kept.groups != smears or not _same(kept.cells, cells):
+        groups = {number: group for number, group, _ in smears}
+        mpp = {number: scale for number, _, scale in smears}
+        kept = _Split(cells, smears, split_cells(cells, groups, mpp))
+        _KEPT[project] = kept
+    return kept.splits
+
+
+def _same(old: CellTable, new: CellTable) -> bool:
+    return old is new or (
+        np.array_equal(old.ids, new.ids) and np.array_equal(old.boxes, new.boxes)
+    )
+
+
+def _mpp(project: Project, smear: object) -> float:
+    calibration = project.calibration(smear)  # type: ignore[arg-type]
+    return calibration.mpp if calibration is not None else FALLBACK_MPP
+
+
+def labelled_cells(
+    project: Project, embedder_key: str, split: Split, *, abstain: bool = False
+) -> LabelledCells:
+    """Return the labelled real cells of one split, with vectors and without crops.
+
+    Parameters
+    ----------
+    project : Project
+        Gives labels and vectors.
+    embedder_key : str
+        Fingerprint of the embedder. Cells without a vector are left out.
+    split : Split
+        TRAIN gives all labels there. AUDIT gives only cells that were drawn at random
+        as audit cards: others there were chosen by somebody, and would bias a figure.
+    abstain : bool
+        Also give labels that name no cell type but can be seen: artefact, smudge.
+        "Not identifiable" says something of the reader, not of the cell, and is never
+        given.
+    """
+    table, splits = project.cells(), splits_of(project)
+    held_out = split is Split.AUDIT
+    wanted = _classes(project, abstain=abstain)
+    rows, codes = [], []
+    for cell, label in sorted(project.journal.labels().items()):
+        row = int(np.searchsorted(table.ids, cell))
+        if row == len(table) or table.ids[row] != cell or label.code not in wanted:
+            continue
+        drawn = label.mode is Mode.AUDIT or project.journal.is_audit(cell)
+        if bool(splits.audit[row]) is held_out and (drawn or not held_out):
+            rows.append(row)
+            codes.append(label.code)
+    index = np.array(rows, np.intp)
+    vectors = vectors_of(project, embedder_key)[index]
+    found = LabelledCells(
+        table.ids[index],
+        tuple(codes),
+        np.zeros((0, CROP_PIXELS, CROP_PIXELS, 3), np.uint8),
+        vectors,
+        embedder_key,
+        splits.keys[index],
+    )
+    there: npt.NDArray[np.bool_] = np.asarray(np.isfinite(vectors).all(axis=1))
+    return found.take(there & bool(vectors.shape[1]))
+
+
+def _classes(project: Project, *, abstain: bool) -> frozenset[str]:
+    return frozenset(
+        c.code
+        for c in project.taxonomy
+        if not c.abstain or (abstain and c.concept != _UNNAMEABLE)
+    )
+
+
+def train_head(
+    project: Project,
+    embedder_key: str,
+    *,
+    enrich: str | None = None,
+    seed: int = 0,
+    compute: Compute | None = None,
+    synthetic: bool = True,
+) -> Task[Head]:
+    """Fit the head on the training split and store it as the model ``"head"``.
+
+    Audit cells never train. Accepted synthetic cells do, at most ten for each real cell
+    of their class. All classes weigh the same, however many cells they have.
+
+    Parameters
+    ----------
+    project : Project
+        Gives labels, vectors and accepted synthetic cells; takes the head.
+    embedder_key : str
+        Fingerprint of the embedder whose vectors are used.
+    enrich : str, optional
+        Control that adds to the real cells, such as ``"duplicates"``; none by default.
+    seed : int
+        Makes the fit repeatable.
+    compute : Compute, optional
+        Embeds synthetic cells; this process does if none is given.
+    synthetic : bool
+        False leaves synthetic cells out.
+
+    Raises
+    ------
+    InputError
+        If fewer than two classes are labelled in the training split.
+    """
+    yield Progress(0, 2, "gathering labels")
+    real = labelled_cells(project, embedder_key, Split.TRAIN, abstain=True)
+    if not len(real):
+        raise InputError(
+            "A head cannot be fitted: no cell of the training split is labelled. Label "
+            "cells of two classes; audit cells never train."
+        )
+    rng = np.random.default_rng(seed)
+    training = _enriched(real, enrich, rng)
+    made, codes = (
+        (yield from accepted_vectors(project, embedder_key, real.codes, rng, compute))
+        if synthetic
+        else (training.vectors[:0], ())
+    )
+    groups = _groups(real, training, len(codes))
+    yield Progress(1, 2, f"fitting on {len(real)} real, {len(codes)} synthetic cells")
+    head = fit_head(
+        joined(training, made, codes),
+        previous=stored_head(project, embedder_key),
+        groups=groups,
+        seed=seed,
+    )
+    weights = head.to_weights()
+    meta = {
+        **weights.meta,
+        "embedder": embedder_key,
+        "real": dict(Counter(real.codes)),
+        "synthetic": dict(Counter(codes)),
+        "seed": seed,
+    }
+    project.put_model(HEAD, Weights(weights.tensors, meta))
+    return head
+
+
+def stored_head(project: Project, embedder_key: str) -> Head | None:
+    """Return the project's head, or None where none was fitted on this embedder.
+
+    Raises
+    ------
+    WeightsError
+        If it is damaged.
+    """
+    weights = project.model(HEAD)
+    if weights is None or weights.meta.get("embedder") != embedder_key:
+        return None
+    return Head.from_weights(weights)
+
+
+def accepted_vectors(
+    project: Project,
+    embedder_key: str,
+    real: tuple[str, ...],
+    rng: np.random.Generator,
+    compute: Compute | None = None,
+) -> Task[tuple[Vectors, tuple[str, ...]]]:
+    """Return the vectors and classes of the accepted synthetic cells that may train.
+
+    Parameters
+    ----------
+    real : tuple of str
+        Class of each real training cell, for the cap.
+    """
+    known = _classes(project, abstain=False)
+    accepted = project.synthetic(None, Status.ACCEPTED)
+    named = [cell for cell in accepted if cell.code in known]
+    cells = tuple(named[i] for i in capped([c.code for c in named], real, rng))
+    vectors = yield from embed_synthetic(project, embedder_key, cells, compute)
+    return vectors, tuple(c.code for c in cells)
+
+
+def _enriched(
+    real: LabelledCells, control: str | None, rng: np.random.Generator
+) -> TrainingSet:
+    if control is None:
+        return TrainingSet(real.vectors, real.codes, np.ones(len(real)))
+    made: Control = load("controls", control)()
+    return made.enrich(real, rng)
+
+
+def _groups(
+    real: LabelledCells, training: TrainingSet, synthetic: int
+) -> npt.NDArray[np.str_]:
+    """Name the group of each row; what is no real cell measures nothing: ``""``."""
+    group_of = {v.tobytes(): g for v, g in zip(real.vectors, real.groups, strict=True)}
+    rows = [str(group_of.get(v.tobytes(), "")) for v in training.vectors]
+    return np.array(rows + [""] * synthetic, dtype=np.str_)
