@@ -88,7 +88,7 @@ def create_app(
     return Starlette(
         routes=routes,
         middleware=[Middleware(_BearerGuard, token=token)],
-        exception_handlers={CytoSynthError: _refuse},
+        exception_handlers={CytoSynthError: _refuse, KeyError: _refuse_gap},
     )
 
 
@@ -168,7 +168,7 @@ class _Service:
         return JSONResponse({"found": found})
 
     def _weights(self, frame: Frame) -> Weights | None:
-        if frame.arrays:
+        if frame.data["weights"].get("sent"):
             weights = wire.weights_of(frame)
             self._shelf.put(weights)
             return weights
@@ -230,6 +230,15 @@ async def _refuse(request: HttpRequest, error: Exception) -> Response:
     large = isinstance(error, TooLargeError)
     told = InputError(str(error)) if large else error
     return JSONResponse(wire.error_frame(told).data, 413 if large else 400)
+
+
+async def _refuse_gap(request: HttpRequest, error: Exception) -> Response:
+    """Answer a request that lacks a field."""
+    told = InputError(
+        f"A request to {request.url.path} lacks its field {error}. Install the same "
+        "version of napari-cytosynth on both sides."
+    )
+    return JSONResponse(wire.error_frame(told).data, 400)
 
 
 def _vectors_frame(vectors: Vectors) -> Frame:

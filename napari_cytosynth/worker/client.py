@@ -145,7 +145,8 @@ class WorkerClient:
         try:
             yield from self._frames("generate", ask)
         except _WeightsWantedError:
-            yield from self._frames("generate", replace(ask, arrays=weights.tensors))
+            sent = wire.weights_to_frame(weights, ask.data)
+            yield from self._frames("generate", sent)
 
     def _task(self, verb: str, ask: Frame) -> Task[Frame]:
         """Yield the progress of a job, and return the frame that holds its result."""

@@ -117,7 +117,7 @@ class WorkerProcess:
         self, generator: str, request: Request, weights: Weights
     ) -> Generator[Batch, None, None]:
         ask, lost = request, 0
-        while ask.count > 0:
+        while True:
             client = None
             try:
                 client = yield from self._awake(Batch((), ask.start))
@@ -129,6 +129,8 @@ class WorkerProcess:
             except (WorkerDiedError, WorkerUnreachableError) as error:
                 lost += 1
                 self._bury(client, error, lost)
+                if ask.count < 1 <= request.count:
+                    return  # it died after the last draw
             else:
                 return
 

@@ -129,7 +129,7 @@ def _check(settings: ServeSettings) -> None:
         raise InputError(
             f"A worker at {settings.host} would send images and its token readable "
             "over the network. Give --certificate and --key for TLS, or keep 127.0.0.1 "
-            "and reach it through an SSH tunnel; --plain allows it on a network you trust."
+            "and reach it through an SSH tunnel; --plain allows it where you trust all."
         )
 
 

@@ -288,7 +288,7 @@ def cells_of(frame: Frame) -> LabelledCells:
 
 def weights_to_frame(weights: Weights, data: Mapping[str, Any]) -> Frame:
     """Pack weights beside other data."""
-    meta = {"meta": dict(weights.meta), "sha256": weights.sha256}
+    meta = {"meta": dict(weights.meta), "sha256": weights.sha256, "sent": True}
     return Frame({**data, "weights": meta}, dict(weights.tensors))
 
 
