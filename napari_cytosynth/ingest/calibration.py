@@ -4,27 +4,39 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 from skimage.filters import threshold_multiotsu
 
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.smear import Calibration, MppSource, SmearImage
 from napari_cytosynth.ingest.scale import Scale, estimate_scale
 from napari_cytosynth.ingest.stain import (
+    PURPLE,
+    RGB,
     RIM,
     Colour,
     Image32,
+    Mask,
     estimate_background,
-    optical_density,
+    nuclear_dye,
     purple,
+    smooth_density,
 )
 
 WINDOW = 1024
 """Side of the windows that are looked at, level-0 pixels; nine at most."""
 
-DEFAULT_STAINS: tuple[Colour, Colour] = ((0.55, 0.80, 0.24), (0.30, 0.70, 0.65))
+WORKING_MPP = 0.4
+"""Pixel size at which stain is measured and the ``classic`` detector works."""
+
+SMOOTH_UM = 0.5
+"""Standard deviation of the blur that evens out chromatin, micrometres."""
+
+DEFAULT_STAINS: tuple[Colour, Colour] = ((0.55, 0.80, 0.24), (0.35, 0.75, 0.56))
 """Nuclear dye, then red cells, where the picture does not show them."""
 
-_DEFAULT_NUCLEUS = 0.5
+_DEFAULT_LEVEL = 1.0  # density of the nuclear dye in nuclei
+_WEAKEST_LEVEL = 0.25
 _RANGE = (-0.2, 2.0)
 
 
@@ -58,18 +70,17 @@ def calibrate(image: SmearImage, mpp: float | None = None) -> Calibration:
             "smears are scanned at 0.1 to 0.5."
         )
     windows = sample_windows(image)
-    background = estimate_background(
-        np.concatenate([_flat(w) for w in windows], axis=1)
-    )
-    maps = [purple(w, background) for w in windows]
-    thresholds = _thresholds(windows, maps)
-    scale = _scale(image, mpp, windows, background, thresholds)
+    background = estimate_background(np.concatenate(windows, axis=1))
+    scale = _scale(image, mpp, windows, background)
+    even = [_evened(w, scale.mpp, background) for w in windows]
+    density = np.concatenate([e[0][e[1]] for e in even])
+    stains, level = estimate_stains(density)
     return Calibration(
         mpp=scale.mpp,
         mpp_source=scale.source,
         background=background,
-        stain_vectors=_stains(windows, maps, background, thresholds),
-        thresholds=thresholds,
+        stain_vectors=stains,
+        thresholds=_thresholds(nuclear_dye(density, stains), level),
         confidence=scale.confidence,
     )
 
@@ -90,60 +101,82 @@ def _starts(size: int) -> list[int]:
     return [int(size * share - WINDOW / 2) for share in (1 / 4, 1 / 2, 3 / 4)]
 
 
-def _flat(window: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    return window
-
-
-def _thresholds(
-    windows: list[npt.NDArray[np.uint8]], maps: list[Image32]
-) -> dict[str, float]:
-    """Split the purple into glass and red cells, cytoplasm, and nuclei."""
-    values = np.concatenate(
-        [m[w.max(axis=-1) > RIM] for w, m in zip(windows, maps, strict=True)]
-    ).clip(*_RANGE)
-    if len(values) < 100 or np.ptp(values) < 0.1:
-        return {"nucleus": _DEFAULT_NUCLEUS, "cytoplasm": _DEFAULT_NUCLEUS / 3}
-    low, high = (float(v) for v in threshold_multiotsu(values, 3))
-    rest = float(np.median(values[values < high]))
-    return {"nucleus": high, "cytoplasm": rest + 0.35 * (high - rest), "red": low}
-
-
 def _scale(
-    image: SmearImage,
-    mpp: float | None,
-    windows: list[npt.NDArray[np.uint8]],
-    background: Colour,
-    thresholds: dict[str, float],
+    image: SmearImage, mpp: float | None, windows: list[RGB], background: Colour
 ) -> Scale:
     if mpp is not None:
         return Scale(float(mpp), MppSource.USER, 1.0)
     if image.smear.mpp is not None:
         return Scale(image.smear.mpp, MppSource.METADATA, 0.95)
-    return estimate_scale(windows, background, thresholds["nucleus"])
+    maps = [purple(w, background)[w.max(axis=-1) > RIM] for w in windows]
+    return estimate_scale(windows, background, _upper_otsu(np.concatenate(maps)))
 
 
-def _stains(
-    windows: list[npt.NDArray[np.uint8]],
-    maps: list[Image32],
-    background: Colour,
-    thresholds: dict[str, float],
-) -> tuple[Colour, Colour]:
-    """Return the median direction of density in nuclei, and in what is red."""
-    nuclear, red = [], []
-    for window, purple_map in zip(windows, maps, strict=True):
-        density = optical_density(window, background)
-        stained = (density.sum(axis=-1) > 0.15) & (window.max(axis=-1) > RIM)
-        nucleus = purple_map > thresholds["nucleus"]
-        nuclear.append(density[stained & nucleus])
-        red.append(density[stained & (purple_map < thresholds["cytoplasm"])])
-    return (
-        _direction(np.concatenate(nuclear), DEFAULT_STAINS[0]),
-        _direction(np.concatenate(red), DEFAULT_STAINS[1]),
+def _evened(window: RGB, mpp: float, background: Colour) -> tuple[Image32, Mask]:
+    """Return density float32[y, x, 3] as the detector sees it, and what is no rim."""
+    factor = max(WORKING_MPP / mpp, 1e-6)
+    size = [max(round(n / factor), 1) for n in window.shape[:2]]
+    small = Image.fromarray(window).resize((size[1], size[0]), Image.Resampling.BOX)
+    pixels = np.asarray(small)
+    return smooth_density(pixels, background, SMOOTH_UM / WORKING_MPP), (
+        pixels.max(axis=-1) > RIM
     )
 
 
-def _direction(density: npt.NDArray[np.float32], default: Colour) -> Colour:
-    vector = np.median(density, axis=0) if len(density) >= 50 else np.array(default)
+def estimate_stains(density: Image32) -> tuple[tuple[Colour, Colour], float]:
+    """Measure the colours of nuclei and red cells, and how dark nuclei are.
+
+    Parameters
+    ----------
+    density : float32[n, 3]
+        Smoothed optical densities of pixels.
+
+    Returns
+    -------
+    stains, level
+        Unit vectors of nuclear dye and of red cells, and the density of the nuclear dye
+        in common nuclei.
+    """
+    dyed = density @ PURPLE
+    strongest = dyed > max(_upper_otsu(dyed), _WEAKEST_LEVEL / 2)
+    total = density.sum(axis=-1)
+    hue = (density[:, 0] - density[:, 2]) / np.maximum(total, 0.05)
+    if strongest.sum() < 20:
+        red = density[total > 0.12]
+        return (DEFAULT_STAINS[0], _direction(red, DEFAULT_STAINS[1])), _DEFAULT_LEVEL
+    nuclear = _direction(density[strongest], DEFAULT_STAINS[0])
+    # Cytoplasm is as blue as nuclei are; only what is clearly redder is a red cell.
+    redder = hue < 0.5 * float(np.median(hue[strongest]))
+    red = _direction(density[(total > 0.12) & ~strongest & redder], DEFAULT_STAINS[1])
+    level = float(np.median(nuclear_dye(density[strongest], (nuclear, red))))
+    return (nuclear, red), max(level, _WEAKEST_LEVEL)
+
+
+def _upper_otsu(dyed: npt.NDArray[np.float32]) -> float:
+    """Return the upper of the two thresholds that part glass, cytoplasm and nuclei."""
+    values = dyed.clip(*_RANGE)
+    if len(values) < 100 or np.ptp(values) < 0.1:
+        return _RANGE[1]
+    upper: float = threshold_multiotsu(values, 3)[1]
+    return float(upper)
+
+
+def _thresholds(dye: npt.NDArray[np.float32], level: float) -> dict[str, float]:
+    """Return the detector's thresholds on the nuclear dye."""
+    nucleus = 0.45 * level
+    rest = dye[dye < 0.3 * level]
+    middle = float(np.median(rest)) if len(rest) else 0.0
+    noise = 1.48 * float(np.median(np.abs(rest - middle))) if len(rest) else 0.0
+    cytoplasm = middle + max(2.5 * noise, 0.06 * level)
+    return {
+        "level": level,
+        "nucleus": nucleus,
+        "cytoplasm": min(cytoplasm, 0.6 * nucleus),
+    }
+
+
+def _direction(density: Image32, default: Colour) -> Colour:
+    vector = np.median(density, axis=0) if len(density) >= 20 else np.array(default)
     vector = vector.clip(0, None).astype(np.float64)
     length = float(np.linalg.norm(vector))
     red, green, blue = vector / length if length > 0 else np.array(default)

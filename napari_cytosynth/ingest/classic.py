@@ -8,20 +8,27 @@ hold for every picture.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+from scipy.spatial import cKDTree
 from skimage.measure import find_contours
 from skimage.segmentation import watershed
 
 from napari_cytosynth.core.cells import Detections, ObjectKind
 from napari_cytosynth.core.protocols import Detector
 from napari_cytosynth.core.smear import Calibration
-from napari_cytosynth.ingest.stain import Image32, purple
+from napari_cytosynth.ingest.calibration import SMOOTH_UM, WORKING_MPP
+from napari_cytosynth.ingest.stain import (
+    RIM,
+    Image32,
+    Mask,
+    nuclear_dye,
+    smooth_density,
+)
 
-Mask = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.int32]
 
 
@@ -29,15 +36,18 @@ Labels = npt.NDArray[np.int32]
 class ClassicConfig:
     """Sizes in micrometres; one set for all pictures."""
 
-    smooth_um: float = 0.5
-    lobe_gap_um: float = 1.5
+    speck_um: float = 0.6
+    fragment_um2: float = 3.0
     nucleus_um2: float = 14.0
-    rim_um: float = 0.6
-    reach_um: float = 5.0
-    speck_um: float = 0.8
+    lobe_um2: float = 32.0
+    lobe_gap_um: float = 2.5
+    cell_um: float = 17.0
+    rim_um: float = 0.8
+    reach_um: float = 6.0
+    strand_um: float = 1.2
 
 
-@dataclass(frozen=True)
+@dataclass
 class ClassicDetector:
     """Threshold, distance and watershed.
 
@@ -49,10 +59,10 @@ class ClassicDetector:
         What to look for.
     """
 
-    config: ClassicConfig = ClassicConfig()
+    config: ClassicConfig = field(default_factory=ClassicConfig)
     kinds: tuple[ObjectKind, ...] = tuple(ObjectKind)
     key: str = "classic"
-    working_mpp: float = 0.4
+    working_mpp: float = WORKING_MPP
 
     def only(self, kinds: Sequence[ObjectKind]) -> Detector:
         """Return a detector that looks for these kinds alone."""
@@ -78,39 +88,93 @@ class ClassicDetector:
         if min(tile.shape[:2]) < 3:
             return Detections.empty()
         mpp, config = calibration.mpp, self.config
-        dye = ndimage.gaussian_filter(
-            purple(tile, calibration.background), config.smooth_um / mpp, truncate=3
-        )
-        nuclei = _nuclei(dye, calibration.thresholds["nucleus"], config, mpp)
-        cells = _grown(nuclei, dye, calibration.thresholds["cytoplasm"], config, mpp)
-        return _measured(cells, dye, calibration.thresholds["nucleus"])
+        levels = calibration.thresholds
+        density = smooth_density(tile, calibration.background, SMOOTH_UM / mpp)
+        dye = nuclear_dye(density, calibration.stain_vectors)
+        dye[tile.max(axis=-1) <= RIM] = 0
+        body = dye > levels["cytoplasm"]
+        nuclei = _nuclei(dye > levels["nucleus"], body, config, mpp)
+        cells = _grown(nuclei, body, config, mpp)
+        return _measured(cells, nuclei, dye, levels["level"])
 
 
-def _nuclei(
-    dye: Image32, threshold: float, config: ClassicConfig, mpp: float
-) -> Labels:
+def _nuclei(mask: Mask, body: Mask, config: ClassicConfig, mpp: float) -> Labels:
     """Label nuclei, the lobes of one joined."""
-    mask = _opened(dye > threshold, config.speck_um / mpp)
-    mask = ndimage.binary_fill_holes(mask)
-    joined = _dilated(mask, config.lobe_gap_um / 2 / mpp)
-    labels, count = ndimage.label(joined)
-    labels[~mask] = 0
-    areas = np.bincount(labels.ravel(), minlength=count + 1) * mpp * mpp
-    labels[(areas < config.nucleus_um2)[labels]] = 0
-    return np.asarray(labels, np.int32)
+    mask = ndimage.binary_fill_holes(_opened(mask, config.speck_um / mpp))
+    fragments, count = ndimage.label(mask)
+    areas = np.bincount(fragments.ravel(), minlength=count + 1) * mpp * mpp
+    owner = _joined(fragments, areas, body, config, mpp)
+    nuclei = owner[fragments]
+    whole = np.bincount(nuclei.ravel(), minlength=count + 1) * mpp * mpp
+    nuclei[(whole < config.nucleus_um2)[nuclei]] = 0
+    return np.asarray(nuclei, np.int32)
 
 
-def _grown(
-    nuclei: Labels, dye: Image32, threshold: float, config: ClassicConfig, mpp: float
-) -> Labels:
+def _joined(
+    fragments: Labels,
+    areas: npt.NDArray[np.float64],
+    body: Mask,
+    config: ClassicConfig,
+    mpp: float,
+) -> npt.NDArray[np.int32]:
+    """Return, for each fragment, the number of the nucleus that it is a lobe of."""
+    owner = np.arange(len(areas), dtype=np.int32)
+    owner[areas < config.fragment_um2] = 0
+    lobes = np.flatnonzero(owner)
+    if len(lobes) < 2:
+        return owner
+    boxes = ndimage.find_objects(fragments)
+    centres = np.array(ndimage.center_of_mass(fragments > 0, fragments, lobes)) * mpp
+    radii = np.sqrt(areas[lobes] / np.pi)
+    pairs = cKDTree(centres).query_pairs(config.cell_um, output_type="ndarray")
+    gaps = np.hypot(*(centres[pairs[:, 0]] - centres[pairs[:, 1]]).T)
+    gaps = gaps - radii[pairs].sum(axis=1)
+    spans = {int(n): _span(boxes[n - 1]) * mpp for n in lobes}
+    for k in np.lexsort((pairs[:, 1], pairs[:, 0], gaps)):
+        i, j = pairs[k]
+        a, b = int(owner[lobes[i]]), int(owner[lobes[j]])
+        if a == b or gaps[k] > config.lobe_gap_um:
+            continue
+        # Only lobes join, and only within one cell's cytoplasm and size.
+        span = np.array(
+            [
+                *np.minimum(spans[a][:2], spans[b][:2]),
+                *np.maximum(spans[a][2:], spans[b][2:]),
+            ]
+        )
+        if (
+            max(areas[lobes[i]], areas[lobes[j]]) <= config.lobe_um2
+            and (span[2:] - span[:2]).max() <= config.cell_um
+            and _bridged(body, centres[i] / mpp, centres[j] / mpp)
+        ):
+            owner[owner == b] = a
+            spans[a] = span
+    return owner
+
+
+def _span(where: tuple[slice, slice]) -> npt.NDArray[np.float64]:
+    rows, columns = where
+    return np.array([rows.start, columns.start, rows.stop, columns.stop], float)
+
+
+def _bridged(
+    body: Mask, start: npt.NDArray[np.float64], end: npt.NDArray[np.float64]
+) -> bool:
+    """Tell whether the straight line between two points runs through cytoplasm."""
+    steps = int(np.abs(end - start).max()) + 2
+    rows, columns = np.linspace(start, end, steps).astype(int).T
+    return bool(body[rows, columns].mean() > 0.85)
+
+
+def _grown(nuclei: Labels, body: Mask, config: ClassicConfig, mpp: float) -> Labels:
     """Grow each nucleus over the cytoplasm around it."""
     away = ndimage.distance_transform_edt(nuclei == 0) * mpp
-    body = _opened((dye > threshold) & (away < config.reach_um), config.speck_um / mpp)
-    body |= away <= config.rim_um
-    return np.asarray(watershed(away, nuclei, mask=body), np.int32)
+    within = _opened(body & (away < config.reach_um), config.strand_um / mpp)
+    within |= away <= config.rim_um
+    return np.asarray(watershed(away, nuclei, mask=within), np.int32)
 
 
-def _measured(cells: Labels, dye: Image32, threshold: float) -> Detections:
+def _measured(cells: Labels, nuclei: Labels, dye: Image32, level: float) -> Detections:
     """Turn labels into boxes, scores and outlines."""
     height, width = cells.shape
     boxes, scores, edges, outlines = [], [], [], []
@@ -127,7 +191,7 @@ def _measured(cells: Labels, dye: Image32, threshold: float) -> Detections:
                 rows.stop - rows.start,
             )
         )
-        scores.append(_score(dye[where][mask], threshold))
+        scores.append(_score(dye[where][nuclei[where] == number], level))
         edges.append(
             rows.start == 0
             or columns.start == 0
@@ -146,10 +210,9 @@ def _measured(cells: Labels, dye: Image32, threshold: float) -> Detections:
     )
 
 
-def _score(dye: npt.NDArray[np.float32], threshold: float) -> float:
-    """Return how far the darkest part lies above the threshold, 0..1."""
-    dark = float(np.percentile(dye, 90))
-    return float(np.clip((dark - threshold) / max(threshold, 0.1), 0.0, 1.0))
+def _score(dye: npt.NDArray[np.float32], level: float) -> float:
+    """Return how fully a nucleus is dyed, against common nuclei of the smear, 0..1."""
+    return float(np.clip(np.mean(dye) / level, 0.0, 1.0))
 
 
 def _outline(mask: Mask, x: int, y: int) -> npt.NDArray[np.float32]:
@@ -167,7 +230,3 @@ def _disc(radius: float) -> Mask:
 
 def _opened(mask: Mask, radius: float) -> Mask:
     return np.asarray(ndimage.binary_opening(mask, _disc(radius)), bool)
-
-
-def _dilated(mask: Mask, radius: float) -> Mask:
-    return np.asarray(ndimage.distance_transform_edt(~mask) <= radius, bool)

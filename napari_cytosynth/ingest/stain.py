@@ -11,12 +11,14 @@ from skimage.filters import threshold_otsu
 
 RGB: TypeAlias = npt.NDArray[np.uint8]
 Image32: TypeAlias = npt.NDArray[np.float32]
+Mask: TypeAlias = npt.NDArray[np.bool_]
 Colour: TypeAlias = tuple[float, float, float]
 
 RIM = 50
 """A pixel with no channel above this is the rim of an eyepiece, not stain."""
 
-_PURPLE = np.array([1.0, 1.0, -1.0], np.float32)
+PURPLE = np.array([1.0, 1.0, -1.0], np.float32)
+"""Weights of the densities of red, green and blue in :func:`purple`."""
 
 
 def optical_density(rgb: RGB, background: Colour) -> Image32:
@@ -60,7 +62,42 @@ def purple(rgb: RGB, background: Colour) -> Image32:
     float32[...]
         About 0 on glass, 0.3 to 2 in nuclei.
     """
-    return optical_density(rgb, background) @ _PURPLE
+    density = optical_density(rgb, background)
+    return np.asarray(density[..., 0] + density[..., 1] - density[..., 2], np.float32)
+
+
+def smooth_density(rgb: RGB, background: Colour, sigma: float) -> Image32:
+    """Return :func:`optical_density` blurred by a Gaussian of ``sigma`` pixels."""
+    density = optical_density(rgb, background)
+    return ndimage.gaussian_filter(density, (sigma, sigma, 0), truncate=3.0)
+
+
+def nuclear_dye(density: Image32, stains: tuple[Colour, Colour]) -> Image32:
+    """Return how much of the nuclear dye each pixel holds, red cells taken out.
+
+    Least squares on the two stain vectors (Ruifrok and Johnston 2001, colour
+    deconvolution, Anal Quant Cytol Histol 23:291).
+
+    Parameters
+    ----------
+    density : float32[..., 3]
+        Optical densities.
+    stains : tuple of 2 tuples of 3 floats
+        Unit vectors: nuclear dye, then red cells.
+
+    Returns
+    -------
+    float32[...]
+        About 0 on glass and red cells, 0.3 to 2 in nuclei.
+    """
+    unmix = np.linalg.pinv(np.array(stains, np.float64).T)[0].astype(np.float32)
+    # Sums in a fixed order: a matrix product may round by the size of the tile.
+    return np.asarray(
+        density[..., 0] * unmix[0]
+        + density[..., 1] * unmix[1]
+        + density[..., 2] * unmix[2],
+        np.float32,
+    )
 
 
 def estimate_background(rgb: RGB) -> Colour:
