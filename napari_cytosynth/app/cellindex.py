@@ -129,7 +129,7 @@ class CellIndex:
         self.guesses = np.full(len(self.table), NONE, np.int16)
         self.confidence = np.zeros(len(self.table), np.float32)
         known = np.isin(ids, self.table.ids) & np.isfinite(probabilities).all(axis=1)
-        if not known.any():
+        if not known.any() or not codes:
             return
         rows = self.table.rows(ids[known])
         best = probabilities[known].argmax(axis=1)

@@ -18,12 +18,10 @@ from napari_cytosynth.core.tasks import Progress, Task
 if TYPE_CHECKING:
     from napari_cytosynth.learning.head import Head
     from napari_cytosynth.workflows.suggest import Suggestion
+    from napari_cytosynth.workflows.summary import ClassSummary
 
 LEARN, RANK = "learn", "rank"
 """Keys of the two tasks."""
-
-_CHUNK = 20_000
-"""Cells that are predicted between two signs of life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +44,25 @@ class LearnerConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Guesses:
+    """What a head thinks.
+
+    Parameters
+    ----------
+    ids : int64[n]
+        Cells.
+    codes : tuple of str
+        Class of each column; empty without a head.
+    probabilities : float32[n, classes]
+        Rows sum to 1; NaN for a cell without a vector.
+    """
+
+    ids: npt.NDArray[np.int64]
+    codes: tuple[str, ...]
+    probabilities: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class Learned:
     """One round of learning.
 
@@ -55,10 +72,10 @@ class Learned:
         Fingerprint of the embedder.
     head : Head or None
         None while fewer than two classes have labels.
-    ids : int64[n]
-        Cells that were predicted.
-    probabilities : float32[n, classes]
-        Of the head's classes.
+    guesses : Guesses
+        What it thinks of every cell.
+    summary : tuple of ClassSummary
+        Precision and recall on audit cells.
     suggestion : Suggestion
         The ranking.
     strategy : str
@@ -67,8 +84,8 @@ class Learned:
 
     key: str
     head: Head | None
-    ids: npt.NDArray[np.int64]
-    probabilities: npt.NDArray[np.float32]
+    guesses: Guesses
+    summary: tuple[ClassSummary, ...]
     suggestion: Suggestion
     strategy: str
 
@@ -145,10 +162,11 @@ class Learner:
     def _round(self) -> Task[Learned]:
         config = self._config
         key = yield from embed(self._project, self._compute, config.embedder)
-        head = yield from fit(self._project, key, config.seed)
-        ids, probabilities = yield from predict(self._project, key, head)
+        head = yield from fit(self._project, self._compute, key, config.seed)
+        guesses = yield from predict(self._project, key, head)
+        summary = summarise(self._project, key, head)
         strategy, suggestion = yield from self._rank_with(key, head)
-        return Learned(key, head, ids, probabilities, suggestion, strategy)
+        return Learned(key, head, guesses, summary, suggestion, strategy)
 
     def _ranking(self) -> Task[tuple[str, Suggestion]]:
         return (yield from self._rank_with(self.key, self.head))
@@ -177,30 +195,33 @@ def embed(project: Project, compute: Compute, embedder: str) -> Task[str]:
     return (yield from embed_cells(project, compute, embedder=embedder))
 
 
-def fit(project: Project, key: str, seed: int) -> Task[Head | None]:
+def fit(project: Project, compute: Compute, key: str, seed: int) -> Task[Head | None]:
     """Fit a head; None while the training split holds fewer than two classes."""
     from napari_cytosynth.workflows.train import labelled_cells, train_head
 
     yield Progress(0, 0, "fitting")
-    if len(set(labelled_cells(project, key, Split.TRAIN).codes)) < 2:
+    cells = labelled_cells(project, key, Split.TRAIN, abstain=True)
+    if len(set(cells.codes)) < 2:
         return None
-    return (yield from train_head(project, key, seed=seed))
+    return (yield from train_head(project, key, seed=seed, compute=compute))
 
 
-def predict(
-    project: Project, key: str, head: Head | None
-) -> Task[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
-    """Return all cells, and float32[n, classes]: NaN where a cell has no vector."""
-    ids = project.cells().ids
+def predict(project: Project, key: str, head: Head | None) -> Task[Guesses]:
+    """Return what a head thinks of every cell; no rows without a head."""
+    from napari_cytosynth.workflows.embed import vectors_of
+
+    yield Progress(0, 0, "predicting")
     if head is None:
-        return ids, np.full((len(ids), 1), np.nan, np.float32)
-    parts = [np.zeros((0, len(head.codes_)), np.float32)]
-    for start in range(0, len(ids), _CHUNK):
-        yield Progress(start, len(ids), "predicting")
-        vectors = project.embeddings(key, ids[start : start + _CHUNK])
-        part = np.full((len(vectors), len(head.codes_)), np.nan, np.float32)
-        known = np.isfinite(vectors).all(axis=1) & (vectors.shape[1] > 0)
-        if known.any():
-            part[known] = head.predict_proba(vectors[known])
-        parts.append(part)
-    return ids, np.concatenate(parts)
+        return Guesses(np.zeros(0, np.int64), (), np.zeros((0, 0), np.float32))
+    ids, vectors = project.cells().ids, vectors_of(project, key)
+    size = min(len(ids), len(vectors))
+    return Guesses(ids[:size], head.codes_, head.predict_proba(vectors[:size]))
+
+
+def summarise(
+    project: Project, key: str, head: Head | None
+) -> tuple[ClassSummary, ...]:
+    """Return how each class stands, on audit cells."""
+    from napari_cytosynth.workflows.summary import class_summary
+
+    return class_summary(project, head, key)

@@ -7,13 +7,14 @@ False, say why by ``events.failed``, and leave the state as it was.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from napari_cytosynth.app.figures import class_figures
 from napari_cytosynth.app.fills import Fills
 from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.app.learner import Learned, Learner, LearnerConfig, embed
+from napari_cytosynth.app.panels import Figure
 from napari_cytosynth.app.reading import Reading
 from napari_cytosynth.app.smears import Opener, Smears
 from napari_cytosynth.app.state import SessionState
@@ -77,6 +78,7 @@ class Session(Reading):
         self.learner = Learner(
             project, compute, self.jobs, self._config, lambda: self.state.strategy
         )
+        self._figures: Mapping[str, tuple[Figure, Figure]] = {}
         self._bind()
 
     def _bind(self) -> None:
@@ -150,10 +152,9 @@ class Session(Reading):
         self.learner.refit()
 
     def _on_learned(self, learned: Learned) -> None:
-        head = learned.head
-        codes = tuple(head.codes_) if head is not None else ()
-        if codes:
-            self.index.set_guesses(learned.ids, codes, learned.probabilities)
+        head, guesses = learned.head, learned.guesses
+        self.index.set_guesses(guesses.ids, guesses.codes, guesses.probabilities)
+        self._figures = class_figures(learned.summary)
         self.state.model = head.version if head is not None else ""
         self.events.predictions.emit()
         self.summarise()
@@ -212,6 +213,6 @@ class Session(Reading):
                 shelf=self.fills.shelf,
                 filling=self.fills.is_running,
                 predicted=bool(state.model) and not state.blind,
-                figures=class_figures(state.evidence),
+                figures=self._figures,
             )
         )

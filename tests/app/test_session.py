@@ -1,0 +1,328 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_cytosynth.app.panels import Sort, Tab
+from napari_cytosynth.core.errors import StorageError
+from napari_cytosynth.core.ids import CellId
+from napari_cytosynth.core.journal import EventKind, Mode
+from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.store import MemoryProject
+from napari_cytosynth.testing.desk import Desk, HeldRunner
+
+
+def test_start_shows_a_queue_and_focuses_its_first_card(desk: Desk) -> None:
+    assert len(desk.session.state.listing) == 30
+    assert desk.session.state.focus == desk.session.state.listing.ids[0]
+    assert desk.session.state.smear == desk.session.index.table.smear_of(
+        desk.session.state.focus
+    )
+
+
+def test_a_label_is_kept_counted_and_moves_on(desk: Desk) -> None:
+    cell = desk.session.state.focus
+    assert desk.session.label("MO")
+    assert desk.session.project.journal.label(cell).code == "MO"
+    assert desk.session.index.label(cell) == "MO"
+    assert next(r for r in desk.session.state.classes if r.code == "MO").labelled == 1
+    assert desk.session.state.focus != cell
+    assert desk.session.state.focus is not None
+
+
+def test_an_unknown_class_is_refused_and_nothing_moves(desk: Desk) -> None:
+    cell = desk.session.state.focus
+    assert not desk.session.label("XYZ")
+    assert desk.session.state.focus == cell
+    assert "XYZ" in desk.failures[-1]
+    assert not desk.session.project.journal.labels()
+
+
+def test_no_label_without_a_name(open_desk: Any) -> None:
+    desk = open_desk(annotator="")
+    assert desk.views.status.count("ask_annotator") == 1
+    cell = desk.session.state.focus
+    assert not desk.session.label("MO")
+    assert desk.session.state.focus == cell
+    assert "name" in desk.failures[-1]
+    desk.views.status.annotatorGiven.emit(" Ada ")
+    assert desk.session.label("MO")
+    assert desk.session.project.journal.label(cell).annotator == "Ada"
+
+
+class FullDisk(MemoryProject):
+    """A project whose disk is full as soon as ``full`` is set."""
+
+    full = False
+
+    def record(self, *events: Any) -> Any:
+        if self.full:
+            raise StorageError("The disk is full. Free some space and label again.")
+        return super().record(*events)
+
+
+def test_a_failed_commit_is_told_and_the_focus_stays(open_desk: Any) -> None:
+    project = FullDisk(built_in("pbc11"))
+    desk = open_desk(project)
+    cell, classes = desk.session.state.focus, desk.session.state.classes
+    project.full = True
+    for act in (
+        lambda: desk.session.label("MO"),
+        desk.session.skip,
+        desk.session.remove_cell,
+        lambda: desk.session.comment("odd"),
+    ):
+        assert not act()
+        assert desk.session.state.focus == cell
+        assert desk.session.index.label(cell) == ""
+        assert desk.session.state.classes == classes
+        assert "disk is full" in desk.failures[-1]
+    assert len(desk.failures) == 4
+    project.full = False
+    assert desk.session.label("MO")
+
+
+def test_undo_and_redo_without_limit_bring_the_focus_back(desk: Desk) -> None:
+    cells = desk.label_truly(8)
+    for cell in reversed(cells):
+        assert desk.session.undo()
+        assert desk.session.state.focus == cell
+        assert desk.session.index.label(cell) == ""
+    assert not desk.session.undo()
+    assert "nothing to undo" in desk.messages[-1]
+    for cell in cells:
+        assert desk.session.redo()
+        assert desk.session.state.focus == cell
+        assert desk.session.index.label(cell) == desk.truth[cell]
+    assert not desk.session.redo()
+    assert int(desk.session.index.counts.sum()) == 8
+
+
+def test_a_label_after_undo_forgets_what_could_be_redone(desk: Desk) -> None:
+    cell = desk.session.state.focus
+    desk.session.label("MO")
+    desk.session.undo()
+    assert desk.session.state.history[1] == f"label MO of cell {cell}"
+    desk.session.label("BA")
+    assert desk.session.state.history == (f"label BA of cell {cell}", "")
+
+
+def test_skip_passes_over_and_does_not_come_back_at_once(desk: Desk) -> None:
+    cell = desk.session.state.focus
+    assert desk.session.skip()
+    assert desk.session.state.focus != cell
+    seen = set(desk.label_truly(20))
+    assert cell not in seen
+    assert desk.session.index.label(cell) == ""
+
+
+def test_a_removed_cell_leaves_the_grid_and_undo_brings_it_back(desk: Desk) -> None:
+    cell, n = desk.session.state.focus, len(desk.session.index)
+    assert desk.session.remove_cell()
+    assert desk.session.state.focus not in (cell, None)
+    assert desk.session.state.listing.row_of(cell) is None
+    assert len(desk.session.index) == n - 1
+    assert desk.session.undo()
+    assert desk.session.state.focus == cell
+    assert len(desk.session.index) == n
+    assert desk.session.label("MO")
+
+
+def test_removing_a_labelled_cell_takes_its_label_out_of_the_counts(
+    desk: Desk,
+) -> None:
+    cell = desk.session.state.focus
+    desk.session.label("MO")
+    desk.session.focus_cell(cell)
+    desk.session.remove_cell()
+    assert int(desk.session.index.counts.sum()) == 0
+    desk.session.undo()
+    assert int(desk.session.index.counts.sum()) == 1
+
+
+def test_comment_and_second_opinion_show_on_the_card(desk: Desk) -> None:
+    cell = desk.session.state.focus
+    row = desk.session.state.listing.row_of(cell)
+    desk.session.comment("vacuoles?")
+    assert desk.views.annotate.shown("show_cards")[row].badge == "comment"
+    desk.session.second_opinion()
+    assert desk.views.annotate.shown("show_cards")[row].badge == "second opinion"
+    assert desk.session.state.focus == cell
+
+
+def test_one_queue_goes_through_several_smears(desk: Desk) -> None:
+    seen = set()
+    for _ in range(20):
+        seen.add(desk.session.state.smear)
+        assert desk.session.state.smear == desk.session.index.table.smear_of(
+            desk.session.state.focus
+        )
+        desk.label_truly(1)
+    assert len(seen) >= 3
+
+
+def test_a_fresh_ranking_never_moves_the_card_under_the_eye(
+    held: Desk, runner: HeldRunner
+) -> None:
+    desk = held
+    desk.label_truly(3)
+    focus, row = (
+        desk.session.state.focus,
+        desk.session.state.listing.row_of(desk.session.state.focus),
+    )
+    behind = desk.session.state.listing.ids[: row + 1].tolist()
+    ahead = desk.session.state.listing.ids[row + 1 :].tolist()
+    runner.release("learn")
+    desk.session.set_strategy("random")
+    runner.release("rank")
+    assert desk.session.state.focus == focus
+    assert desk.session.state.listing.row_of(focus) == row
+    assert desk.session.state.listing.ids[: row + 1].tolist() == behind
+    assert desk.session.state.listing.ids[row + 1 :].tolist() != ahead
+    assert len(set(desk.session.state.listing.ids.tolist())) == len(
+        desk.session.state.listing
+    )
+
+
+def test_a_superseded_ranking_is_dropped(held: Desk, runner: HeldRunner) -> None:
+    desk = held
+    desk.session.set_strategy("entropy")
+    desk.session.set_strategy("random")
+    before = desk.session.state.listing
+    runner.release("rank")
+    assert desk.session.state.listing == before
+    runner.release("rank")
+    assert desk.session.state.listing != before
+
+
+def test_labels_given_while_learning_cause_one_more_round(
+    held: Desk, runner: HeldRunner
+) -> None:
+    held.label_truly(5)
+    assert runner.count("learn") == 1
+    runner.release("learn")
+    assert runner.count("learn") == 1
+    runner.release("learn")
+    assert runner.count("learn") == 0
+
+
+def test_the_model_learns_and_its_guesses_fill_the_rows(desk: Desk) -> None:
+    desk.label_truly(40)
+    assert desk.session.state.model
+    assert sum(row.predicted or 0 for row in desk.session.state.classes) == 20
+    mode = {e.model for e in desk.session.project.journal.events()}
+    assert desk.session.state.model not in ("", None)
+    assert "" in mode
+    assert len(mode) > 2
+
+
+def test_audit_cards_are_recorded_as_such_and_look_like_any(desk: Desk) -> None:
+    desk.label_truly(40)
+    labels = [
+        e for e in desk.session.project.journal.events() if e.kind is EventKind.LABEL
+    ]
+    audit = [e for e in labels if e.mode is Mode.AUDIT]
+    assert 2 <= len(audit) <= 8
+    draws = {
+        e.cell
+        for e in desk.session.project.journal.events()
+        if e.kind is EventKind.AUDIT_DRAW
+    }
+    assert draws == {e.cell for e in audit}
+    cards = desk.views.annotate.shown("show_cards")
+    rows = [cards.row_of(e.cell) for e in audit]
+    assert {cards[row].badge for row in rows if row is not None} <= {""}
+
+
+def test_undone_audit_label_is_still_audit_when_given_again(desk: Desk) -> None:
+    journal = desk.session.project.journal
+    while not any(e.mode is Mode.AUDIT for e in journal.events()):
+        desk.label_truly(1)
+    cell = next(e.cell for e in journal.events() if e.mode is Mode.AUDIT)
+    desk.session.focus_cell(CellId(cell))
+    desk.session.label("BA")
+    assert journal.label(cell).mode is Mode.AUDIT
+
+
+def test_filter_and_sort_resolve_to_listings(desk: Desk) -> None:
+    desk.label_truly(40)
+    index = desk.session.index
+    desk.session.set_tab(Tab.PREDICTED)
+    all_predicted = desk.session.state.listing.ids
+    assert len(all_predicted) == 20
+    worth = index.confidence[index.table.rows(all_predicted)]
+    assert (np.diff(worth) >= 0).all()
+    desk.session.set_sort(Sort.SURE)
+    sure = index.confidence[index.table.rows(desk.session.state.listing.ids)]
+    assert (np.diff(sure) <= 0).all()
+    desk.session.set_sort(Sort.SMEAR)
+    smears = index.table.smears[index.table.rows(desk.session.state.listing.ids)]
+    assert (np.diff(smears) >= 0).all()
+    code = index.guess(CellId(int(all_predicted[0])))[0]
+    desk.session.set_filter(code)
+    assert 0 < len(desk.session.state.listing) < 20
+    assert all(
+        index.guess(CellId(i))[0] == code for i in desk.session.state.listing.ids
+    )
+
+
+def test_blind_hides_everything_that_tells_a_prediction(desk: Desk) -> None:
+    desk.label_truly(40)
+    desk.session.focus_cell(CellId(int(desk.session.state.listing.ids[-1])))
+    desk.session.set_blind(True)
+    cards = desk.views.annotate.shown("show_cards")
+    told = [(cards[i].caption, cards[i].guess) for i in range(len(cards))]
+    assert set(told) == {("", "")}
+    assert all(row.predicted is None for row in desk.session.state.classes)
+    desk.session.set_tab(Tab.PREDICTED)
+    assert len(desk.session.state.listing) == 0
+
+
+def test_events_are_silent_if_nothing_changed(desk: Desk) -> None:
+    told: list[str] = []
+    for name in ("focus", "smear", "filter", "sort", "tab", "strategy", "blind"):
+        desk.session.events[name].connect(lambda *_, n=name: told.append(n))
+    state = desk.session.state
+    desk.session.focus_cell(state.focus)
+    desk.session.set_filter(state.filter)
+    desk.session.set_sort(state.sort)
+    desk.session.set_tab(state.tab)
+    desk.session.set_blind(state.blind)
+    assert told == []
+
+
+def test_everything_is_there_after_reopening(open_desk: Any) -> None:
+    project = MemoryProject(built_in("pbc11"))
+    first = open_desk(project)
+    cells = first.label_truly(12)
+    first.session.undo()
+    second = open_desk(project)
+    labelled = {c: second.session.index.label(c) for c in cells[:-1]}
+    assert labelled == {c: first.truth[c] for c in cells[:-1]}
+    assert second.session.index.label(cells[-1]) == ""
+    assert (
+        second.session.state.history[1]
+        == f"label {first.truth[cells[-1]]} of cell {cells[-1]}"
+    )
+    assert second.session.redo()
+    assert second.session.state.focus == cells[-1]
+    assert not set(second.session.state.listing.ids.tolist()) & set(cells[:-1])
+
+
+def test_a_learning_error_is_told_and_labelling_goes_on(desk: Desk) -> None:
+    desk.session.state.strategy = "no such strategy"
+    assert desk.session.label("MO")
+    assert "no such strategy" in desk.failures[-1]
+    assert desk.session.state.tasks == ()
+    assert desk.session.label("BA")
+
+
+@pytest.mark.parametrize("steps", [(1, 1, -1), (5, -9), (99, -99)])
+def test_moves_stop_at_the_ends(desk: Desk, steps: tuple[int, ...]) -> None:
+    row = 0
+    for step in steps:
+        desk.session.move(step)
+        row = min(max(row + step, 0), len(desk.session.state.listing) - 1)
+        assert desk.session.state.listing.row_of(desk.session.state.focus) == row
