@@ -55,7 +55,7 @@ def sample_truth() -> Records:
 
 
 def _sample(name: str) -> Path:
-    """Find a file of the sample in the installed package, or beside it in a checkout."""
+    """Find a file of the sample: in the installed package, or beside a checkout's."""
     package = Path(napari_cytosynth.__file__).parent
     for folder in (package / "sample_data", package.parent / "sample_data"):
         if (folder / name).exists():

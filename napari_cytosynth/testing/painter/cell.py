@@ -111,9 +111,9 @@ def _body(g: Grid, look: Look, place: Place, rng: np.random.Generator) -> Field:
     """Return the level of the whole cell."""
     stretch = np.sqrt(1 + max(0.0, rng.normal(look.oval - 1, 0.05)))
     turned = g.turned(rng.uniform(0, np.pi))
-    uneven = turned.warped(look.ragged, 5.0, rng).warped(0.3 * look.ragged, 2.2, rng)
+    uneven = turned.warped(look.ragged, 6.0, rng).warped(0.25 * look.ragged, 2.2, rng)
     a, b = place.radius * stretch, place.radius / stretch
-    level = ellipse(uneven, a, b, wobble(0.06 + 0.05 * look.ragged, 4, rng))
+    level = ellipse(uneven, a, b, wobble(0.05 + 0.06 * look.ragged, 4, rng))
     return cut(g, level, place.sides)
 
 
@@ -125,10 +125,10 @@ def _nucleus_level(
     if nucleus.kind == "round":
         r = share * radius
         shift = nucleus.eccentric * rng.uniform(0.5, 1.0) * (radius - r)
-        moved = turned.moved(shift, 0.0).warped(0.22, 4.0, rng)
-        return ellipse(moved, r * 1.04, r * 0.96, wobble(0.07, 4, rng))
+        moved = turned.moved(shift, 0.0).warped(0.025 * r, 4.5, rng)
+        return ellipse(moved, r * 1.04, r * 0.96, wobble(0.05, 3, rng))
     points, radii = _arc(nucleus, share * radius, radius, rng)
-    return beads(turned.warped(0.20, 3.0, rng), points, radii)
+    return beads(turned.warped(0.10, 3.0, rng), points, radii)
 
 
 def _arc(
@@ -153,11 +153,14 @@ def _thickness(
     """Return the relative thickness along the sausage, ends rounded."""
     ends = np.sqrt(np.clip(1 - np.abs(2 * t - 1) ** 6, 0.25, 1))
     if lobes == 1:
-        return ends * (1 + 0.10 * np.sin(2 * np.pi * (t * 1.3 + rng.uniform())))
+        swell = 0.10 * np.sin(2 * np.pi * (t * 1.3 + rng.uniform()))
+        return np.asarray(ends * (1 + swell), np.float64)
     borders = np.arange(1, lobes) / lobes + rng.uniform(-0.25, 0.25, lobes - 1) / lobes
     near = np.abs(t[:, None] - borders[None]).min(axis=1) * lobes
-    lobed = pinch + (1 - pinch) * np.clip(near / 0.32, 0, 1) ** 1.4
-    return np.asarray(ends * lobed)
+    near = np.clip((near - 0.11) / 0.39, 0, 1)
+    lobed = np.maximum(pinch, np.clip(1 - (1 - near) ** 2, 0, 1) ** 0.6)
+    lobed *= (3.5 / lobes) ** 0.35  # fewer lobes hold as much chromatin
+    return np.asarray(ends * lobed, np.float64)
 
 
 def _chromatin(
@@ -165,7 +168,8 @@ def _chromatin(
 ) -> npt.NDArray[np.float32]:
     """Return the density of chromatin, as if the nucleus filled the canvas."""
     coarse = clumps(g.noise(nucleus.clump_um, rng))
-    pattern = nucleus.contrast * coarse + 0.05 * g.noise(0.7, rng)
+    pattern = nucleus.contrast * coarse + 0.06 * g.noise(0.8, rng)
+    pattern += 0.07 * g.noise(4.0, rng)
     if nucleus.spokes:
         pattern += _spokes(g, level, rng)
     membrane = 0.14 * np.exp(-np.square((level - 0.35) / 0.35))

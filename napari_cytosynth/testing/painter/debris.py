@@ -1,4 +1,4 @@
-"""Paints what lies between nucleated cells: red cells, platelets, smudges, deposits, fat."""
+"""Paints what lies between cells: red cells, platelets, smudges, deposits, fat."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ RED_CELL_UM = (7.3, 0.5)
 def paint_red_cell(place: Place, rng: np.random.Generator) -> Stamp:
     """Paint a red cell: a soft disc with more or less central pallor."""
     g = grid(place.radius * 1.4 + 1.0 + 2 * place.defocus, place.mpp, place.offset)
-    stretch = 1 + abs(rng.normal(0, 0.09))
-    turned = g.turned(rng.uniform(0, np.pi)).warped(0.12, 5.0, rng)
+    stretch = 1 + abs(rng.normal(0, 0.13))
+    turned = g.turned(rng.uniform(0, np.pi)).warped(0.07, 5.0, rng)
     radii = place.radius * stretch**0.5, place.radius / stretch**0.5
-    level = cut(g, ellipse(turned, *radii, wobble(0.06, 4, rng)), place.sides)
+    level = cut(g, ellipse(turned, *radii, wobble(0.045, 3, rng)), place.sides)
     cover = smooth(level, 0.6)
     pallor = float(np.clip(rng.normal(0.22, 0.22), 0, 0.75))
     middle = smooth(level - place.radius * rng.uniform(0.35, 0.5), place.radius * 0.5)
-    young = rng.random() < 0.04
+    young = rng.random() < 0.03
     dye = np.asarray(POLY if young else HAEM, np.float32) * rng.normal(1.0, 0.08)
     rim = 0.12 * np.exp(-np.square((level - 0.5) / 0.5))
     depth = cover * (1 - pallor * middle + rim + 0.02 * g.noise(2.0, rng))
@@ -39,12 +39,14 @@ def paint_red_cell(place: Place, rng: np.random.Generator) -> Stamp:
 def paint_platelet(place: Place, rng: np.random.Generator) -> Stamp:
     """Paint a platelet: a pale scrap with purple grains."""
     g = grid(place.radius * 1.6 + 0.6, place.mpp, place.offset)
-    uneven = g.turned(rng.uniform(0, np.pi)).warped(0.25, 1.6, rng)
+    uneven = g.turned(rng.uniform(0, np.pi)).warped(0.16, 1.8, rng)
     stretch = rng.uniform(1.0, 1.6) ** 0.5
     radii = place.radius * stretch, place.radius / stretch
-    cover = smooth(ellipse(uneven, *radii, wobble(0.12, 3, rng)), 0.5)
-    depth = cover * (0.32 + 0.4 * np.clip(g.noise(0.8, rng) + 0.5, 0, 2) * cover)
-    density = depth[..., None] * np.asarray(AZURE, np.float32)
+    level = ellipse(uneven, *radii, wobble(0.10, 3, rng))
+    cover = smooth(level, 0.7)
+    grains = smooth(level - 0.35 * place.radius, place.radius)
+    depth = 0.22 * cover + grains * (0.32 + 0.22 * g.noise(0.9, rng))
+    density = np.clip(depth, 0, None)[..., None] * np.asarray(AZURE, np.float32)
     return Stamp(density.astype(np.float32), 0.5 * cover)
 
 
@@ -80,7 +82,9 @@ def paint_deposit(place: Place, rng: np.random.Generator) -> Stamp:
 def paint_fat(place: Place, rng: np.random.Generator) -> Stamp:
     """Paint the round hole that a droplet of fat leaves."""
     g = grid(place.radius * 1.3 + 1.0, place.mpp, place.offset)
-    level = ellipse(g.warped(0.15, 6.0, rng), place.radius, place.radius, ())
+    level = ellipse(
+        g.warped(0.25, 6.0, rng), place.radius, place.radius, wobble(0.1, 3, rng)
+    )
     cover = smooth(level, EDGE_UM * 1.5)
     rim = 0.10 * np.exp(-np.square((level + 0.4) / 0.5))
     density = rim[..., None] * np.array([0.8, 1.0, 0.6], np.float32)

@@ -1,153 +1,31 @@
-"""Paints a field of a marrow smear, and tells what it painted."""
+"""Paints a field, or any tile of a large smear, and tells what it painted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 from skimage.measure import approximate_polygon, find_contours
 
 from napari_cytosynth.core.geometry import Box
-from napari_cytosynth.testing.painter import debris
-from napari_cytosynth.testing.painter.cell import Place, Stamp, paint_cell
+from napari_cytosynth.testing.painter.cell import Stamp, splat
 from napari_cytosynth.testing.painter.layout import (
+    FAT,
+    PLATELET,
+    RED_CELL,
     Extent,
-    Places,
+    Item,
+    Layout,
     apportion,
-    pressing,
-    scatter,
-)
-from napari_cytosynth.testing.painter.looks import (
-    ARTEFACT,
-    LOOKS,
-    PROPORTIONS,
-    SMUDGE,
 )
 from napari_cytosynth.testing.painter.noise import Field, WorldField, band_noise
-from napari_cytosynth.testing.painter.optics import Optics, expose
+from napari_cytosynth.testing.painter.optics import expose
+from napari_cytosynth.testing.painter.spec import FieldSpec, PaintedCell, PaintedField
+from napari_cytosynth.testing.painter.stamps import Stock, paint_item
 
-
-@dataclass(frozen=True, slots=True)
-class FieldSpec:
-    """What to paint.
-
-    Parameters
-    ----------
-    width, height : int
-        Pixels.
-    cells : int
-        Marked objects: nucleated cells, smudges and artefacts.
-    mpp : float
-        Micrometres a pixel.
-    mix : mapping of concept to float
-        Share of each class.
-    red_cells : float
-        Red cells for each 1000 square micrometres.
-    platelets : float
-        Platelets for each 1000 square micrometres.
-    fat : float
-        Fat droplets for each 100,000 square micrometres.
-    unsharp : float
-        Share of cells out of focus.
-    stain_drift : float
-        Change of stain over the slide, as a share.
-    falloff : float
-        Loss of light from the middle to a corner, as a share.
-    optics : Optics
-        Microscope and camera.
-    """
-
-    width: int
-    height: int
-    cells: int
-    mpp: float = 0.25
-    mix: Mapping[str, float] = field(default_factory=lambda: dict(PROPORTIONS))
-    red_cells: float = 5.5
-    platelets: float = 0.6
-    fat: float = 4.0
-    unsharp: float = 0.10
-    stain_drift: float = 0.10
-    falloff: float = 0.07
-    optics: Optics = field(default_factory=Optics)
-
-
-@dataclass(frozen=True, slots=True)
-class PaintedCell:
-    """One marked object, as painted.
-
-    Parameters
-    ----------
-    concept : str
-        Concept id, as in the built-in taxonomies.
-    box : Box
-        Around ``outline``; pixels, corner-based.
-    outline : float32[k, 2]
-        Closed polygon x, y around the whole cell; the last point is not the first.
-    edge : bool
-        True where the picture's border cuts it.
-    defocus : float
-        Blur, micrometres; 0 in focus.
-    """
-
-    concept: str
-    box: Box
-    outline: npt.NDArray[np.float32]
-    edge: bool
-    defocus: float
-
-
-@dataclass(frozen=True, slots=True)
-class PaintedField:
-    """A painted picture with its truth.
-
-    Parameters
-    ----------
-    pixels : uint8[y, x, 3]
-        RGB.
-    cells : tuple of PaintedCell
-        Marked objects, in painting order.
-    mpp : float
-        Micrometres a pixel.
-    """
-
-    pixels: npt.NDArray[np.uint8]
-    cells: tuple[PaintedCell, ...]
-    mpp: float
-
-
-class Slide:
-    """Optical density of a field while it is being painted.
-
-    Parameters
-    ----------
-    spec : FieldSpec
-        Size and scale.
-    """
-
-    def __init__(self, spec: FieldSpec) -> None:
-        self.density = np.zeros((spec.height, spec.width, 3), np.float32)
-        self.mpp = spec.mpp
-
-    def locate(self, x: float, y: float) -> tuple[int, int, tuple[float, float]]:
-        """Return pixel column, row and sub-pixel offset of a point in micrometres."""
-        column, row = int(x // self.mpp), int(y // self.mpp)
-        return column, row, (x / self.mpp - column, y / self.mpp - row)
-
-    def lay(self, stamp: Stamp, column: int, row: int, hide: float = 0.92) -> None:
-        """Lay an object with its middle pixel at (column, row)."""
-        n = stamp.cover.shape[0] // 2
-        height, width = self.density.shape[:2]
-        top, left = max(0, row - n), max(0, column - n)
-        bottom, right = min(height, row + n + 1), min(width, column + n + 1)
-        if top >= bottom or left >= right:
-            return
-        rows = slice(top - row + n, bottom - row + n)
-        columns = slice(left - column + n, right - column + n)
-        below = self.density[top:bottom, left:right]
-        below *= 1 - hide * stamp.cover[rows, columns, None]
-        below += stamp.density[rows, columns]
+_HIDES = {RED_CELL: 0.2, FAT: 0.97}
+_UNMARKED = {RED_CELL, PLATELET, FAT}
 
 
 def paint_field(spec: FieldSpec, rng: np.random.Generator) -> PaintedField:
@@ -165,190 +43,152 @@ def paint_field(spec: FieldSpec, rng: np.random.Generator) -> PaintedField:
     PaintedField
         Picture and truth.
     """
+    scene = Scene(spec, rng)
     extent = Extent(0.0, 0.0, spec.width * spec.mpp, spec.height * spec.mpp)
-    crowding = WorldField(0.5 * min(extent.width, extent.height) + 60, rng)
-    slide = Slide(spec)
-    slide.density += _plasma(spec, rng)
-    concepts, radii = _draw_cells(spec, rng)
-    places = scatter(extent, radii, crowding, rng)
-    _lay_red_cells(slide, spec, (extent, places), rng)
-    _lay_fat(slide, spec, (extent, places), rng)
-    cells = tuple(
-        painted
-        for number, concept in enumerate(concepts)
-        if (painted := _lay_cell(slide, spec, (places, number, concept), rng))
-    )
-    _lay_platelets(slide, spec, (extent, places), rng)
-    _drift(slide, spec, rng)
-    pixels = expose(slide.density, _light(spec), spec.mpp, spec.optics, rng)
-    return PaintedField(pixels, cells, spec.mpp)
+    items = scene.layout.items(extent, apportion(spec.mix, spec.cells), rng)
+    tile = Tile(0, 0, spec.width, spec.height)
+    return scene.paint(tile, items, rng)
 
 
-def _draw_cells(
-    spec: FieldSpec, rng: np.random.Generator
-) -> tuple[list[str], npt.NDArray[np.float64]]:
-    """Return concepts and radii, the largest first so that all find a place."""
-    counts = apportion(spec.mix, spec.cells)
-    drawn = [(c, _radius(c, rng)) for c, n in counts.items() for _ in range(n)]
-    drawn.sort(key=lambda pair: -pair[1])
-    return [c for c, _ in drawn], np.array([r for _, r in drawn])
+class Tile:
+    """Optical density of a rectangle of the slide while it is being painted.
+
+    Parameters
+    ----------
+    x, y, width, height : int
+        Level-0 pixels.
+    """
+
+    def __init__(self, x: int, y: int, width: int, height: int) -> None:
+        self.x, self.y = x, y
+        self.density = np.zeros((height, width, 3), np.float32)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.density.shape[0], self.density.shape[1]
+
+    def lay(self, stamp: Stamp, column: int, row: int, hide: float) -> None:
+        """Lay an object with its middle pixel at (column, row) of the slide."""
+        n = stamp.cover.shape[0] // 2
+        height, width = self.shape
+        column, row = column - self.x, row - self.y
+        top, left = max(0, row - n), max(0, column - n)
+        bottom, right = min(height, row + n + 1), min(width, column + n + 1)
+        if top >= bottom or left >= right:
+            return
+        rows = slice(top - row + n, bottom - row + n)
+        columns = slice(left - column + n, right - column + n)
+        below = self.density[top:bottom, left:right]
+        below *= 1 - hide * stamp.cover[rows, columns, None]
+        below += stamp.density[rows, columns]
 
 
-def _radius(concept: str, rng: np.random.Generator) -> float:
-    if concept not in LOOKS:
-        return float(rng.uniform(4.0, 8.0))
-    looks = LOOKS[concept]
-    mean, spread = looks[int(rng.integers(len(looks)))].diameter
-    return (
-        float(np.clip(rng.normal(mean, spread), mean - 2 * spread, mean + 2 * spread))
-        / 2
-    )
+class Scene:
+    """A slide: its layout and its slow changes of plasma, stain and light.
 
+    Parameters
+    ----------
+    spec : FieldSpec
+        What to paint.
+    rng : numpy.random.Generator
+        Chance of the slow changes.
+    variety : int
+        Stamps of each kind and size that are used again; 0 paints each cell anew.
+    """
 
-def _painter(
-    concept: str, radius: float
-) -> Callable[[Place, np.random.Generator], Stamp]:
-    if concept == SMUDGE:
-        return debris.paint_smudge
-    if concept == ARTEFACT:
-        return debris.paint_deposit
-    # The stage whose size fits best: small erythroblasts are late ones.
-    look = min(LOOKS[concept], key=lambda k: abs(k.diameter[0] - 2 * radius))
-    return lambda place, rng: paint_cell(look, place, rng)
+    def __init__(
+        self, spec: FieldSpec, rng: np.random.Generator, *, variety: int = 0
+    ) -> None:
+        self.spec = spec
+        self._stock = Stock(variety, spec.mpp) if variety else None
+        self.layout = Layout(spec, rng)
+        self._film = WorldField(120.0, rng)
+        self._strands = WorldField(55.0, rng), WorldField(130.0, rng)
+        self._depth = WorldField(350.0, rng)
+        self._hue = WorldField(350.0, rng)
 
+    def paint(
+        self, tile: Tile, items: Iterable[Item], rng: np.random.Generator
+    ) -> PaintedField:
+        """Paint ``items`` on a tile; those that do not reach it cost nothing."""
+        tile.density += self._plasma(tile, rng)
+        cells = [found for item in items if (found := self._lay(tile, item))]
+        self._drift(tile)
+        light = self._light(tile)
+        pixels = expose(tile.density, light, self.spec.mpp, self.spec.optics, rng)
+        return PaintedField(pixels, tuple(cells), self.spec.mpp, (tile.x, tile.y))
 
-def _lay_cell(
-    slide: Slide,
-    spec: FieldSpec,
-    which: tuple[Places, int, str],
-    rng: np.random.Generator,
-) -> PaintedCell | None:
-    places, number, concept = which
-    radius = places.radius[number]
-    column, row, offset = slide.locate(places.x[number], places.y[number])
-    defocus = float(rng.uniform(0.4, 0.9)) if rng.random() < spec.unsharp else 0.0
-    sides = pressing(places, number)
-    place = Place(radius, spec.mpp, offset, sides, defocus)
-    stamp = _painter(concept, radius)(place, rng)
-    strength = float(np.clip(rng.normal(1.0, 0.07), 0.8, 1.2))
-    slide.lay(Stamp(stamp.density * np.float32(strength), stamp.cover), column, row)
-    return _truth(concept, stamp.cover, (column, row), spec, defocus)
+    def _lay(self, tile: Tile, item: Item) -> PaintedCell | None:
+        """Lay one object; return its truth if it is marked and this tile owns it."""
+        mpp = self.spec.mpp
+        column, row = int(item.x // mpp), int(item.y // mpp)
+        reach = (2.0 * item.radius + 4.0) / mpp
+        dx, dy = column - tile.x, row - tile.y
+        if not (-reach < dx < tile.shape[1] + reach):
+            return None
+        if not (-reach < dy < tile.shape[0] + reach):
+            return None
+        stamp = self._stamp(item, (item.x / mpp - column, item.y / mpp - row))
+        tile.lay(stamp, column, row, _HIDES.get(item.kind, 0.92))
+        owned = 0 <= dx < tile.shape[1] and 0 <= dy < tile.shape[0]
+        if item.kind in _UNMARKED or not owned:
+            return None
+        return _truth(item, stamp.cover, (column, row), self.spec)
+
+    def _stamp(self, item: Item, offset: tuple[float, float]) -> Stamp:
+        if self._stock is not None:
+            return self._stock.stamp(item)
+        return paint_item(item, self.spec.mpp, offset)
+
+    def _plasma(self, tile: Tile, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+        """Return the faint, uneven film of dried plasma, its strands and specks."""
+        mpp, shape, origin = self.spec.mpp, tile.shape, (tile.x, tile.y)
+        film = 0.11 + 0.03 * self._film.image(origin, shape, mpp)
+        film += 0.008 * band_noise(shape, 9.0 / mpp, rng)
+        film += 0.007 * band_noise(shape, 1.6 / mpp, rng)
+        line, where = (f.image(origin, shape, mpp) for f in self._strands)
+        film += 0.05 * np.exp(-np.square(line / 0.03)) * np.clip(where, 0, 1)
+        specks = rng.random(shape, dtype=np.float32) < 0.012 * mpp**2
+        film += 0.2 * splat(specks.astype(np.float32), 0.35 / mpp)
+        tint = np.array([0.85, 1.0, 0.55], np.float32)
+        return np.asarray(np.clip(film, 0, None)[..., None] * tint, np.float32)
+
+    def _drift(self, tile: Tile) -> None:
+        """Let depth and hue of the stain change slowly over the slide."""
+        drift, mpp, origin = self.spec.stain_drift, self.spec.mpp, (tile.x, tile.y)
+        tile.density *= (1 + drift * self._depth.image(origin, tile.shape, mpp))[
+            ..., None
+        ]
+        hue = 0.6 * drift * self._hue.image(origin, tile.shape, mpp)
+        tile.density[..., 0] *= 1 + hue
+        tile.density[..., 2] *= 1 - hue
+
+    def _light(self, tile: Tile) -> Field:
+        """Return the illumination: brightest a little off the field's middle."""
+        height, width = tile.shape
+        y = (np.arange(height, dtype=np.float32) + tile.y) / self.spec.height
+        x = (np.arange(width, dtype=np.float32) + tile.x) / self.spec.width
+        distance = np.square(2 * y - 0.9)[:, None] + np.square(2 * x - 1.15)[None]
+        return np.asarray(1 - self.spec.falloff * distance / 2, np.float32)
 
 
 def _truth(
-    concept: str,
-    cover: Field,
-    middle: tuple[int, int],
-    spec: FieldSpec,
-    defocus: float,
+    item: Item, cover: Field, middle: tuple[int, int], spec: FieldSpec
 ) -> PaintedCell | None:
-    """Return the truth of a stamp, cut to the picture; None where nothing shows."""
-    padded = np.pad(cover, 1)
-    contours = find_contours(padded, 0.5)
+    """Return the truth of a stamp, cut to the smear; None where nothing shows."""
+    contours = find_contours(np.pad(cover, 1), 0.5)  # type: ignore[no-untyped-call]
     if not contours:
         return None
-    longest = approximate_polygon(max(contours, key=len), 0.35)[:-1, ::-1]
+    longest = max(contours, key=len)
+    polygon = approximate_polygon(longest, 0.35)  # type: ignore[no-untyped-call]
     n = cover.shape[0] // 2
     # find_contours counts pixel centres; corner-based coordinates add one half.
-    outline = longest - 1 + 0.5 + np.array([middle[0] - n, middle[1] - n])
+    outline = polygon[:-1, ::-1] - 0.5 + np.array([middle[0] - n, middle[1] - n])
     inside = np.clip(outline, 0, [spec.width, spec.height])
     low, high = inside.min(axis=0), inside.max(axis=0)
     if np.min(high - low) * spec.mpp < 1.5:
         return None
     box = Box(*(round(float(v), 2) for v in (*low, *(high - low))))
     edge = bool(np.any(inside != outline))
-    return PaintedCell(concept, box, inside.astype(np.float32), edge, defocus)
-
-
-def _lay_red_cells(
-    slide: Slide,
-    spec: FieldSpec,
-    around: tuple[Extent, Places],
-    rng: np.random.Generator,
-) -> None:
-    extent, places = around
-    count = rng.poisson(spec.red_cells * extent.width * extent.height / 1000)
-    rafts = WorldField(70.0, rng)
-    mean, spread = debris.RED_CELL_UM
-    for _ in range(count):
-        radius = float(np.clip(rng.normal(mean, spread), 5.5, 9.5)) / 2
-        x, y = _raft_place(extent, rafts, rng)
-        if places.gap(x, y, radius) < -0.45 * radius:
-            continue
-        column, row, offset = slide.locate(x, y)
-        defocus = float(rng.uniform(0.3, 0.9)) if rng.random() < 0.25 else 0.0
-        place = Place(radius, spec.mpp, offset, (), defocus)
-        slide.lay(debris.paint_red_cell(place, rng), column, row, hide=0.25)
-
-
-def _raft_place(
-    extent: Extent, rafts: WorldField, rng: np.random.Generator
-) -> tuple[float, float]:
-    for _ in range(20):
-        x = extent.x + rng.uniform(0, extent.width)
-        y = extent.y + rng.uniform(0, extent.height)
-        if rng.random() < np.clip(0.35 + 0.9 * float(rafts.at(x, y)), 0.05, 1.0):
-            break
-    return x, y
-
-
-def _lay_platelets(
-    slide: Slide,
-    spec: FieldSpec,
-    around: tuple[Extent, Places],
-    rng: np.random.Generator,
-) -> None:
-    extent, places = around
-    for _ in range(rng.poisson(spec.platelets * extent.width * extent.height / 1000)):
-        x, y = rng.uniform(0, extent.width), rng.uniform(0, extent.height)
-        radius = float(rng.uniform(0.9, 1.8))
-        if places.gap(x, y, radius) < 0.3:
-            continue
-        column, row, offset = slide.locate(x, y)
-        stamp = debris.paint_platelet(Place(radius, spec.mpp, offset), rng)
-        slide.lay(stamp, column, row)
-
-
-def _lay_fat(
-    slide: Slide,
-    spec: FieldSpec,
-    around: tuple[Extent, Places],
-    rng: np.random.Generator,
-) -> None:
-    extent, places = around
-    for _ in range(rng.poisson(spec.fat * extent.width * extent.height / 1e5)):
-        x, y = rng.uniform(0, extent.width), rng.uniform(0, extent.height)
-        radius = float(rng.gamma(3.0, 2.0) + 1.5)
-        if places.gap(x, y, radius) < 0.5:
-            continue
-        column, row, offset = slide.locate(x, y)
-        place = Place(radius, spec.mpp, offset)
-        slide.lay(debris.paint_fat(place, rng), column, row, hide=0.97)
-
-
-def _plasma(spec: FieldSpec, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Return the faint, uneven film of dried plasma with its specks."""
-    shape = (spec.height, spec.width)
-    slow = WorldField(120.0, rng).image((0, 0), shape, spec.mpp)
-    film = 0.05 + 0.02 * slow + 0.012 * band_noise(shape, 9.0 / spec.mpp, rng)
-    film += 0.006 * band_noise(shape, 2.0 / spec.mpp, rng)
-    specks = rng.random(shape, dtype=np.float32) < 0.010 * spec.mpp**2
-    film += 0.25 * debris.splat(specks.astype(np.float32), 0.4 / spec.mpp)
-    tint = np.array([0.85, 1.0, 0.55], np.float32)
-    return np.asarray(np.clip(film, 0, None)[..., None] * tint, np.float32)
-
-
-def _drift(slide: Slide, spec: FieldSpec, rng: np.random.Generator) -> None:
-    """Let depth and hue of the stain change slowly over the slide."""
-    shape = slide.density.shape[:2]
-    depth, hue = (WorldField(350.0, rng).image((0, 0), shape, spec.mpp) for _ in "dh")
-    slide.density *= (1 + spec.stain_drift * depth)[..., None]
-    slide.density[..., 0] *= 1 + 0.6 * spec.stain_drift * hue
-    slide.density[..., 2] *= 1 - 0.6 * spec.stain_drift * hue
-
-
-def _light(spec: FieldSpec) -> Field:
-    """Return the illumination: brightest a little off the middle."""
-    y = np.linspace(-1, 1, spec.height, dtype=np.float32)[:, None] + 0.1
-    x = np.linspace(-1, 1, spec.width, dtype=np.float32)[None] - 0.15
-    return np.asarray(1 - spec.falloff * (x * x + y * y) / 2, np.float32)
+    return PaintedCell(item.kind, box, inside.astype(np.float32), edge, item.defocus)

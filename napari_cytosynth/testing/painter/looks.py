@@ -1,8 +1,9 @@
 """How each class of marrow cell looks under May-Gruenwald-Giemsa, in numbers.
 
-Sizes and proportions follow the ranges that ICSH and common atlases give for adult marrow;
-colours are natural-log optical densities of red, green and blue, read off published fields.
-They are drawings for tests and demonstrations: plausible, and never evidence about cells.
+Sizes and proportions follow the ranges that ICSH and common atlases give for adult
+marrow; colours are natural-log optical densities of red, green and blue, chosen by eye
+to resemble published fields. These are drawings for tests and demonstrations:
+plausible, and never evidence about cells.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ LILAC: Dye = (0.22, 0.33, 0.12)
 """Cytoplasm of maturing neutrophils."""
 ROSE: Dye = (0.13, 0.26, 0.15)
 """Cytoplasm of mature neutrophils."""
-HAEM: Dye = (0.20, 0.35, 0.26)
+HAEM: Dye = (0.17, 0.31, 0.25)
 """Haemoglobin."""
-POLY: Dye = (0.40, 0.44, 0.22)
+POLY: Dye = (0.36, 0.42, 0.22)
 """Haemoglobin and RNA together."""
 AZURE: Dye = (0.42, 0.95, 0.30)
 """Azurophil granules."""
-ORANGE: Dye = (0.10, 0.62, 0.66)
+ORANGE: Dye = (0.05, 0.27, 0.27)
 """Eosinophil granules."""
 INK: Dye = (1.00, 1.60, 0.62)
 """Basophil granules."""
@@ -145,208 +146,246 @@ class Look:
     dye: Dye
     granules: tuple[Granules, ...] = field(default=())
     oval: float = 1.08
-    ragged: float = 0.25
+    ragged: float = 0.13
     rim: float = 0.1
     hof: float = 0.0
     vacuoles: tuple[int, int] = (0, 0)
     mottle: float = 0.12
 
 
-_FINE_PINK = Granules((0.20, 0.42, 0.14), 1.6, 0.28)
-_AZURE_FEW = Granules(AZURE, 0.5, 0.30, 0.1)
-_AZURE_MANY = Granules(AZURE, 1.5, 0.34, 0.45)
+_FINE_PINK = Granules((0.14, 0.28, 0.10), 2.2, 0.24)
+_AZURE_FEW = Granules((0.34, 0.70, 0.24), 0.35, 0.26, over_nucleus=0.1)
+_AZURE_MANY = Granules(AZURE, 1.5, 0.26, over_nucleus=0.45)
+
+_BLAST = Look(
+    diameter=(14.0, 1.4),
+    nucleus=Nucleus(
+        "round",
+        (0.80, 0.88),
+        PLUM,
+        density=0.95,
+        clump_um=1.1,
+        contrast=0.15,
+        eccentric=0.25,
+        nucleoli=(1, 4),
+    ),
+    dye=ROYAL,
+    oval=1.12,
+    rim=0.2,
+    mottle=0.16,
+)
+_PROMYELOCYTE = Look(
+    diameter=(17.5, 1.5),
+    nucleus=Nucleus(
+        "round",
+        (0.62, 0.72),
+        PLUM,
+        clump_um=1.2,
+        contrast=0.18,
+        eccentric=0.7,
+        nucleoli=(1, 2),
+    ),
+    dye=(0.62, 0.56, 0.19),
+    granules=(_AZURE_MANY,),
+    oval=1.14,
+    hof=0.55,
+)
+_MYELOCYTE = Look(
+    diameter=(15.5, 1.3),
+    nucleus=Nucleus("round", (0.56, 0.66), density=0.92, contrast=0.24, eccentric=0.75),
+    dye=(0.32, 0.38, 0.13),
+    granules=(_FINE_PINK, _AZURE_FEW),
+    oval=1.12,
+    hof=0.3,
+)
+_METAMYELOCYTE = Look(
+    diameter=(14.5, 1.1),
+    nucleus=Nucleus(
+        "arc",
+        (0.36, 0.43),
+        density=0.96,
+        contrast=0.26,
+        eccentric=0.45,
+        span=(105, 160),
+    ),
+    dye=LILAC,
+    granules=(_FINE_PINK,),
+)
+_BAND = Look(
+    diameter=(13.2, 1.0),
+    nucleus=Nucleus(
+        "arc",
+        (0.21, 0.25),
+        density=1.05,
+        contrast=0.26,
+        eccentric=0.25,
+        span=(190, 290),
+    ),
+    dye=ROSE,
+    granules=(_FINE_PINK,),
+)
+_SEGMENTED = Look(
+    diameter=(13.0, 1.0),
+    nucleus=Nucleus(
+        "arc",
+        (0.26, 0.31),
+        density=1.12,
+        contrast=0.26,
+        span=(190, 330),
+        lobes=(2, 5),
+        pinch=0.10,
+    ),
+    dye=ROSE,
+    granules=(_FINE_PINK,),
+)
+_EOSINOPHIL = Look(
+    diameter=(14.5, 1.0),
+    nucleus=Nucleus(
+        "arc",
+        (0.27, 0.32),
+        contrast=0.24,
+        eccentric=0.45,
+        span=(140, 200),
+        lobes=(2, 3),
+        pinch=0.18,
+    ),
+    dye=(0.13, 0.32, 0.24),
+    granules=(Granules(ORANGE, 3.0, 0.42, over_nucleus=0.12, refractile=True),),
+)
+_BASOPHIL = Look(
+    diameter=(12.5, 0.9),
+    nucleus=Nucleus(
+        "arc",
+        (0.34, 0.42),
+        density=0.78,
+        clump_um=1.6,
+        eccentric=0.15,
+        span=(130, 240),
+        lobes=(2, 3),
+        pinch=0.6,
+    ),
+    dye=(0.30, 0.42, 0.16),
+    granules=(
+        Granules(INK, 0.75, 0.46, over_nucleus=0.6),
+        Granules(AZURE, 0.8, 0.32, over_nucleus=0.3),
+    ),
+    ragged=0.2,
+)
+_MONOCYTE = Look(
+    diameter=(17.0, 1.5),
+    nucleus=Nucleus(
+        "arc",
+        (0.36, 0.44),
+        PLUM,
+        clump_um=1.5,
+        contrast=0.24,
+        eccentric=0.3,
+        span=(80, 230),
+    ),
+    dye=SLATE,
+    granules=(Granules((0.30, 0.55, 0.20), 0.9, 0.20, over_nucleus=0.1),),
+    oval=1.16,
+    ragged=0.32,
+    vacuoles=(0, 5),
+    mottle=0.2,
+)
+_SMALL_LYMPHOCYTE = Look(
+    diameter=(9.6, 0.9),
+    nucleus=Nucleus(
+        "round",
+        (0.80, 0.90),
+        NAVY,
+        density=0.84,
+        clump_um=1.8,
+        contrast=0.22,
+        eccentric=0.5,
+    ),
+    dye=SKY,
+    rim=0.25,
+)
+_LARGE_LYMPHOCYTE = Look(
+    diameter=(12.0, 1.0),
+    nucleus=Nucleus("round", (0.66, 0.76), clump_um=1.8, contrast=0.2, eccentric=0.7),
+    dye=(0.40, 0.32, 0.09),
+    granules=(Granules(AZURE, 0.06, 0.35),),
+    oval=1.14,
+    ragged=0.22,
+    rim=0.2,
+)
+_PLASMA_CELL = Look(
+    diameter=(14.5, 1.5),
+    nucleus=Nucleus(
+        "round",
+        (0.46, 0.53),
+        density=1.1,
+        clump_um=1.6,
+        contrast=0.26,
+        eccentric=0.95,
+        spokes=True,
+    ),
+    dye=(0.92, 0.80, 0.25),
+    oval=1.38,
+    ragged=0.25,
+    rim=0.2,
+    hof=0.8,
+    vacuoles=(0, 2),
+    mottle=0.18,
+)
+_PROERYTHROBLAST = Look(
+    diameter=(18.0, 1.3),
+    nucleus=Nucleus(
+        "round",
+        (0.74, 0.80),
+        PLUM,
+        density=1.05,
+        clump_um=1.0,
+        contrast=0.18,
+        nucleoli=(1, 2),
+    ),
+    dye=(1.10, 0.88, 0.28),
+    oval=1.1,
+    ragged=0.22,
+    rim=0.25,
+    mottle=0.2,
+)
+_ERYTHROBLASTS = (
+    Look(
+        diameter=(13.0, 1.0),
+        nucleus=Nucleus("round", (0.66, 0.73), density=1.08, contrast=0.3),
+        dye=(0.84, 0.70, 0.25),
+        ragged=0.16,
+        mottle=0.16,
+    ),
+    Look(
+        diameter=(11.0, 0.9),
+        nucleus=Nucleus(
+            "round", (0.55, 0.64), NAVY, clump_um=1.6, contrast=0.3, eccentric=0.25
+        ),
+        dye=POLY,
+    ),
+    Look(
+        diameter=(9.2, 0.7),
+        nucleus=Nucleus(
+            "round", (0.45, 0.55), NAVY, density=1.15, contrast=0.08, eccentric=0.45
+        ),
+        dye=(0.26, 0.36, 0.24),
+    ),
+)
 
 LOOKS: Mapping[str, tuple[Look, ...]] = {
-    "blast": (
-        Look(
-            (14.0, 1.4),
-            Nucleus(
-                "round", (0.80, 0.88), PLUM, 0.95, 0.9, 0.10, 0.25, nucleoli=(1, 4)
-            ),
-            ROYAL,
-            oval=1.12,
-            rim=0.2,
-            mottle=0.16,
-        ),
-    ),
-    "promyelocyte": (
-        Look(
-            (17.5, 1.5),
-            Nucleus("round", (0.62, 0.72), PLUM, 1.0, 1.1, 0.12, 0.7, nucleoli=(1, 2)),
-            (0.62, 0.56, 0.19),
-            (_AZURE_MANY,),
-            oval=1.14,
-            hof=0.55,
-        ),
-    ),
-    "myelocyte": (
-        Look(
-            (15.5, 1.3),
-            Nucleus("round", (0.56, 0.66), PURPLE, 0.92, 1.3, 0.17, 0.75),
-            (0.32, 0.38, 0.13),
-            (_FINE_PINK, _AZURE_FEW),
-            oval=1.12,
-            hof=0.3,
-        ),
-    ),
-    "metamyelocyte": (
-        Look(
-            (14.5, 1.1),
-            Nucleus("arc", (0.34, 0.40), PURPLE, 0.96, 1.4, 0.19, 0.45, span=(90, 140)),
-            LILAC,
-            (_FINE_PINK,),
-        ),
-    ),
-    "neutrophil.band": (
-        Look(
-            (13.2, 1.0),
-            Nucleus(
-                "arc", (0.21, 0.25), PURPLE, 1.05, 1.3, 0.18, 0.25, span=(190, 290)
-            ),
-            ROSE,
-            (_FINE_PINK,),
-        ),
-    ),
-    "neutrophil.segmented": (
-        Look(
-            (13.0, 1.0),
-            Nucleus(
-                "arc",
-                (0.25, 0.30),
-                PURPLE,
-                1.15,
-                1.3,
-                0.18,
-                0.2,
-                span=(200, 330),
-                lobes=(2, 5),
-                pinch=0.16,
-            ),
-            ROSE,
-            (_FINE_PINK,),
-        ),
-    ),
-    "eosinophil": (
-        Look(
-            (14.5, 1.0),
-            Nucleus(
-                "arc",
-                (0.31, 0.36),
-                PURPLE,
-                1.0,
-                1.3,
-                0.18,
-                0.45,
-                span=(130, 190),
-                lobes=(2, 3),
-                pinch=0.25,
-            ),
-            (0.14, 0.36, 0.30),
-            (Granules(ORANGE, 2.4, 0.44, 0.05, refractile=True),),
-        ),
-    ),
-    "basophil": (
-        Look(
-            (12.5, 0.9),
-            Nucleus(
-                "arc",
-                (0.34, 0.42),
-                PURPLE,
-                0.78,
-                1.6,
-                0.12,
-                0.15,
-                span=(130, 240),
-                lobes=(2, 3),
-                pinch=0.6,
-            ),
-            (0.30, 0.42, 0.16),
-            (Granules(INK, 1.0, 0.50, 0.75), Granules(AZURE, 0.8, 0.32, 0.3)),
-            ragged=0.35,
-        ),
-    ),
-    "monocyte": (
-        Look(
-            (17.5, 1.6),
-            Nucleus(
-                "arc",
-                (0.34, 0.42),
-                PLUM,
-                1.0,
-                1.5,
-                0.17,
-                0.3,
-                span=(80, 230),
-                pinch=0.7,
-            ),
-            SLATE,
-            (Granules(AZURE, 1.4, 0.20, 0.1),),
-            oval=1.16,
-            ragged=0.55,
-            vacuoles=(0, 5),
-            mottle=0.2,
-        ),
-    ),
-    "lymphocyte": (
-        Look(
-            (9.6, 0.9),
-            Nucleus("round", (0.80, 0.90), NAVY, 0.86, 1.7, 0.14, 0.5),
-            SKY,
-            oval=1.08,
-            rim=0.25,
-        ),
-        Look(
-            (12.0, 1.0),
-            Nucleus("round", (0.66, 0.76), PURPLE, 1.0, 1.7, 0.14, 0.7),
-            (0.40, 0.32, 0.09),
-            (Granules(AZURE, 0.06, 0.35),),
-            oval=1.14,
-            ragged=0.4,
-            rim=0.2,
-        ),
-    ),
-    "plasma cell": (
-        Look(
-            (14.5, 1.5),
-            Nucleus("round", (0.46, 0.53), PURPLE, 1.12, 1.6, 0.24, 0.95, spokes=True),
-            (0.92, 0.80, 0.25),
-            oval=1.38,
-            ragged=0.4,
-            rim=0.2,
-            hof=0.85,
-            vacuoles=(0, 2),
-            mottle=0.16,
-        ),
-    ),
-    "proerythroblast": (
-        Look(
-            (18.0, 1.4),
-            Nucleus("round", (0.74, 0.80), PLUM, 1.05, 0.8, 0.13, 0.2, nucleoli=(1, 2)),
-            (1.15, 0.92, 0.28),
-            oval=1.1,
-            ragged=0.4,
-            rim=0.25,
-            mottle=0.18,
-        ),
-    ),
-    "erythroblast": (
-        Look(
-            (13.0, 1.0),
-            Nucleus("round", (0.66, 0.73), PURPLE, 1.1, 1.3, 0.22, 0.15),
-            (0.88, 0.74, 0.25),
-            ragged=0.3,
-        ),
-        Look(
-            (11.0, 0.9),
-            Nucleus("round", (0.55, 0.64), NAVY, 1.0, 1.5, 0.22, 0.25),
-            POLY,
-        ),
-        Look(
-            (9.2, 0.7),
-            Nucleus("round", (0.45, 0.55), NAVY, 1.15, 1.5, 0.06, 0.4),
-            (0.26, 0.36, 0.24),
-        ),
-    ),
+    "blast": (_BLAST,),
+    "promyelocyte": (_PROMYELOCYTE,),
+    "myelocyte": (_MYELOCYTE,),
+    "metamyelocyte": (_METAMYELOCYTE,),
+    "neutrophil.band": (_BAND,),
+    "neutrophil.segmented": (_SEGMENTED,),
+    "eosinophil": (_EOSINOPHIL,),
+    "basophil": (_BASOPHIL,),
+    "monocyte": (_MONOCYTE,),
+    "lymphocyte": (_SMALL_LYMPHOCYTE, _LARGE_LYMPHOCYTE),
+    "plasma cell": (_PLASMA_CELL,),
+    "proerythroblast": (_PROERYTHROBLAST,),
+    "erythroblast": _ERYTHROBLASTS,
 }
 """Looks of each class, by concept; one of them is drawn for each cell."""
 

@@ -1,37 +1,31 @@
-"""Makes the sample smear: ``python -m napari_cytosynth.testing.painter.make_sample``."""
+"""Makes the sample smear.
+
+Run ``python -m napari_cytosynth.testing.painter.make_sample --out sample_data``.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import zarr
-from zarr.codecs import ZstdCodec
 
 from napari_cytosynth.core.taxonomies import built_in
-from napari_cytosynth.testing.painter.field import (
-    FieldSpec,
-    PaintedCell,
-    PaintedField,
-    paint_field,
-)
+from napari_cytosynth.testing.painter.field import paint_field
 from napari_cytosynth.testing.painter.looks import ARTEFACT, SMUDGE
+from napari_cytosynth.testing.painter.omezarr import Writing, write_omezarr
+from napari_cytosynth.testing.painter.spec import FieldSpec, PaintedCell, PaintedField
 
 SMEAR_NAME = "marrow.ome.zarr"
 TRUTH_NAME = "marrow_truth.json"
 SEED = 20250611
-SPEC = FieldSpec(width=2560, height=2048, cells=460)
-LEVELS = 4
-CHUNK = 256
-STEP = 4
-"""Grey levels are rounded to multiples of this: the file stays small, unseen by the eye."""
+SPEC = FieldSpec(width=2560, height=2048, cells=520)
+WRITING = Writing(levels=4, shard=2560, step=4, zstd=19)
+"""One file a level; steps of four grey levels keep it small, and no eye sees them."""
 
 
 def make_sample(folder: Path, spec: FieldSpec = SPEC, seed: int = SEED) -> PaintedField:
@@ -53,94 +47,12 @@ def make_sample(folder: Path, spec: FieldSpec = SPEC, seed: int = SEED) -> Paint
     """
     painted = paint_field(spec, np.random.default_rng(seed))
     folder.mkdir(parents=True, exist_ok=True)
-    write_omezarr(folder / SMEAR_NAME, painted)
+    write_omezarr(folder / SMEAR_NAME, spec, [painted], WRITING)
     truth = json.dumps(coco(painted), separators=(",", ":"))
     # One line an object, so that a change of one cell is a change of one line.
     text = truth.replace('},{"id"', '},\n{"id"') + "\n"
     (folder / TRUTH_NAME).write_text(text, encoding="utf-8")
     return painted
-
-
-def write_omezarr(path: Path, painted: PaintedField) -> None:
-    """Write an OME-Zarr 0.5 picture: channel, y, x; one shard a level."""
-    if path.exists():
-        shutil.rmtree(path)
-    group = zarr.open_group(path, mode="w", zarr_format=3)
-    pixels = _rounded(painted.pixels)
-    for level in range(LEVELS):
-        _write_level(group, str(level), pixels)
-        pixels = _halved(pixels)
-    group.attrs["ome"] = _metadata(painted.mpp)
-
-
-def _write_level(group: zarr.Group, name: str, pixels: npt.NDArray[np.uint8]) -> None:
-    planes = np.moveaxis(pixels, 2, 0)
-    shard = (3, *(-(-size // CHUNK) * CHUNK for size in planes.shape[1:]))
-    array = group.create_array(
-        name,
-        shape=planes.shape,
-        dtype=np.uint8,
-        chunks=(3, CHUNK, CHUNK),
-        shards=shard,
-        compressors=ZstdCodec(level=19),
-        dimension_names=("c", "y", "x"),
-        fill_value=255,
-    )
-    array[:] = planes
-
-
-def _rounded(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    steps = np.rint(pixels.astype(np.float32) / STEP) * STEP
-    return np.asarray(np.clip(steps, 0, 255), dtype=np.uint8)
-
-
-def _halved(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Average 2 x 2 pixels, so that level 1 has the same corners as level 0."""
-    height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
-    blocks = pixels[: 2 * height, : 2 * width].reshape(height, 2, width, 2, 3)
-    return _rounded(np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8))
-
-
-def _metadata(mpp: float) -> dict[str, Any]:
-    space = [{"name": n, "type": "space", "unit": "micrometer"} for n in "yx"]
-    return {
-        "version": "0.5",
-        "multiscales": [
-            {
-                "name": "marrow",
-                "axes": [{"name": "c", "type": "channel"}, *space],
-                "datasets": [_dataset(level, mpp) for level in range(LEVELS)],
-            }
-        ],
-        "omero": {
-            "channels": [
-                {
-                    "label": label,
-                    "color": colour,
-                    "active": True,
-                    "window": {"min": 0, "max": 255, "start": 0, "end": 255},
-                }
-                for label, colour in (
-                    ("red", "FF0000"),
-                    ("green", "00FF00"),
-                    ("blue", "0000FF"),
-                )
-            ]
-        },
-    }
-
-
-def _dataset(level: int, mpp: float) -> dict[str, Any]:
-    size = mpp * 2**level
-    # The centre of a coarse pixel lies half a pixel of each scale further in.
-    shift = (size - mpp) / 2
-    return {
-        "path": str(level),
-        "coordinateTransformations": [
-            {"type": "scale", "scale": [1.0, size, size]},
-            {"type": "translation", "translation": [0.0, shift, shift]},
-        ],
-    }
 
 
 def coco(painted: PaintedField) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-GLASS = (238.0, 232.0, 236.0)
+GLASS = (247.0, 243.0, 245.0)
 """RGB of empty glass under the lamp."""
 
 STRAY = 0.035

@@ -54,9 +54,9 @@ class Grid:
 
 
 def grid(half_um: float, mpp: float, offset: tuple[float, float] = (0.0, 0.0)) -> Grid:
-    """Return a square canvas of +- ``half_um`` whose centre is shifted by ``offset`` px.
+    """Return a square canvas of +- ``half_um``, its centre shifted by ``offset``.
 
-    The offset is the sub-pixel part of the object's place, each in 0..1.
+    The offset is the sub-pixel part of the object's place, pixels, each in 0..1.
     """
     n = int(np.ceil(half_um / mpp))
     steps = np.arange(-n, n + 1, dtype=np.float32) + np.float32(0.5)
@@ -77,7 +77,8 @@ def ellipse(
 ) -> Field:
     """Return the level of an ellipse with radii ``a``, ``b`` and bumps.
 
-    ``wobble`` holds (amplitude as a share of the radius, phase) of the harmonics 2, 3, ...
+    ``wobble`` holds (amplitude, phase) of the harmonics 2, 3, ...; amplitudes are
+    shares of the radius.
     """
     radius = np.hypot(g.x / np.float32(a), g.y / np.float32(b))
     angle = np.arctan2(g.y, g.x)
@@ -111,14 +112,14 @@ def beads(
     radii : float[k]
         Micrometres.
     """
-    sharpness = np.float32(4.0)
+    sharpness = np.float32(9.0)
     total = np.zeros(g.shape, np.float32)
     for (px, py), r in zip(points, radii, strict=True):
         level = np.float32(r) - np.hypot(g.x - np.float32(px), g.y - np.float32(py))
-        total += np.exp(np.clip(sharpness * level, -40, 40))
+        total += np.exp(np.clip(sharpness * level, -60, 60))
     # Neighbouring discs of a chain would swell one another by log(overlaps).
-    swell = np.float32(np.log(2.0)) / sharpness
-    return np.asarray(np.log(total + 1e-12) / sharpness - swell, dtype=np.float32)
+    swell = np.float32(np.log(3.0)) / sharpness
+    return np.asarray(np.log(total + 1e-20) / sharpness - swell, dtype=np.float32)
 
 
 def both(first: Field, second: Field) -> Field:
@@ -131,8 +132,8 @@ def both(first: Field, second: Field) -> Field:
 def cut(g: Grid, level: Field, sides: Sequence[tuple[float, float, float]]) -> Field:
     """Flatten a shape where its neighbours press.
 
-    Each side is (nx, ny, distance): unit direction to the neighbour, and how far away the
-    common border lies, micrometres.
+    Each side is (nx, ny, distance): unit direction to the neighbour, and how far away
+    the common border lies, micrometres.
     """
     for nx, ny, distance in sides:
         plane = np.float32(distance) - g.x * np.float32(nx) - g.y * np.float32(ny)
