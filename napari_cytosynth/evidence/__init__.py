@@ -1,0 +1,1 @@
+"""Did synthesis help? Measured on real audit cells only, against controls."""

@@ -1,0 +1,208 @@
+"""What an evaluation found, as plain values that survive a round trip through JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+import napari_cytosynth
+from napari_cytosynth.core.journal import now
+from napari_cytosynth.metrics.intervals import Interval
+
+MIN_AUDIT = 10
+"""With fewer audit cells of a class its figures cannot be estimated yet."""
+
+NOTICE = "Research use only; not a medical device."
+
+
+@dataclass(frozen=True, slots=True)
+class ClassResult:
+    """Precision and recall of one class on audit cells; None: cannot be estimated."""
+
+    precision: Interval | None
+    recall: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """How one head did on the audit cells.
+
+    Parameters
+    ----------
+    case, title : str
+        Such as ``"synthetic"``, and what it was trained on.
+    macro_f1 : Interval or None
+        Over the classes with ten audit cells or more.
+    classes : mapping of code to ClassResult
+        Every class of the taxonomy.
+    """
+
+    case: str
+    title: str
+    macro_f1: Interval | None
+    classes: Mapping[str, ClassResult]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A paired difference: with synthetic cells minus another case, same audit cells.
+
+    Parameters
+    ----------
+    metric : str
+        ``"macro-F1"`` or ``"recall"``.
+    code : str
+        Class; empty for figures over all classes.
+    other : str
+        The case that synthetic cells are compared with.
+    interval : Interval
+        The difference and its 95 % interval.
+    """
+
+    metric: str
+    code: str
+    other: str
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The answer to "did it help?".
+
+    Parameters
+    ----------
+    verdict : str
+        One sentence for a person.
+    caveats : tuple of str
+        What limits every figure; empty where nothing does.
+    cases : tuple of CaseResult
+        The heads compared; empty where nothing can be estimated yet.
+    differences : tuple of Difference
+        With synthetic cells, minus each control.
+    counts : mapping of code to mapping
+        ``real``, ``synthetic`` and ``audit`` cells of each class.
+    seeds : tuple of int
+        Runs of each case.
+    seed : int
+        Makes it repeatable.
+    embedder : str
+        Fingerprint of the embedder.
+    """
+
+    verdict: str
+    caveats: tuple[str, ...]
+    cases: tuple[CaseResult, ...]
+    differences: tuple[Difference, ...]
+    counts: Mapping[str, Mapping[str, int]]
+    seeds: tuple[int, ...]
+    seed: int
+    embedder: str
+    version: str = field(default=napari_cytosynth.__version__)
+    time: str = field(default_factory=now)
+
+    @property
+    def caveat(self) -> str:
+        """All caveats in one line."""
+        return "; ".join(self.caveats)
+
+    def case(self, name: str) -> CaseResult | None:
+        """Return the result of a case, or None where nothing was estimated."""
+        return next((c for c in self.cases if c.case == name), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-able mapping; :meth:`from_json` reads it back."""
+        return {
+            "verdict": self.verdict,
+            "caveats": list(self.caveats),
+            "notice": NOTICE,
+            "cases": [_case_to_json(c) for c in self.cases],
+            "differences": [
+                {
+                    "metric": d.metric,
+                    "code": d.code,
+                    "other": d.other,
+                    **_interval_to_json(d.interval),
+                }
+                for d in self.differences
+            ],
+            "counts": {code: dict(n) for code, n in self.counts.items()},
+            "seeds": list(self.seeds),
+            "seed": self.seed,
+            "embedder": self.embedder,
+            "version": self.version,
+            "time": self.time,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Evidence:
+        """Build an evidence from what :meth:`to_json` wrote."""
+        return cls(
+            verdict=value["verdict"],
+            caveats=tuple(value["caveats"]),
+            cases=tuple(_case_from_json(c) for c in value["cases"]),
+            differences=tuple(
+                Difference(d["metric"], d["code"], d["other"], _interval_from_json(d))
+                for d in value["differences"]
+            ),
+            counts=value["counts"],
+            seeds=tuple(value["seeds"]),
+            seed=value["seed"],
+            embedder=value["embedder"],
+            version=value["version"],
+            time=value["time"],
+        )
+
+
+def _case_to_json(case: CaseResult) -> dict[str, Any]:
+    return {
+        "case": case.case,
+        "title": case.title,
+        "macro_f1": _maybe_to_json(case.macro_f1),
+        "classes": {
+            code: {
+                "precision": _maybe_to_json(result.precision),
+                "recall": _maybe_to_json(result.recall),
+            }
+            for code, result in case.classes.items()
+        },
+    }
+
+
+def _case_from_json(value: Mapping[str, Any]) -> CaseResult:
+    classes = {
+        code: ClassResult(
+            _maybe_from_json(result["precision"]), _maybe_from_json(result["recall"])
+        )
+        for code, result in value["classes"].items()
+    }
+    macro = _maybe_from_json(value["macro_f1"])
+    return CaseResult(value["case"], value["title"], macro, classes)
+
+
+def _interval_to_json(interval: Interval) -> dict[str, Any]:
+    """JSON knows no NaN: what is undefined is null."""
+    numbers = {
+        "value": interval.value,
+        "low": interval.low,
+        "high": interval.high,
+    }
+    kept = {k: v if isfinite(v) else None for k, v in numbers.items()}
+    return {**kept, "n": interval.n}
+
+
+def _interval_from_json(value: Mapping[str, Any]) -> Interval:
+    middle, low, high = (
+        float("nan") if value[k] is None else float(value[k])
+        for k in ("value", "low", "high")
+    )
+    return Interval(middle, low, high, int(value["n"]))
+
+
+def _maybe_to_json(interval: Interval | None) -> dict[str, Any] | None:
+    return None if interval is None else _interval_to_json(interval)
+
+
+def _maybe_from_json(value: Mapping[str, Any] | None) -> Interval | None:
+    return None if value is None else _interval_from_json(value)

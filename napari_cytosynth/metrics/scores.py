@@ -1,0 +1,99 @@
+"""Precision, recall and F1 under many resamples at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.metrics.intervals import Interval
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of each resample and class.
+
+    Parameters
+    ----------
+    precision, recall, f1 : float64[resamples, classes]
+        0..1; NaN where a class was not predicted, or does not occur.
+    """
+
+    precision: Floats
+    recall: Floats
+    f1: Floats
+
+    @property
+    def macro_f1(self) -> Floats:
+        """Mean F1 over the classes that occur in a resample; float64[resamples]."""
+        occurs = ~np.isnan(self.recall)
+        total = np.where(occurs, self.f1, 0.0).sum(axis=1)
+        return _ratio(total, occurs.sum(axis=1).astype(np.float64))
+
+
+def weighted_scores(
+    truth: npt.NDArray[np.integer],
+    predicted: npt.NDArray[np.integer],
+    weights: Floats,
+    classes: int,
+) -> Scores:
+    """Score predictions under each row of weights.
+
+    Parameters
+    ----------
+    truth, predicted : int[n]
+        Class number of each test cell; a prediction outside 0..classes-1 is wrong for
+        every class.
+    weights : float64[resamples, n]
+        How often each cell was drawn; a row of ones scores the cells as they are.
+    classes : int
+        How many classes are scored.
+    """
+    if not len(truth) == len(predicted) == weights.shape[1]:
+        raise InputError(
+            f"{len(truth)} cells, {len(predicted)} predictions and weights for "
+            f"{weights.shape[1]} were given. Each cell needs one of each."
+        )
+    numbers = np.arange(classes)
+    is_true = (truth[:, None] == numbers).astype(np.float64)
+    is_predicted = (predicted[:, None] == numbers).astype(np.float64)
+    hits = weights @ (is_true * is_predicted)
+    there, found = weights @ is_true, weights @ is_predicted
+    return Scores(
+        _ratio(hits, found), _ratio(hits, there), _ratio(2 * hits, there + found)
+    )
+
+
+def draw_counts(n: int, repeats: int, rng: np.random.Generator) -> Floats:
+    """Return float64[repeats + 1, n]: ones, then bootstrap counts of ``n`` cells."""
+    drawn = (
+        rng.multinomial(n, np.full(n, 1 / n), size=repeats)
+        if n
+        else np.zeros((repeats, 0))
+    )
+    return np.vstack([np.ones((1, n)), drawn])
+
+
+def interval_of(values: Floats, n: int, level: float = 0.95) -> Interval:
+    """Return the figure in ``values[0]`` with the percentile interval of the others.
+
+    Parameters
+    ----------
+    values : float64[repeats + 1]
+        A statistic under each row of :func:`draw_counts`; NaN where it was undefined.
+    n : int
+        Cells that it rests on.
+    """
+    drawn = values[1:][~np.isnan(values[1:])]
+    if not len(drawn):
+        return Interval(float(values[0]), float("nan"), float("nan"), n)
+    low, high = np.quantile(drawn, [0.5 - level / 2, 0.5 + level / 2])
+    return Interval(float(values[0]), float(low), float(high), n)
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
