@@ -86,9 +86,17 @@ class Project(Protocol):
         ...
 
     def add_cells(
-        self, smear: SmearId, found: Detections, crops: Crops
+        self,
+        smear: SmearId,
+        found: Detections,
+        crops: Crops,
+        *,
+        author: Author | None = None,
     ) -> npt.NDArray[np.int64]:
-        """Add detected cells with their crops in one transaction; return their ids."""
+        """Add cells with their crops in one transaction; return their ids.
+
+        With an ``author`` each gets a "cell added" event, as if added by hand.
+        """
         ...
 
     def add_cell_by_hand(

@@ -17,15 +17,16 @@ from napari_cytosynth.core.provenance import (
     SyntheticCell,
     SyntheticVector,
 )
+from napari_cytosynth.core.records import ImageRecord as ImageRecord
+from napari_cytosynth.core.records import ObjectRecord as ObjectRecord
+from napari_cytosynth.core.records import Records as Records
 from napari_cytosynth.core.smear import Calibration, SmearImage
 from napari_cytosynth.core.tasks import Task
 from napari_cytosynth.core.taxonomy import Taxonomy
-
-Crops = npt.NDArray[np.uint8]
-"""uint8[n, 96, 96, 3], RGB at 0.25 um a pixel."""
-
-Vectors = npt.NDArray[np.float32]
-"""float32[n, dim]."""
+from napari_cytosynth.core.training import Crops as Crops
+from napari_cytosynth.core.training import LabelledCells as LabelledCells
+from napari_cytosynth.core.training import TrainingSet as TrainingSet
+from napari_cytosynth.core.training import Vectors as Vectors
 
 
 @runtime_checkable
@@ -132,56 +133,6 @@ class QueryStrategy(Protocol):
     def query(self, candidates: Candidates, n: int, rng: np.random.Generator) -> Query:
         """Return the ``min(n, pool)`` cells most worth a label."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledCells:
-    """Real labelled cells of the training split.
-
-    Parameters
-    ----------
-    ids : int64[n]
-        Cell ids.
-    codes : tuple of str
-        Class of each, abstain classes left out.
-    crops : uint8[n, 96, 96, 3]
-        Pictures; zero rows where only vectors are needed.
-    vectors : float32[n, dim]
-        Embeddings; zero columns where only pictures are needed.
-    embedder : str
-        Fingerprint of the embedder of ``vectors``.
-    groups : str[n]
-        Split key of each (patient, slide or block), for cross-fitting.
-    """
-
-    ids: npt.NDArray[np.int64]
-    codes: tuple[str, ...]
-    crops: Crops
-    vectors: Vectors
-    embedder: str
-    groups: npt.NDArray[np.str_]
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def count(self, code: str) -> int:
-        """Return the number of cells of a class."""
-        return self.codes.count(code)
-
-    def take(
-        self, index: npt.NDArray[np.integer] | npt.NDArray[np.bool_]
-    ) -> LabelledCells:
-        """Return the cells at ``index`` (positions or a mask)."""
-        where = np.arange(len(self))[index]
-        crops = self.crops[where] if len(self.crops) else self.crops
-        return LabelledCells(
-            self.ids[where],
-            tuple(self.codes[i] for i in where),
-            crops,
-            self.vectors[where],
-            self.embedder,
-            self.groups[where],
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,25 +271,6 @@ class Critic(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingSet:
-    """What a head is fitted on.
-
-    Parameters
-    ----------
-    vectors : float32[n, dim]
-        Real, repeated or synthetic vectors.
-    codes : tuple of str
-        Class of each.
-    weights : float64[n]
-        Sample weights, > 0.
-    """
-
-    vectors: Vectors
-    codes: tuple[str, ...]
-    weights: npt.NDArray[np.float64]
-
-
 @runtime_checkable
 class Control(Protocol):
     """What synthesis has to beat: a way to enrich real cells without a generator."""
@@ -348,72 +280,6 @@ class Control(Protocol):
     def enrich(self, cells: LabelledCells, rng: np.random.Generator) -> TrainingSet:
         """Return a training set made from real training cells only."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class ImageRecord:
-    """One picture of an annotation file.
-
-    Parameters
-    ----------
-    file_name : str
-        Relative, POSIX.
-    width, height : int
-        Pixels.
-    mpp : float or None
-        Micrometres a pixel.
-    mpp_source : str
-        Where ``mpp`` comes from; empty where unknown.
-    """
-
-    file_name: str
-    width: int
-    height: int
-    mpp: float | None = None
-    mpp_source: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectRecord:
-    """One object of an annotation file, in the project's coordinates.
-
-    Parameters
-    ----------
-    image : str
-        ``file_name`` of its picture.
-    box : tuple of 4 floats
-        x, y, width, height; level-0 pixels, corner-based.
-    label : str
-        Class code or name; empty where it has none.
-    score : float or None
-        Detector confidence.
-    outline : tuple of (x, y)
-        Polygon; empty where it has none.
-    edge : bool
-        True where the picture's border cuts it.
-    synthetic : bool
-        True for a synthetic cell; default exports hold none.
-    attributes : mapping of str to str
-        Whatever else the format carries.
-    """
-
-    image: str
-    box: tuple[float, float, float, float]
-    label: str = ""
-    score: float | None = None
-    outline: tuple[tuple[float, float], ...] = ()
-    edge: bool = False
-    synthetic: bool = False
-    attributes: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Records:
-    """What an annotation file says: pictures, objects, class names in order."""
-
-    images: tuple[ImageRecord, ...]
-    objects: tuple[ObjectRecord, ...]
-    classes: tuple[str, ...] = ()
 
 
 @runtime_checkable

@@ -133,14 +133,22 @@ class LiveProject:
             return self._calibrations.get(smear)
 
     def add_cells(
-        self, smear: SmearId, found: Detections, crops: Crops
+        self,
+        smear: SmearId,
+        found: Detections,
+        crops: Crops,
+        *,
+        author: Author | None = None,
     ) -> npt.NDArray[np.int64]:
-        """Add detected cells with their crops in one transaction; return their ids."""
+        """Add cells with their crops in one transaction; return their ids.
+
+        With an ``author`` each gets a "cell added" event, as if added by hand.
+        """
         with self._open():
-            return self._add(smear, found, crops)
+            return self._add(smear, found, crops, author)
 
     def _add(
-        self, smear: int, found: Detections, crops: Crops, author: Author | None = None
+        self, smear: int, found: Detections, crops: Crops, author: Author | None
     ) -> npt.NDArray[np.int64]:
         self._smear(smear)
         rules.check_detections(found, crops)
