@@ -11,7 +11,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -101,9 +100,9 @@ def _device() -> Finding:
 
 
 def _sqlite() -> Finding:
-    from napari_cytosynth.store.connection import journal_mode_for
+    from napari_cytosynth.store.database import journal_settings
 
-    mode = journal_mode_for(Path(tempfile.gettempdir()))
+    mode = "+".join(journal_settings(Path.cwd(), sqlite3.sqlite_version_info))
     return Finding("sqlite", "ok", f"{sqlite3.sqlite_version}, journal mode {mode}")
 
 
@@ -125,12 +124,14 @@ def _screen() -> Finding:
 
 
 def _weights() -> Finding:
-    from napari_cytosynth.synthesis.latent import check_weights
+    from napari_cytosynth.synthesis.starter import load_starter
 
     try:
-        return Finding("weights", "ok", check_weights())
+        starter = load_starter()
     except CytoSynthError as error:
         return Finding("weights", "fail", str(error))
+    text = f"{len(starter.concepts)} classes, SHA-256 {starter.sha256[:12]}"
+    return Finding("weights", "ok", text)
 
 
 def _sample() -> Finding:

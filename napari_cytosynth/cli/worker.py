@@ -5,10 +5,14 @@ Example: CYTOSYNTH_TOKEN=secret cytosynth worker --port 8765
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from napari_cytosynth.core.errors import InputError
 
 
 def run(
@@ -21,8 +25,36 @@ def run(
     ] = None,
     certificate: Annotated[Path | None, typer.Option(help="TLS certificate.")] = None,
     key: Annotated[Path | None, typer.Option(help="TLS key.")] = None,
+    plain: Annotated[
+        bool,
+        typer.Option("--plain", help="Other machines without TLS; trust them all."),
+    ] = False,
 ) -> None:
     """Serve until interrupted."""
-    from napari_cytosynth.worker.serve import serve
+    from napari_cytosynth.worker.serve import ServeSettings, serve
 
-    serve(host, port, token_file=token_file, certificate=certificate, key=key)
+    settings = ServeSettings(
+        token=_token(token_file),
+        host=host,
+        port=port,
+        certificate=str(certificate or ""),
+        key=str(key or ""),
+        plain=plain,
+    )
+    serve(settings, _announce)
+
+
+def _token(file: Path | None) -> str:
+    if file is None:
+        return os.environ.get("CYTOSYNTH_TOKEN", "")
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"The token file {file} cannot be read ({error}). Give a text file that holds "
+            "the token and nothing else."
+        ) from error
+
+
+def _announce(address: str) -> None:
+    sys.stderr.write(f"Serving at {address}; end with Ctrl-C.\n")

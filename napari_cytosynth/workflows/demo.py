@@ -108,11 +108,12 @@ def _label_rounds(
     for number in range(ROUNDS):
         found = suggest(project, key, head=head, n=CARDS, seed=seed + number)
         events = []
-        for cell, audit in zip(found.query.ids, found.audit, strict=True):
-            code = truth.get(CellId(int(cell)))
+        for id_, audit in zip(found.query.ids, found.audit, strict=True):
+            cell = CellId(int(id_))
             mode = Mode.AUDIT if audit else Mode.TEACH
-            author = Author(READER.annotator, mode, head.version if head else "")
-            events.append(author.label(CellId(int(cell)), code or "ART"))
+            author = Author(READER.annotator, mode, found.model)
+            drawn = [author.audit_draw(cell)] if audit else []
+            events += [*drawn, author.label(cell, truth.get(cell, "ART"))]
         project.record(*events)
         yield Progress(number + 1, ROUNDS, f"labelled {CARDS * (number + 1)} cells")
         head = yield from train_head(project, key, seed=seed)
