@@ -6,12 +6,15 @@ Example: cytosynth embed cells/ --embedder morphology --out cells.npz --mpp 0.1
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_cytosynth.cli.output import Json, drive, show
 from napari_cytosynth.cli.project import Embedder
+
+if TYPE_CHECKING:
+    from napari_cytosynth.core.protocols import Vectors
 
 
 def run(
@@ -33,7 +36,7 @@ def run(
     show(document, [f"{len(files)} cells x {vectors.shape[1]}: {out}"], as_json)
 
 
-def _write(out: Path, files: list[str], vectors: object) -> None:
+def _write(out: Path, files: list[str], vectors: Vectors) -> None:
     import numpy as np
 
     partial = out.with_name(out.name + ".partial")

@@ -51,8 +51,8 @@ def _token(file: Path | None) -> str:
         return file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"The token file {file} cannot be read ({error}). Give a text file that holds "
-            "the token and nothing else."
+            f"The token file {file} cannot be read ({error}). Give a text file that "
+            "holds the token and nothing else."
         ) from error
 
 
