@@ -85,6 +85,7 @@ class AnnotateWidget(QWidget):
         self.comment = CommentLine(self)
         self.pending = QLabel("", self)
         self.pending.setObjectName("pending")
+        self.pending.hide()
         self.pages = QStackedWidget(self)
         for page in (self.grid, review, evidence):
             self.pages.addWidget(page)

@@ -16,7 +16,7 @@ from napari_cytosynth._gui.theme import SYNTHETIC, Colours
 from napari_cytosynth.app.panels import Card
 
 CARD_WIDTH = 132
-CARD_HEIGHT = 178
+CARD_HEIGHT = 190
 PICTURE = 108
 _GAP = 5
 _PAD = 8
@@ -65,7 +65,7 @@ def paint_card(
     _paint_marks(painter, picture, loaded.card)
     text = QRectF(box.left() + 7, picture.bottom() + 4, box.width() - 14, 16)
     _paint_class(painter, text, loaded.card, colours)
-    below = QRectF(text.left(), text.bottom() + 1, text.width(), 28)
+    below = QRectF(text.left(), text.bottom() + 1, text.width(), 42)
     _paint_caption(painter, below, loaded.card.caption, colours)
     if focused:
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -122,10 +122,10 @@ def _paint_caption(
     painter.setFont(font)
     painter.setPen(QColor(colours.muted))
     flags = int(Qt.AlignmentFlag.AlignTop) | int(Qt.TextFlag.TextWordWrap)
-    painter.drawText(box, flags, _two_lines(painter, caption, int(box.width())))
+    painter.drawText(box, flags, _three_lines(painter, caption, int(box.width())))
 
 
-def _two_lines(painter: QPainter, caption: str, width: int) -> str:
-    """Cut a caption with an ellipsis so that two lines hold it; hovering shows all."""
-    room = int(width * 1.75)
+def _three_lines(painter: QPainter, caption: str, width: int) -> str:
+    """Cut a caption with an ellipsis so that three lines hold it; hovering shows all."""
+    room = int(width * 2.6)
     return painter.fontMetrics().elidedText(caption, Qt.TextElideMode.ElideRight, room)

@@ -14,7 +14,7 @@ from napari_cytosynth.app.panels import ClassRow, Figure
 
 KEY, CLASS, LABELLED, PREDICTED, SYNTHETIC_COUNT, FILL = range(6)
 HEADERS = ("Key", "Class", "Real", "Pred.", "Synth.", "")
-WIDTHS = (42, 0, 46, 46, 56, 50)
+WIDTHS = (42, 0, 42, 44, 54, 48)
 ROW_HEIGHT = 40
 _HINTS = (
     "Key, or chord of two keys, that labels the focused cell",

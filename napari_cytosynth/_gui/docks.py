@@ -85,7 +85,7 @@ class Docks:
         self.right = _column(
             self.panels.classes, self.panels.synthesize, self.actions
         )
-        self.right.setMinimumWidth(400)
+        self.right.setMinimumWidth(455)
         self.show_theme(theme)
 
     def show_theme(self, theme: str) -> None:

@@ -206,7 +206,7 @@ def _new_points(look: Look) -> Points:
         border_color=look["border_color"],
         symbol=list(look["symbol"]),
         face_color="transparent",
-        border_width=0.06,
+        border_width=0.045,
         border_width_is_relative=True,
         units=UNITS,
         name="Cells",

@@ -113,11 +113,10 @@ class QtRunner(QObject):
         end = time.monotonic() + timeout
         for thread in list(self._threads.values()):
             thread.join(max(0.0, end - time.monotonic()))
-        alive = any(thread.is_alive() for thread in self._threads.values())
+        self._threads = {j: t for j, t in self._threads.items() if t.is_alive()}
         self._jobs.clear()
-        self._all.clear()
-        self._threads.clear()
-        return not alive
+        self._all = list(self._threads)
+        return not self._threads
 
     def _work(self, job: _Job, older: _Job | None) -> None:
         """Drive one task. Runs in the task's thread and touches no Qt object but a signal."""

@@ -25,6 +25,7 @@ class SynthesizeWidget(QFrame):
 
     fillAsked = Signal(str, int, str)
     cancelAsked = Signal(str)
+    formClosed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -108,6 +109,7 @@ class SynthesizeWidget(QFrame):
         self._clear_form()
         self.warning.hide()
         self._show_buttons(False)
+        self.formClosed.emit()
 
     def _clear_form(self) -> None:
         if self.form is not None:

@@ -1,0 +1,75 @@
+"""Shows long work in napari's activity dock, with Cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from napari.utils import cancelable_progress
+
+from napari_cytosynth._gui.runner import QtRunner
+from napari_cytosynth.core.tasks import Progress
+
+_QUIET = ("prefetch:", "rank", "refit", "learn")
+_SCALE = 1000
+
+
+class Activity:
+    """Mirrors the runner's tasks as napari progress bars.
+
+    Parameters
+    ----------
+    runner : QtRunner
+        Tells what starts, moves and ends.
+    cancel : callable
+        Told the key of a task that was cancelled in napari's dock.
+    """
+
+    def __init__(self, runner: QtRunner, cancel: Callable[[str], object]) -> None:
+        self._runner, self._cancel = runner, cancel
+        self._bars: dict[str, cancelable_progress] = {}
+        runner.taskProgressed.connect(self._moved)
+        runner.taskEnded.connect(self._ended)
+
+    def close(self) -> None:
+        """Take all bars away."""
+        self._runner.taskProgressed.disconnect(self._moved)
+        self._runner.taskEnded.disconnect(self._ended)
+        for key in list(self._bars):
+            self._ended(key)
+
+    def _moved(self, key: str, progress: Progress) -> None:
+        if key.startswith(_QUIET) or not progress.total:
+            return
+        bar = self._bars.get(key)
+        if bar is None:
+            bar = cancelable_progress(
+                total=progress.total,
+                desc=key,
+                cancel_callback=lambda: self._cancel(key),
+                file=_NOWHERE,
+            )
+            self._bars[key] = bar
+        if bar.is_canceled:
+            self._cancel(key)
+        bar.total = progress.total
+        bar.n = progress.done
+        bar.events.value(value=progress.done)
+
+    def _ended(self, key: str) -> None:
+        bar = self._bars.pop(key, None)
+        if bar is not None:
+            bar.close()
+
+
+class _Nowhere:
+    """A terminal that is not there: tqdm writes to one, and we show bars in Qt."""
+
+    def write(self, text: str) -> int:
+        """Drop the text."""
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing."""
+
+
+_NOWHERE = _Nowhere()

@@ -1,0 +1,52 @@
+"""Measures how long the window stands still."""
+
+from __future__ import annotations
+
+import time
+
+from qtpy.QtCore import QObject, Qt, QTimer
+
+BEAT_MS = 5
+
+
+class Heartbeat(QObject):
+    """A timer that should fire every few milliseconds; a late beat is a blocked window.
+
+    Attributes
+    ----------
+    longest : float
+        Longest block since :meth:`reset`, seconds.
+    """
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.longest = 0.0
+        self.blocks: list[tuple[float, float]] = []
+        self._last = time.perf_counter()
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.setInterval(BEAT_MS)
+        self._timer.timeout.connect(self._beat)
+
+    def start(self) -> None:
+        """Begin to measure."""
+        self.reset()
+        self._timer.start()
+
+    def stop(self) -> None:
+        """End measuring; the figure stays."""
+        self._timer.stop()
+
+    def reset(self) -> None:
+        """Forget what was measured."""
+        self._last = time.perf_counter()
+        self.longest = 0.0
+        self.blocks.clear()
+
+    def _beat(self) -> None:
+        now = time.perf_counter()
+        gap = now - self._last - BEAT_MS / 1000
+        self._last = now
+        self.longest = max(self.longest, gap)
+        if gap > 0.05:
+            self.blocks.append((now, gap))

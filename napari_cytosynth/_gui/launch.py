@@ -1,0 +1,84 @@
+"""Opens a project in a napari window: what ``cytosynth open`` and ``demo`` call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import napari
+from napari.viewer import Viewer
+
+from napari_cytosynth._gui.main import Window, build
+from napari_cytosynth._gui.runner import QtRunner
+from napari_cytosynth._gui.settings import Settings, read_settings
+from napari_cytosynth.app.session import Session
+from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.protocols import Compute
+from napari_cytosynth.core.taxonomies import built_in
+
+
+def open_window(
+    path: Path, *, annotator: str = "", break_lock: bool = False, block: bool = True
+) -> Window:
+    """Open a project in a new napari window.
+
+    Parameters
+    ----------
+    path : Path
+        Folder ``NAME.cytosynth``.
+    annotator : str
+        Who labels; from the settings, else asked, if empty.
+    break_lock : bool
+        Take a lock that a dead machine left behind.
+    block : bool
+        Return when the window is closed; False returns at once.
+    """
+    from napari_cytosynth.store import open_project
+
+    project = open_project(path, break_lock=break_lock)
+    viewer = napari.Viewer(title=f"{project.name} \u2013 CytoSynth")
+    window = window_for(viewer, project, annotator=annotator)
+    window.show()
+    if block:
+        napari.run()
+        window.close()
+    return window
+
+
+def window_for(
+    viewer: Viewer,
+    project: Project,
+    *,
+    annotator: str = "",
+    compute: Compute | None = None,
+) -> Window:
+    """Make the window of an open project in this viewer, by the user's settings."""
+    settings = read_settings()
+    runner = QtRunner()
+    session = Session(
+        project,
+        compute or compute_for(settings),
+        runner,
+        annotator=annotator or settings.annotator,
+    )
+    session.state.blind = settings.blind
+    session.state.strategy = settings.strategy
+    return build(viewer, session, runner)
+
+
+def compute_for(settings: Settings) -> Compute:
+    """Return the worker that the settings name, or one of our own, started when needed."""
+    from napari_cytosynth.worker import WorkerClient, WorkerProcess
+
+    if settings.address:
+        return WorkerClient(settings.address, settings.token)
+    return WorkerProcess()
+
+
+def open_or_create(path: Path, taxonomy: str, *, break_lock: bool = False) -> Project:
+    """Open the project at ``path``, or make one there."""
+    from napari_cytosynth.store import create_project, open_project
+
+    if path.exists():
+        return open_project(path, break_lock=break_lock)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return create_project(path, built_in(taxonomy))

@@ -1,0 +1,78 @@
+"""Settings: napari keeps them (Preferences > CytoSynth); here they become plain values."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari.settings import get_plugin_settings
+
+PLUGIN = "napari-cytosynth"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the user chose.
+
+    Parameters
+    ----------
+    annotator : str
+        Empty: ask.
+    blind : bool
+        Hide predictions at the start.
+    strategy, taxonomy : str
+        Keys.
+    address, token : str
+        Of a worker elsewhere; no address: start one here.
+    folder : Path
+        Where new projects are made.
+    """
+
+    annotator: str
+    blind: bool
+    strategy: str
+    taxonomy: str
+    address: str
+    token: str
+    folder: Path
+
+
+def read_settings() -> Settings:
+    """Return what napari keeps for us."""
+    kept: Any = get_plugin_settings(PLUGIN)
+    labelling, compute = kept.labelling, kept.compute
+    folder = str(kept.storage.folder).strip()
+    return Settings(
+        annotator=str(labelling.annotator).strip(),
+        blind=bool(labelling.blind),
+        strategy=_plain(labelling.strategy),
+        taxonomy=_plain(labelling.taxonomy),
+        address=str(compute.address).strip(),
+        token=str(compute.token).strip(),
+        folder=Path(folder).expanduser() if folder else data_folder(),
+    )
+
+
+def keep_annotator(name: str) -> None:
+    """Remember the annotator's name, so that it is asked once."""
+    kept: Any = get_plugin_settings(PLUGIN)
+    kept.labelling.annotator = name
+
+
+def data_folder() -> Path:
+    """Return the per-user folder for projects, by each platform's custom."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share"))
+    return base / "cytosynth"
+
+
+def _plain(value: Any) -> str:
+    """Return the value of a choice; napari makes an enumeration of it."""
+    return str(getattr(value, "value", value))
