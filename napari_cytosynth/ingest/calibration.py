@@ -9,7 +9,7 @@ from skimage.filters import threshold_multiotsu
 
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.smear import Calibration, MppSource, SmearImage
-from napari_cytosynth.ingest.scale import Scale, estimate_scale
+from napari_cytosynth.ingest.scale import SMOOTH_PIXELS, Scale, estimate_scale
 from napari_cytosynth.ingest.stain import (
     PURPLE,
     RGB,
@@ -20,7 +20,9 @@ from napari_cytosynth.ingest.stain import (
     estimate_background,
     nuclear_dye,
     purple,
+    smooth,
     smooth_density,
+    unusable,
 )
 
 WINDOW = 1024
@@ -108,8 +110,14 @@ def _scale(
         return Scale(float(mpp), MppSource.USER, 1.0)
     if image.smear.mpp is not None:
         return Scale(image.smear.mpp, MppSource.METADATA, 0.95)
-    maps = [purple(w, background)[w.max(axis=-1) > RIM] for w in windows]
-    return estimate_scale(windows, background, _upper_otsu(np.concatenate(maps)))
+    maps = [
+        smooth(purple(w, background), SMOOTH_PIXELS)[w.max(axis=-1) > RIM]
+        for w in windows
+    ]
+    values = np.concatenate(maps)
+    strongest = values[values > _upper_otsu(values)]
+    level = float(np.median(strongest)) if len(strongest) else _RANGE[1]
+    return estimate_scale(windows, background, 0.5 * level)
 
 
 def _evened(window: RGB, mpp: float, background: Colour) -> tuple[Image32, Mask]:
@@ -118,9 +126,8 @@ def _evened(window: RGB, mpp: float, background: Colour) -> tuple[Image32, Mask]
     size = [max(round(n / factor), 1) for n in window.shape[:2]]
     small = Image.fromarray(window).resize((size[1], size[0]), Image.Resampling.BOX)
     pixels = np.asarray(small)
-    return smooth_density(pixels, background, SMOOTH_UM / WORKING_MPP), (
-        pixels.max(axis=-1) > RIM
-    )
+    density = smooth_density(pixels, background, SMOOTH_UM / WORKING_MPP)
+    return density, ~unusable(pixels, background, WORKING_MPP)
 
 
 def estimate_stains(density: Image32) -> tuple[tuple[Colour, Colour], float]:
@@ -157,8 +164,11 @@ def _upper_otsu(dyed: npt.NDArray[np.float32]) -> float:
     values = dyed.clip(*_RANGE)
     if len(values) < 100 or np.ptp(values) < 0.1:
         return _RANGE[1]
-    upper: float = threshold_multiotsu(values, 3)[1]
-    return float(upper)
+    counts, edges = np.histogram(values, 128, _RANGE)
+    centres = (edges[:-1] + edges[1:]) / 2
+    # Nuclei may be one pixel in a thousand; the root lets them count as a class.
+    hist = (np.sqrt(counts), centres)
+    return float(threshold_multiotsu(classes=3, hist=hist)[1])
 
 
 def _thresholds(dye: npt.NDArray[np.float32], level: float) -> dict[str, float]:

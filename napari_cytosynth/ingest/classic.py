@@ -22,11 +22,11 @@ from napari_cytosynth.core.protocols import Detector
 from napari_cytosynth.core.smear import Calibration
 from napari_cytosynth.ingest.calibration import SMOOTH_UM, WORKING_MPP
 from napari_cytosynth.ingest.stain import (
-    RIM,
     Image32,
     Mask,
     nuclear_dye,
     smooth_density,
+    unusable,
 )
 
 Labels = npt.NDArray[np.int32]
@@ -91,7 +91,7 @@ class ClassicDetector:
         levels = calibration.thresholds
         density = smooth_density(tile, calibration.background, SMOOTH_UM / mpp)
         dye = nuclear_dye(density, calibration.stain_vectors)
-        dye[tile.max(axis=-1) <= RIM] = 0
+        dye[unusable(tile, calibration.background, mpp)] = 0
         body = dye > levels["cytoplasm"]
         nuclei = _nuclei(dye > levels["nucleus"], body, config, mpp)
         cells = _grown(nuclei, body, config, mpp)

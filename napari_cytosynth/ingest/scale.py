@@ -10,7 +10,14 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 from napari_cytosynth.core.smear import FALLBACK_MPP, RED_CELL_UM, MppSource
-from napari_cytosynth.ingest.stain import RGB, RIM, Colour, optical_density, purple
+from napari_cytosynth.ingest.stain import (
+    RGB,
+    RIM,
+    Colour,
+    optical_density,
+    purple,
+    smooth,
+)
 
 Mask = npt.NDArray[np.bool_]
 
@@ -21,6 +28,9 @@ RED_DISC_UM = 0.88 * RED_CELL_UM
 
 NUCLEUS_DISC_UM = 6.5
 """Diameter of the largest disc inside a common nucleus; lobes are narrower."""
+
+SMOOTH_PIXELS = 1.5
+"""Blur before nuclei are told from the rest, when no scale is known yet."""
 
 _SMALLEST = 3.0  # pixels of radius; below this a disc cannot be told from noise
 _RED_SPREAD, _NUCLEUS_SPREAD = 0.10, 0.35  # of the logarithm of the radius
@@ -63,7 +73,7 @@ def estimate_scale(windows: list[RGB], background: Colour, nucleus: float) -> Sc
     """
     red, nuclei = [], []
     for window in windows:
-        dye = ndimage.gaussian_filter(purple(window, background), 1.5)
+        dye = smooth(purple(window, background), SMOOTH_PIXELS)
         dark = ndimage.binary_fill_holes(dye > nucleus)
         red.append(_radii(_red_cells(window, background, dark)))
         nuclei.append(_radii(dark))

@@ -17,6 +17,10 @@ Colour: TypeAlias = tuple[float, float, float]
 RIM = 50
 """A pixel with no channel above this is the rim of an eyepiece, not stain."""
 
+_BLACK = 0.35  # of the background's brightest channel
+_BLACK_UM = 1.2  # half the width of the narrowest black thing that is masked
+_RIM_EDGE_UM = 5.0
+
 PURPLE = np.array([1.0, 1.0, -1.0], np.float32)
 """Weights of the densities of red, green and blue in :func:`purple`."""
 
@@ -64,6 +68,41 @@ def purple(rgb: RGB, background: Colour) -> Image32:
     """
     density = optical_density(rgb, background)
     return np.asarray(density[..., 0] + density[..., 1] - density[..., 2], np.float32)
+
+
+def unusable(rgb: RGB, background: Colour, mpp: float) -> Mask:
+    """Mark black rims, black dirt and their blurred edges.
+
+    Stain, however deep, lets some blue or red through; what lets nothing through is no
+    stain.
+
+    Parameters
+    ----------
+    rgb : uint8[y, x, 3]
+        Pixels.
+    background : tuple of 3 floats
+        RGB of the empty glass.
+    mpp : float
+        Micrometres a pixel.
+
+    Returns
+    -------
+    bool[y, x]
+    """
+    black = rgb.max(axis=-1) < max(_BLACK * max(background), RIM)
+    if not black.any():
+        return np.zeros_like(black)
+    inside = ndimage.distance_transform_edt(np.pad(black, 1, mode="edge"))[1:-1, 1:-1]
+    core = inside > _BLACK_UM / mpp
+    if not core.any():
+        return core
+    reach = (_BLACK_UM + _RIM_EDGE_UM) / mpp
+    return np.asarray(ndimage.distance_transform_edt(~core) <= reach, bool)
+
+
+def smooth(values: Image32, sigma: float) -> Image32:
+    """Return float32[y, x] blurred by a Gaussian of ``sigma`` pixels."""
+    return np.asarray(ndimage.gaussian_filter(values, sigma, truncate=3.0), np.float32)
 
 
 def smooth_density(rgb: RGB, background: Colour, sigma: float) -> Image32:
