@@ -165,9 +165,9 @@ def _demand_cells(cells: LabelledCells, classes: npt.NDArray[np.int64]) -> None:
         )
     if len(cells) < 4 or not ResidualSpace.kept(classes).any():
         raise InputError(
-            f"The embedding generator was given {len(cells)} labelled cells. It "
-            "needs four, two of them of one class, to learn how cells of a class differ; label "
-            "some more."
+            f"The embedding generator was given {len(cells)} labelled cells. It needs "
+            "four, two of them of one class, to learn how cells of a class differ; "
+            "label some more."
         )
 
 

@@ -125,16 +125,20 @@ class Gate:
             )
         tally = _Tally(request.code, request.count, self.draws_per_slot * request.count)
         deadline = time.monotonic() + self.seconds
+        ended = "draws"
         batches = draw(replace(request, count=tally.most))
         try:
             for batch in batches:
                 fresh = tally.take(self.judge(batch)) if len(batch) else ()
                 yield Progress(len(tally.accepted), request.count, tally.note, fresh)
-                if tally.is_done or time.monotonic() >= deadline:
+                if tally.is_done:
+                    break
+                if time.monotonic() >= deadline:
+                    ended = "time"
                     break
         finally:
             _close(batches)
-        ended = "enough" if tally.is_full else "draws" if tally.is_done else "time"
+        ended = "enough" if tally.is_full else ended
         return tally.report(verified=self.verifies(request.code), ended=ended)
 
 

@@ -108,8 +108,8 @@ def _arrays(path: Path, wanted: str) -> dict[str, npt.NDArray[Any]]:
     if found != wanted:
         raise WeightsError(
             f"The starter weights {path.name} have SHA-256 {found[:12]}..., not "
-            f"{wanted[:12]}... as their card says. The file is damaged or was exchanged "
-            "and is not used; install napari-cytosynth again."
+            f"{wanted[:12]}... as their card says. The file is damaged or was "
+            "exchanged, and is not used; install napari-cytosynth again."
         )
     arrays: dict[str, npt.NDArray[Any]] = load(data)
     return arrays

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,12 +10,14 @@ from napari_cytosynth.core.protocols import LabelledCells
 def paint(rng: np.random.Generator, kind: int) -> np.ndarray:
     """Paint a crop with a disc whose size and colour tell its class."""
     axis = np.arange(96) - 47.5
-    distance = np.hypot(axis[:, None] + rng.normal(0, 2), axis[None, :])
+    x, y = axis[None, :] + rng.normal(0, 3), axis[:, None] + rng.normal(0, 3)
+    distance = np.hypot(y, x * rng.uniform(1, 1.4))
     crop = np.full((96, 96, 3), (235, 220, 205), np.float64)
+    other = np.hypot(axis[:, None] - rng.uniform(-60, 60), axis[None, :] - 45)
+    crop[other < 16] = (225, 180, 175)
     radius = (14, 22, 18)[kind] + rng.normal(0, 1)
-    crop[distance < radius + 6] = ((200, 190, 215), (210, 160, 150), (150, 160, 200))[
-        kind
-    ]
+    ring = ((200, 190, 215), (210, 160, 150), (150, 160, 200))[kind]
+    crop[distance < radius + 6] = ring
     crop[distance < radius] = ((90, 50, 130), (110, 60, 150), (70, 40, 110))[kind]
     return np.clip(crop + rng.normal(0, 6, crop.shape), 0, 255).astype(np.uint8)
 
@@ -33,7 +36,7 @@ def _cells_of(counts: dict[str, int], seed: int = 0) -> LabelledCells:
         crops=np.stack(crops) if crops else np.zeros((0, 96, 96, 3), np.uint8),
         vectors=vectors.astype(np.float32).reshape(len(codes), 12),
         embedder="toy:1",
-        groups=np.array([f"g{i % 6}" for i in range(len(codes))]),
+        groups=np.array([f"g{i % 12}" for i in range(len(codes))], dtype=str),
     )
 
 
@@ -45,3 +48,28 @@ def cells_of() -> Callable[..., LabelledCells]:
 @pytest.fixture
 def cells() -> LabelledCells:
     return _cells_of({"SNE": 40, "LY": 30, "MO": 6})
+
+
+@pytest.fixture(scope="session")
+def starter_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of a tiny real painter, trained for two steps and exported."""
+    from napari_cytosynth.synthesis._torch.export_latent import export
+    from napari_cytosynth.synthesis._torch.painter import PainterSize
+    from napari_cytosynth.synthesis._torch.threads import one_thread
+    from napari_cytosynth.synthesis._torch.train_latent import (
+        Pool,
+        Recipe,
+        Trainer,
+        run,
+    )
+    from napari_cytosynth.synthesis.appearance import describe
+
+    folder = tmp_path_factory.mktemp("starter")
+    cells = _cells_of({"SNE": 6, "LY": 6, "MO": 4}, seed=9)
+    classes = np.array([{"SNE": 0, "LY": 8, "MO": 7}[c] for c in cells.codes])
+    pool = Pool(cells.crops, classes, describe(cells.crops), [])
+    size = PainterSize(side=32, channels=8, widths=(16, 16))
+    with one_thread():
+        run(Trainer(pool, Recipe(steps=2, batch=2, size=size)), folder)
+    export(folder, pool, folder, size)
+    return folder

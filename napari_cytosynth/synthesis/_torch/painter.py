@@ -1,10 +1,10 @@
 """The network of the ``latent`` generator: a small U-Net over whitened picture patches.
 
 A crop is resized to 80 x 80 and cut into 4 x 4 patches, whose 48 numbers a fixed
-principal component transform turns into 32 channels: a linear "autoencoder" that needs
-no training and cannot blur. The network learns the flow from noise to data there (Lipman
-et al. 2023, arXiv 2210.02747), with each channel preconditioned by its own spread in the
-manner of Karras et al. 2022, arXiv 2206.00364.
+principal component transform turns into 32 channels: a linear "autoencoder" that
+needs no training and cannot blur. The network learns the flow from noise to data there
+(Lipman et al. 2023, arXiv 2210.02747), each channel preconditioned by its own spread in
+the manner of Karras et al. 2022, arXiv 2206.00364.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     python -m napari_cytosynth.synthesis._torch.train_latent --data DIR --out DIR
 
 ``DIR`` holds a ``labels.csv`` (``file,class8,class11``) beside folders of 128 px
-pictures of single cells, such as the PBC Barcelona set (Acevedo et al. 2020, CC BY
-4.0). Only pictures whose base name has a SHA-1 of 0..5 modulo 10 are used: the others are for
+pictures of single cells, such as the PBC Barcelona set of Acevedo et al. 2020 (CC BY).
+Only pictures whose base name has a SHA-1 of 0..5 modulo 10 train: the others are for
 figures. A run that was stopped goes on from its last checkpoint.
 """
 

@@ -1,6 +1,6 @@
 """Whether an independent validator takes a cell for the class it was asked for.
 
-The validator is a discriminant analysis with shrunk covariance and equal priors, trained
+The validator is a discriminant analysis of shrunk covariance and equal priors, trained
 on features other than the classifier's. It is cross-fitted: how it treats real cells
 that it has not seen sets the bar for synthetic ones.
 """

@@ -3,9 +3,8 @@
 Two rules, each on the nearest real objects: at less than a third of the distance to the
 second nearest (Gu et al. 2023, arXiv 2310.02664), or nearer than real cells lie to one
 another in 99 of 100 cases (after Dar et al. 2024, arXiv 2402.01054). Pictures are
-compared as small grey ones at the best of eight turns and flips, with the project's real
-cells and with those that trained the starter weights; vectors by distance in their own
-space.
+compared as small grey ones at the best of eight turns and flips, with the project's
+real cells and those that trained the starter weights; vectors in their own space.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ class CopyCritic:
         self._known: tuple[Reference, bool, _Real] | None = None
 
     def assess(self, batch: Batch, reference: Reference) -> list[Assessment]:
-        """Return one assessment for each item; its score is the distance over the bar."""
+        """Return one assessment for each item; its score is distance over bar."""
         cells = [i for i in batch.items if isinstance(i, SyntheticCell)]
         if cells:
             return self._assess_cells(cells, reference)

@@ -1,0 +1,149 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from napari_cytosynth.core.errors import InputError, UnknownClassError, WeightsError
+from napari_cytosynth.core.protocols import CellGenerator, Request, Weights
+from napari_cytosynth.core.tasks import run_to_end
+from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.synthesis.appearance import Stain
+from napari_cytosynth.synthesis.latent import LatentGenerator
+from napari_cytosynth.synthesis.starter import FOLDER, load_starter
+
+QUICK = {"steps": 1}
+
+
+@pytest.fixture(scope="module")
+def generator(starter_folder):
+    return LatentGenerator(starter_folder)
+
+
+def ask(code, count, *, seed=1, start=0, taxonomy="pbc11", config=QUICK):
+    return Request(code, count, seed, built_in(taxonomy), start, config)
+
+
+def draw(generator, request, weights=Weights({})):  # noqa: B008 - immutable
+    batches = generator.generate(request, weights, np.random.default_rng(0))
+    return [item for batch in batches for item in batch.items]
+
+
+def fit(generator, cells, **config):
+    return run_to_end(generator.fit(cells, config))
+
+
+def test_it_is_a_generator(generator):
+    assert isinstance(generator, CellGenerator)
+
+
+def test_draws_depend_on_seed_class_and_number_only(generator):
+    whole = draw(generator, ask("LY", 6))
+    part = draw(generator, ask("LY", 3, start=2))
+    for a, b in zip(whole[2:5], part, strict=True):
+        np.testing.assert_array_equal(a.pixels, b.pixels)
+    other = draw(generator, ask("LY", 1, seed=2))
+    assert (other[0].pixels != whole[0].pixels).any()
+    assert (draw(generator, ask("SNE", 1))[0].pixels != whole[0].pixels).any()
+
+
+def test_batches_are_numbered_and_small(generator):
+    batches = list(
+        generator.generate(ask("LY", 7, start=3), Weights({}), np.random.default_rng())
+    )
+    assert [(b.start, len(b)) for b in batches] == [(3, 1), (4, 4), (8, 2)]
+
+
+def test_every_cell_says_how_it_was_made(generator, cells):
+    weights = fit(generator, cells)
+    cell = draw(generator, ask("BA", 1), weights)[0]
+    made = cell.provenance
+    assert cell.code == "BA"
+    assert made.generator == "latent"
+    assert made.config["real cells"] == 0
+    assert made.config["stain"]["cells"] == len(cells)
+    assert made.config["starter"] == generator.starter.sha256
+    assert json.dumps(made.to_json())
+    assert made.weights != draw(generator, ask("BA", 1))[0].provenance.weights
+
+
+def test_stain_moves_towards_the_real_cells(generator, cells_of):
+    cells = cells_of({"SNE": 30, "LY": 30})
+    bluish = np.clip(cells.crops * np.array([0.7, 0.8, 1.05]), 0, 255).astype(np.uint8)
+    object.__setattr__(cells, "crops", bluish)
+    weights = fit(generator, cells)
+
+    def mean(config):
+        drawn = draw(generator, ask("LY", 4, config={**QUICK, **config}), weights)
+        return Stain.of(np.stack([c.pixels for c in drawn])).mean
+
+    moved = mean({}) - mean({"match_stain": False})
+    assert moved[0] < -3
+    assert moved[2] < -3
+
+
+def test_classes_are_matched_by_concept(generator):
+    assert draw(generator, ask("NGS", 1, taxonomy="aml15"))[0].code == "NGS"
+    assert draw(generator, ask("NEU", 1, taxonomy="blood5"))[0].code == "NEU"
+
+
+def test_an_unknown_class_without_real_cells_is_refused(generator, cells):
+    with pytest.raises(UnknownClassError, match="Label 3 or more"):
+        draw(generator, ask("BLA", 1, taxonomy="marrow21"), fit(generator, cells))
+
+
+def test_an_unknown_class_is_learned_from_real_cells(generator, cells_of):
+    cells = cells_of({"PLM": 4, "LYT": 4})
+    weights = fit(generator, cells, tune_steps=2)
+    assert weights.meta["tuned"] == ["PLM"]
+    cell = draw(generator, ask("PLM", 1, taxonomy="marrow21"), weights)[0]
+    assert cell.provenance.config["tuned"]
+    assert cell.provenance.parents == (1, 2, 3, 4)
+    assert fit(generator, cells, tune_steps=2).sha256 == weights.sha256
+
+
+def test_known_classes_are_tuned_on_request(generator, cells_of):
+    weights = fit(generator, cells_of({"LYT": 4}), tune="all", tune_steps=1)
+    assert weights.meta["tuned"] == ["LYT"]
+    assert fit(generator, cells_of({"LYT": 4})).meta["tuned"] == []
+
+
+def test_no_real_cells_at_all_will_do(generator, cells_of):
+    weights = fit(generator, cells_of({}))
+    cell = draw(generator, ask("BA", 1), weights)[0]
+    assert cell.provenance.config["stain"]["cells"] == 0
+
+
+def test_odd_options_are_refused(generator, cells):
+    with pytest.raises(InputError, match="no option"):
+        fit(generator, cells, stepz=1)
+    with pytest.raises(InputError, match="tune"):
+        fit(generator, cells, tune="some")
+
+
+def test_weights_fitted_on_another_starter_are_refused(generator):
+    with pytest.raises(WeightsError, match="Fit the generator again"):
+        draw(generator, ask("LY", 1), Weights({}, {"base": "0" * 64}))
+
+
+def test_damaged_weights_are_refused(starter_folder, tmp_path):
+    folder = shutil.copytree(starter_folder, tmp_path / "w")
+    path = folder / "latent.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(WeightsError, match="damaged or was exchanged"):
+        draw(LatentGenerator(folder), ask("LY", 1))
+    path.unlink()
+    with pytest.raises(WeightsError, match="cannot be read"):
+        load_starter(folder)
+    (folder / "latent.json").write_text("{")
+    with pytest.raises(WeightsError, match="card"):
+        load_starter(folder / ".")
+
+
+def test_the_shipped_weights_are_those_of_their_card():
+    starter = load_starter()
+    assert len(starter.concepts) == starter.card["size"]["classes"] == 11
+    assert starter.card["source"]["licence"] == "CC BY 4.0"
+    files = [FOLDER / starter.card[k] for k in ("file", "cells_file")]
+    assert files[0].stat().st_size < 15e6
+    assert files[1].stat().st_size < 3e6
