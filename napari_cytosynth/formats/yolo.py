@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -22,7 +23,7 @@ from napari_cytosynth.formats.files import number, read_text, safe_name, write_f
 UNLABELLED = "unlabelled"
 """Class of objects without a label, because YOLO demands one."""
 
-_SIZES = ("file_name", "width", "height", "mpp", "mpp_source")
+_SIZES = ("file_name", "width", "height", "mpp", "mpp_source", "synthetic")
 _PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
 _NAME_FILES = ("classes.txt", "obj.names")
 _MAX_YAML = 1 << 20
@@ -53,13 +54,15 @@ class Yolo:
         """
         folder = path if path.is_dir() else path.parent
         classes = _class_names(folder)
-        known = _sizes(folder)
+        known, painted = _sizes(folder)
         images: list[ImageRecord] = []
         objects: list[ObjectRecord] = []
         for file in _label_files(folder, path):
             image = known.get(_stem(file, folder)) or self._measure(file, folder)
             images.append(image)
-            objects.extend(_objects(file, image, classes))
+            synthetic = image.file_name in painted
+            found = _objects(file, image, classes)
+            objects.extend(replace(o, synthetic=synthetic) for o in found)
         names = classes or sorted({found.label for found in objects})
         return Records(
             tuple(images), tuple(objects), tuple(n for n in names if n != UNLABELLED)
@@ -158,12 +161,13 @@ def _yaml_names(config: Path) -> list[str]:
     return [str(name) for name in names]
 
 
-def _sizes(folder: Path) -> dict[str, ImageRecord]:
-    """Read ``images.csv``; by the label file's stem."""
+def _sizes(folder: Path) -> tuple[dict[str, ImageRecord], set[str]]:
+    """Read ``images.csv``: pictures by their label file's stem, and synthetic ones."""
     path = folder / "images.csv"
-    if not path.is_file():
-        return {}
     found: dict[str, ImageRecord] = {}
+    painted: set[str] = set()
+    if not path.is_file():
+        return found, painted
     reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
     for row in reader:
         where = f"'{path}' line {reader.line_num}"
@@ -179,16 +183,20 @@ def _sizes(folder: Path) -> dict[str, ImageRecord]:
             number(mpp, f"{where}, mpp") if mpp else None,
             row.get("mpp_source") or "",
         )
-    return found
+        if row.get("synthetic") == "1":
+            painted.add(name)
+    return found, painted
 
 
 def _sizes_text(records: Records) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_SIZES)
+    painted = {found.image for found in records.objects if found.synthetic}
     for i in records.images:
         mpp = "" if i.mpp is None else repr(float(i.mpp))
-        writer.writerow((i.file_name, i.width, i.height, mpp, i.mpp_source))
+        flag = int(i.file_name in painted)
+        writer.writerow((i.file_name, i.width, i.height, mpp, i.mpp_source, flag))
     return text.getvalue()
 
 

@@ -210,6 +210,8 @@ class LiveProject:
     def record(self, *events: Event) -> tuple[Event, ...]:
         """Commit events in one transaction and return them with ids: acknowledged."""
         with self._open():
+            if not events:
+                return ()
             numbered = self._number(*events)
             self._backend.save_events(*numbered)
             self._take_in(numbered)

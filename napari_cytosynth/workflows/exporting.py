@@ -1,0 +1,198 @@
+"""What a project gives away: labelled real cells, and synthetic ones if asked for."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_cytosynth.core.cells import CROP_PIXELS, CROP_UM
+from napari_cytosynth.core.ids import CellId
+from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.protocols import Format, ImageRecord, ObjectRecord, Records
+from napari_cytosynth.core.provenance import Status, SyntheticCell
+from napari_cytosynth.core.registry import load
+from napari_cytosynth.core.smear import Smear
+from napari_cytosynth.formats.files import write_folder
+from napari_cytosynth.workflows.pairing import smear_names
+
+_PROVENANCE = "provenance.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """What an export wrote.
+
+    Parameters
+    ----------
+    path : str
+        File or folder of the labels.
+    pictures : int
+        Smears, those without labels too.
+    cells : int
+        Real cells.
+    synthetic : int
+        Synthetic cells, each flagged; 0 unless they were asked for.
+    synthetic_pictures : str
+        Folder of their pictures and provenance; empty where none was written.
+    """
+
+    path: str
+    pictures: int
+    cells: int
+    synthetic: int = 0
+    synthetic_pictures: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-able mapping."""
+        return asdict(self)
+
+
+def export_labels(
+    project: Project,
+    path: str | Path,
+    format: str | Format,  # noqa: A002 - the word of the command line and the docs
+    *,
+    include_synthetic: bool = False,
+    unlabelled: bool = False,
+) -> ExportReport:
+    """Write the current labels of real cells.
+
+    Parameters
+    ----------
+    project : Project
+        Where they come from.
+    path : str or Path
+        File (COCO, CSV) or folder (VOC, YOLO); an older one is replaced.
+    format : str or Format
+        ``"voc"``, ``"coco"``, ``"yolo"``, ``"csv"``, another's name, or a format.
+    include_synthetic : bool
+        Add accepted synthetic cells, flagged: their pictures and provenance go to a
+        folder ``NAME_synthetic`` beside ``path``.
+    unlabelled : bool
+        Write cells without a label too.
+
+    Returns
+    -------
+    ExportReport
+        Counts.
+
+    Raises
+    ------
+    FormatError
+        If the format cannot hold it, or a folder holds foreign files.
+    StorageError
+        If the disk refuses; what stood there before is left.
+    """
+    target = Path(path)
+    writer: Format = load("formats", format)() if isinstance(format, str) else format
+    names = smear_names(project.smears())
+    images = [_image(project, s, names[int(s.id)]) for s in project.smears()]
+    objects = _cells(project, names, unlabelled)
+    painted = project.synthetic(status=Status.ACCEPTED) if include_synthetic else ()
+    folder = target.with_name(f"{target.stem}_synthetic")
+    if painted:
+        _write_pictures(folder, painted)
+    extra_images, extra_objects = _synthetic_records(folder.name, painted)
+    records = Records(
+        (*images, *extra_images), (*objects, *extra_objects), project.taxonomy.codes
+    )
+    writer.write(records, target)
+    beside = str(folder) if painted else ""
+    return ExportReport(str(target), len(images), len(objects), len(painted), beside)
+
+
+def _image(project: Project, smear: Smear, name: str) -> ImageRecord:
+    calibration = project.calibration(smear.id)
+    if calibration is None:
+        return ImageRecord(name, smear.width, smear.height, smear.mpp)
+    mpp, source = calibration.mpp, str(calibration.mpp_source)
+    return ImageRecord(name, smear.width, smear.height, mpp, source)
+
+
+def _cells(
+    project: Project, names: dict[int, str], unlabelled: bool
+) -> list[ObjectRecord]:
+    table, labels = project.cells(), project.journal.labels()
+    concepts = {c.code: c.concept for c in project.taxonomy}
+    objects = []
+    for row, number in enumerate(table.ids.tolist()):
+        cell = CellId(number)
+        label = labels.get(cell)
+        if label is None and not unlabelled:
+            continue
+        x, y, width, height = table.boxes[row].tolist()
+        said = {} if label is None else _said(label.annotator, concepts[label.code])
+        objects.append(
+            ObjectRecord(
+                names[int(table.smears[row])],
+                (x, y, width, height),
+                "" if label is None else label.code,
+                float(table.scores[row]),
+                tuple((px, py) for px, py in project.outline(cell).tolist()),
+                bool(table.edges[row]),
+                attributes={"cell": str(number), **said},
+            )
+        )
+    return objects
+
+
+def _said(annotator: str, concept: str) -> dict[str, str]:
+    return {"annotator": annotator, "concept": concept}
+
+
+def _synthetic_records(
+    folder: str, cells: Sequence[SyntheticCell]
+) -> tuple[list[ImageRecord], list[ObjectRecord]]:
+    side = float(CROP_PIXELS)
+    images, objects = [], []
+    for cell in cells:
+        name = f"{folder}/{_picture_name(cell)}"
+        mpp = CROP_UM / CROP_PIXELS
+        images.append(ImageRecord(name, CROP_PIXELS, CROP_PIXELS, mpp, "synthetic"))
+        said = {"cell": f"synthetic {cell.id}", "generator": cell.provenance.generator}
+        box = (0.0, 0.0, side, side)
+        objects.append(
+            ObjectRecord(name, box, cell.code, synthetic=True, attributes=said)
+        )
+    return images, objects
+
+
+def _picture_name(cell: SyntheticCell) -> str:
+    return f"{int(cell.id):06d}.png"
+
+
+def _write_pictures(folder: Path, cells: Sequence[SyntheticCell]) -> None:
+    """Write PNG files that say in themselves that they are synthetic, and how made."""
+    origins = {}
+    files: dict[str, str | bytes] = {}
+    for cell in cells:
+        origin = {
+            "class": cell.code,
+            "verified": cell.verified,
+            "assessments": [asdict(a) for a in cell.assessments],
+            **cell.provenance.to_json(),
+        }
+        origins[_picture_name(cell)] = origin
+        files[_picture_name(cell)] = _png(cell, origin)
+    files[_PROVENANCE] = json.dumps(origins, indent=1, ensure_ascii=False) + "\n"
+    write_folder(folder, files, _ours)
+
+
+def _ours(name: str) -> bool:
+    return name == _PROVENANCE or (name.endswith(".png") and name[:-4].isdigit())
+
+
+def _png(cell: SyntheticCell, origin: dict[str, Any]) -> bytes:
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    info.add_text("Title", "Synthetic cell: not a real one")
+    info.add_itxt("Provenance", json.dumps(origin, ensure_ascii=False))
+    data = io.BytesIO()
+    Image.fromarray(cell.pixels).save(data, "PNG", pnginfo=info)
+    return data.getvalue()
