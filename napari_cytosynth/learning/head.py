@@ -24,7 +24,6 @@ from napari_cytosynth.core.protocols import TrainingSet, Vectors, Weights
 _STRENGTH = 16.0
 """C times the dimension: a longer vector needs a smaller C for the same freedom."""
 
-_FOLDS = 3
 _TOLERANCE = 1e-4
 _ROUNDS = 300
 _TEMPERATURE_RANGE = (-1.5, 2.5)
@@ -148,6 +147,7 @@ def fit_head(
     previous: Head | None = None,
     groups: npt.NDArray[np.str_] | None = None,
     seed: int = 0,
+    folds: int = 3,
 ) -> Head:
     """Fit a head.
 
@@ -164,6 +164,9 @@ def fit_head(
         default equal vectors make a group.
     seed : int
         Decides the folds.
+    folds : int
+        Parts that are held out in turn to set the temperature; 0 leaves it at 1, which
+        is enough where only the likeliest class is asked for.
 
     Raises
     ------
@@ -179,7 +182,8 @@ def fit_head(
     with threadpool_limits(1):
         start = scale.start_of(previous, codes) if previous is not None else None
         coefficients = _fit(rows, targets, training.weights, start)
-        held_out = _out_of_fold(rows, targets, training.weights, kept, seed)
+        folded = _folds(targets, kept, folds, seed)
+        held_out = _out_of_fold(rows, targets, training.weights, folded)
     temperature = _temperature(*held_out)
     slope = coefficients[:, :-1] / scale.spread / temperature
     intercepts = coefficients[:, -1] / temperature - slope @ scale.mean
@@ -263,14 +267,19 @@ def _groups_of(vectors: Vectors) -> npt.NDArray[np.str_]:
 
 
 def _folds(
-    targets: npt.NDArray[np.intp], groups: npt.NDArray[np.str_], seed: int
+    targets: npt.NDArray[np.intp],
+    groups: npt.NDArray[np.str_],
+    folds: int,
+    seed: int,
 ) -> npt.NDArray[np.intp]:
     """Deal groups out to folds, class by class; -1 where a row is never held out."""
     rng = np.random.default_rng(seed)
     names, first, index = np.unique(groups, return_index=True, return_inverse=True)
     order = np.lexsort([rng.random(len(names)), targets[first]])
     fold = np.empty(len(names), np.intp)
-    fold[order] = np.arange(len(names)) % _FOLDS
+    fold[order] = np.arange(len(names)) % max(folds, 1)
+    if not folds:
+        fold[:] = -1
     fold[names == ""] = -1
     return fold[index.ravel()]
 
@@ -279,13 +288,11 @@ def _out_of_fold(
     rows: Floats,
     targets: npt.NDArray[np.intp],
     weights: Floats,
-    groups: npt.NDArray[np.str_],
-    seed: int,
+    folds: npt.NDArray[np.intp],
 ) -> tuple[Floats, npt.NDArray[np.intp], Floats]:
     """Return logits of held-out rows, their classes and weights."""
-    folds = _folds(targets, groups, seed)
     logits = np.full((len(rows), int(targets.max()) + 1), np.nan)
-    for fold in range(_FOLDS):
+    for fold in range(folds.max(initial=-1) + 1):
         test, train = folds == fold, folds != fold
         seen, inner = np.unique(targets[train], return_inverse=True)
         # A class that the rest lacks cannot be predicted, and its cells not judged.
