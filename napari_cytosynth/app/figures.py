@@ -1,15 +1,19 @@
-"""Turns an evaluation into what the class dock and the *Evidence* tab show."""
+"""Turns figures of audit cells into what the class dock and *Evidence* show."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from math import isfinite
+from typing import TYPE_CHECKING
 
 from napari_cytosynth.app.panels import Curve, Figure
 from napari_cytosynth.metrics.intervals import Interval
 
 if TYPE_CHECKING:
+    from napari_cytosynth.evidence.record import Evidence
     from napari_cytosynth.workflows.summary import ClassSummary
+
+NOT_YET = "Nothing was evaluated yet, so whether synthesis helps is not known."
 
 
 def class_figures(
@@ -17,27 +21,41 @@ def class_figures(
 ) -> Mapping[str, tuple[Figure, Figure]]:
     """Return (precision, recall) of each class, as the audit cells tell."""
     return {
-        row.code: (_figure(row.precision, row.audit), _figure(row.recall, row.audit))
+        row.code: (figure(row.precision, row.audit), figure(row.recall, row.audit))
         for row in summary
     }
 
 
-def _figure(interval: Interval | None, n: int) -> Figure:
+def figure(interval: Interval | None, n: int = 0) -> Figure:
+    """Return a figure; without a finite interval it cannot be estimated yet."""
     if interval is None:
         return Figure(n=n)
-    return Figure(interval.value, interval.low, interval.high, interval.n)
+    ends = (interval.value, interval.low, interval.high)
+    return Figure(*ends, interval.n) if all(map(isfinite, ends)) else Figure(n=n)
 
 
-def caveats(evidence: Any) -> tuple[str, ...]:
-    """Return what limits the answer."""
-    return ()
+def curves(evidence: Evidence | None) -> tuple[Curve, ...]:
+    """Return the plots: over all classes, then the recall of each filled class."""
+    if evidence is None or not evidence.cases:
+        return ()
+    cases = tuple(case.title for case in evidence.cases)
+    macro = tuple(figure(case.macro_f1) for case in evidence.cases)
+    plots = [Curve("Macro-F1 on audit cells", cases, macro)]
+    for code, n in evidence.counts.items():
+        if n.get("synthetic", 0):
+            recall = tuple(
+                figure(case.classes[code].recall, n.get("audit", 0))
+                for case in evidence.cases
+            )
+            plots.append(Curve(f"Recall of {code} on audit cells", cases, recall))
+    return tuple(plots)
 
 
-def curves(evidence: Any) -> tuple[Curve, ...]:
-    """Return the plots."""
-    return ()
-
-
-def verdict(evidence: Any) -> str:
+def verdict(evidence: Evidence | None) -> str:
     """Say whether synthesis helped."""
-    return "Not evaluated yet." if evidence is None else ""
+    return NOT_YET if evidence is None else evidence.verdict
+
+
+def caveats(evidence: Evidence | None) -> tuple[str, ...]:
+    """Return what limits the answer."""
+    return () if evidence is None else evidence.caveats

@@ -87,6 +87,7 @@ class Session(Reading):
         self.fills.on_changed = self.summarise
         self.fills.on_verdict = self._on_verdict
         self.events.focus.connect(self._prefetch)
+        self.events.listing.connect(self._prefetch)
         self.smears.on_added = self._on_smear_added
         self.smears.on_found = self._on_cells_found
         self.events.evidence.connect(self.summarise)

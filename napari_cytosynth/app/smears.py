@@ -152,14 +152,18 @@ class Smears:
             )
         )
 
-    def _opening(self, smear: SmearId) -> Task[SmearImage]:
+    def _opening(self, smear: SmearId) -> Task[SmearImage | None]:
         yield Progress(0, 1, "opening")
-        return self._opener(self.record(smear).uri)
+        try:
+            return self._opener(self.record(smear).uri)
+        except (CytoSynthError, OSError):
+            # Told when the smear is shown; until then nobody has missed it.
+            return None
 
-    def _keep(self, smear: SmearId, image: SmearImage) -> None:
-        if smear in self._images:
+    def _keep(self, smear: SmearId, image: SmearImage | None) -> None:
+        if image is not None and smear in self._images:
             image.close()
-        else:
+        elif image is not None:
             self._images[smear] = image
 
     def close(self) -> None:
