@@ -167,14 +167,16 @@ def _chromatin(
     g: Grid, nucleus: Nucleus, level: Field, rng: np.random.Generator
 ) -> npt.NDArray[np.float32]:
     """Return the density of chromatin, as if the nucleus filled the canvas."""
-    coarse = clumps(g.noise(nucleus.clump_um, rng))
-    pattern = nucleus.contrast * coarse + 0.06 * g.noise(0.8, rng)
+    coarse = clumps(g.noise(1.25 * nucleus.clump_um, rng), 0.9)
+    pattern = 0.8 * nucleus.contrast * coarse + 0.045 * g.noise(0.9, rng)
+    flecks = np.clip(g.noise(2.0 * nucleus.clump_um, rng) - 1.2, 0, 1)
+    pattern -= 1.5 * nucleus.contrast * flecks
     pattern += 0.07 * g.noise(4.0, rng)
     if nucleus.spokes:
         pattern += _spokes(g, level, rng)
     membrane = 0.14 * np.exp(-np.square((level - 0.35) / 0.35))
     depth = np.float32(nucleus.density) * (1 + pattern + membrane)
-    hue = 1 + 0.06 * g.noise(2.5, rng)[..., None] * np.array([1, 0, -1], np.float32)
+    hue = 1 + 0.035 * g.noise(2.5, rng)[..., None] * np.array([1, 0, -1], np.float32)
     density = depth[..., None] * np.asarray(nucleus.dye, np.float32) * hue
     return _with_nucleoli(g, nucleus, (level, density), rng)
 

@@ -24,7 +24,7 @@ from napari_cytosynth.testing.painter.optics import expose
 from napari_cytosynth.testing.painter.spec import FieldSpec, PaintedCell, PaintedField
 from napari_cytosynth.testing.painter.stamps import Stock, paint_item
 
-_HIDES = {RED_CELL: 0.2, FAT: 0.97}
+_HIDES = {RED_CELL: 0.3, FAT: 0.97}
 _UNMARKED = {RED_CELL, PLATELET, FAT}
 
 
@@ -148,8 +148,11 @@ class Scene:
         film += 0.008 * band_noise(shape, 9.0 / mpp, rng)
         film += 0.007 * band_noise(shape, 1.6 / mpp, rng)
         line, where = (f.image(origin, shape, mpp) for f in self._strands)
-        film += 0.05 * np.exp(-np.square(line / 0.03)) * np.clip(where, 0, 1)
-        specks = rng.random(shape, dtype=np.float32) < 0.012 * mpp**2
+        dense = np.clip(where, 0, 1)
+        film += 0.05 * np.exp(-np.square(line / 0.03)) * dense
+        crumbs = np.clip(band_noise(shape, 2.6 / mpp, rng) - 0.8, 0, 2)
+        film += 0.05 * crumbs * dense
+        specks = rng.random(shape, dtype=np.float32) < (0.01 + 0.05 * dense) * mpp**2
         film += 0.2 * splat(specks.astype(np.float32), 0.35 / mpp)
         tint = np.array([0.85, 1.0, 0.55], np.float32)
         return np.asarray(np.clip(film, 0, None)[..., None] * tint, np.float32)

@@ -15,11 +15,11 @@ from typing import TypeAlias
 Dye: TypeAlias = tuple[float, float, float]
 """Optical density of red, green and blue at full strength."""
 
-PURPLE: Dye = (1.08, 1.72, 0.62)
+PURPLE: Dye = (1.02, 1.68, 0.52)
 """Condensed chromatin."""
-PLUM: Dye = (0.80, 1.50, 0.50)
+PLUM: Dye = (0.82, 1.50, 0.43)
 """Open chromatin of young cells, redder."""
-NAVY: Dye = (1.50, 1.75, 0.78)
+NAVY: Dye = (1.40, 1.72, 0.62)
 """Ink-spot chromatin of the last erythroblasts and of lymphocytes."""
 ROYAL: Dye = (0.95, 0.78, 0.25)
 """Cytoplasm full of RNA."""
@@ -31,7 +31,7 @@ LILAC: Dye = (0.22, 0.33, 0.12)
 """Cytoplasm of maturing neutrophils."""
 ROSE: Dye = (0.13, 0.26, 0.15)
 """Cytoplasm of mature neutrophils."""
-HAEM: Dye = (0.17, 0.31, 0.25)
+HAEM: Dye = (0.15, 0.28, 0.20)
 """Haemoglobin."""
 POLY: Dye = (0.36, 0.42, 0.22)
 """Haemoglobin and RNA together."""
@@ -153,7 +153,7 @@ class Look:
     mottle: float = 0.12
 
 
-_FINE_PINK = Granules((0.14, 0.28, 0.10), 2.2, 0.24)
+_FINE_PINK = Granules((0.12, 0.22, 0.08), 2.0, 0.26)
 _AZURE_FEW = Granules((0.34, 0.70, 0.24), 0.35, 0.26, over_nucleus=0.1)
 _AZURE_MANY = Granules(AZURE, 1.5, 0.26, over_nucleus=0.45)
 

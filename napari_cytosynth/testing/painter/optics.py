@@ -36,7 +36,7 @@ class Optics:
     """
 
     glass: tuple[float, float, float] = GLASS
-    blur_um: float = 0.13
+    blur_um: float = 0.17
     sharpen: float = 0.35
     noise: float = 1.0
     jpeg: int = 92
