@@ -190,7 +190,8 @@ def _bar(
 ) -> tuple[float, float]:
     """Return the lowest bar of the wanted precision, and the precision there.
 
-    Where no bar reaches it, the most precise one. Never below an even guess.
+    Never above the median real cell of the class, which few cells or close neighbours
+    would else demand, and never below an even guess.
     """
     classes, inverse, counts = np.unique(
         labels, return_inverse=True, return_counts=True
@@ -201,7 +202,7 @@ def _bar(
     precision = hits / np.cumsum(weight[order])
     precise = np.flatnonzero(precision >= PRECISION)
     best = int(precise[-1]) if len(precise) else int(np.argmax(precision))
-    bar = max(float(p[order][best]), 1 / len(classes))
+    bar = max(min(float(p[order][best]), float(np.median(p[own]))), 1 / len(classes))
     above = p >= bar
     reached = weight[above & own].sum() / max(weight[above].sum(), 1e-12)
     return bar, float(reached)
