@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_cytosynth.core.protocols import Candidates, QueryStrategy
+from napari_cytosynth.core.registry import load, names
+from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.learning.ranking import best_of, rare_codes
+from napari_cytosynth.learning.strategies.entropy import Entropy
+from napari_cytosynth.learning.strategies.least_confidence import LeastConfidence
+from napari_cytosynth.learning.strategies.margin import Margin
+from napari_cytosynth.learning.strategies.random import Random
+from napari_cytosynth.learning.strategies.rare import Rare
+from napari_cytosynth.testing.contracts_learning import (
+    StrategyContract,
+    tiny_candidates,
+)
+
+
+class TestRandom(StrategyContract):
+    def make(self) -> QueryStrategy:
+        return Random()
+
+
+class TestLeastConfidence(StrategyContract):
+    def make(self) -> QueryStrategy:
+        return LeastConfidence()
+
+
+class TestMargin(StrategyContract):
+    def make(self) -> QueryStrategy:
+        return Margin()
+
+
+class TestEntropy(StrategyContract):
+    def make(self) -> QueryStrategy:
+        return Entropy()
+
+
+class TestRare(StrategyContract):
+    def make(self) -> QueryStrategy:
+        return Rare()
+
+
+@pytest.mark.parametrize(
+    "name", ["random", "least_confidence", "margin", "entropy", "rare"]
+)
+def test_registered_under_its_key(name: str) -> None:
+    assert name in names("strategies")
+    assert load("strategies", name)().key == name
+
+
+def _pool(*rows: tuple[float, ...], **counts: int) -> Candidates:
+    taxonomy = built_in("pbc11")
+    chances = np.array(rows, np.float32)
+    return Candidates(
+        ids=np.arange(len(rows), dtype=np.int64) + 1,
+        vectors=np.zeros((len(rows), 2), np.float32),
+        probabilities=chances,
+        codes=("MY", "PMY", "SNE")[: chances.shape[1]],
+        taxonomy=taxonomy,
+        counts=dict.fromkeys(taxonomy.codes, 0) | counts,
+    )
+
+
+def _order(strategy: QueryStrategy, pool: Candidates) -> list[int]:
+    query = strategy.query(pool, len(pool.ids), np.random.default_rng(0))
+    return [int(i) for i in query.ids]
+
+
+def test_margin_looks_at_the_two_likeliest_only() -> None:
+    pool = _pool((0.50, 0.10, 0.40), (0.48, 0.47, 0.05), (0.90, 0.05, 0.05))
+    assert _order(Margin(), pool) == [2, 1, 3]
+
+
+def test_least_confidence_looks_at_the_likeliest_only() -> None:
+    pool = _pool((0.50, 0.25, 0.25), (0.52, 0.47, 0.01), (0.40, 0.30, 0.30))
+    assert _order(LeastConfidence(), pool) == [3, 1, 2]
+
+
+def test_entropy_looks_at_all_classes() -> None:
+    pool = _pool((0.50, 0.50, 0.00), (0.40, 0.30, 0.30), (1.00, 0.00, 0.00))
+    query = Entropy().query(pool, 3, np.random.default_rng(0))
+    assert query.ids.tolist() == [2, 1, 3]
+    assert query.utilities[1] == pytest.approx(1.0, abs=1e-4)
+
+
+def test_margin_says_why_and_marks_what_is_rare() -> None:
+    pool = _pool((0.49, 0.45, 0.06), (0.02, 0.46, 0.52), MY=40, PMY=2, SNE=40)
+    reasons = Margin().query(pool, 2, np.random.default_rng(0)).reasons
+    assert reasons == ("margin 0.04: MY or PMY; rare", "margin 0.06: SNE or PMY; rare")
+    common = replace(pool, counts=pool.counts | {"PMY": 40})
+    assert "rare" not in Margin().query(common, 1, np.random.default_rng(0)).reasons[0]
+
+
+def test_rare_prefers_classes_that_lack_labels() -> None:
+    pool = _pool((0.9, 0.1, 0.0), (0.1, 0.9, 0.0), (0.0, 0.1, 0.9), MY=40, SNE=40)
+    query = Rare().query(pool, 3, np.random.default_rng(0))
+    assert query.ids[0] == 2
+    assert query.reasons[0].startswith("PMY ")
+    assert query.reasons[0].endswith("0 of 40 labels")
+
+
+def test_rare_knows_that_the_pool_is_uneven() -> None:
+    """A half-hearted PMY in a pool of sure MY is most likely an MY."""
+    rng = np.random.default_rng(0)
+    sure = rng.dirichlet((60, 1, 1), 500).astype(np.float32)
+    doubtful = np.array([[0.5, 0.5, 0.0]], np.float32)
+    pool = _pool(*map(tuple, np.vstack([sure, doubtful])), MY=40, SNE=40)
+    query = Rare().query(pool, 1, np.random.default_rng(0))
+    assert query.ids[0] == 501
+    assert query.utilities[0] < 0.25
+
+
+def test_rare_ignores_abstain_classes() -> None:
+    pool = replace(_pool((0.9, 0.1), (0.1, 0.9), MY=1), codes=("MY", "ART"))
+    assert _order(Rare(), pool) == [1, 2]
+
+
+def test_uncertainty_without_a_model_says_that_it_is_random() -> None:
+    pool = tiny_candidates(with_model=False)
+    for strategy in (Margin(), Entropy(), LeastConfidence(), Rare()):
+        reasons = strategy.query(pool, 3, np.random.default_rng(0)).reasons
+        assert set(reasons) == {"drawn at random: no model yet"}
+
+
+def test_best_of_agrees_with_a_full_sort() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 50, 1000).astype(float)
+    best = best_of(values, 100, rng)
+    np.testing.assert_array_equal(values[best], np.sort(values)[::-1][:100])
+    assert len(set(best.tolist())) == 100
+
+
+def test_rare_codes_need_something_to_compare_with() -> None:
+    taxonomy = built_in("pbc11")
+    assert not rare_codes({}, taxonomy)
+    rare = rare_codes({"SNE": 30, "LY": 30, "BA": 2, "ART": 1}, taxonomy)
+    assert {"BA", "MO"} <= rare
+    assert not rare & {"SNE", "LY", "ART"}
