@@ -56,6 +56,7 @@ class QtRunner(QObject):
         self._all: list[_Job] = []
         self._threads: dict[_Job, threading.Thread] = {}
         self._closed = False
+        self._draining = False
         self._wake.connect(self._drain)
 
     def start(
@@ -138,6 +139,18 @@ class QtRunner(QObject):
             self._wake.emit()
 
     def _drain(self) -> None:
+        # A callback may spin the event loop (napari's progress bars do): answers that
+        # come meanwhile wait, or they would overtake the one being delivered.
+        if self._draining:
+            QTimer.singleShot(0, self._drain)
+            return
+        self._draining = True
+        try:
+            self._deliver_some()
+        finally:
+            self._draining = False
+
+    def _deliver_some(self) -> None:
         end = time.monotonic() + DRAIN_SECONDS
         for job in list(self._all):
             while job.inbox:
@@ -154,15 +167,14 @@ class QtRunner(QObject):
             self._forget(job)
         if job.superseded or self._closed:
             return
-        if kind == "progress":
-            self.taskProgressed.emit(job.key, value)
-            callback: Callable[[Any], None] | None = job.on_progress
-        else:
-            callback = job.on_done if kind == "done" else job.on_error
+        callbacks = {"progress": job.on_progress, "done": job.on_done}
+        callback = callbacks.get(kind, job.on_error)
         if callback is not None:
             callback(value)
         elif kind == "error" and not isinstance(value, Cancelled):
             raise value
+        if kind == "progress":
+            self.taskProgressed.emit(job.key, value)
 
     def _forget(self, job: _Job) -> None:
         if job in self._all:

@@ -152,8 +152,10 @@ class StatusStrip(QWidget):
             button.setToolTip(f"{button.text()} {what}  ({keys})" if what else keys)
 
     def show_tasks(self, tasks: tuple[TaskStatus, ...]) -> None:
-        """Show what runs, with Cancel."""
-        self.tasks.show_tasks(tasks)
+        """Show what runs, with Cancel; fills stand beside their form already."""
+        self.tasks.show_tasks(
+            tuple(task for task in tasks if not task.key.startswith("fill:"))
+        )
 
     def show_message(self, sentence: str) -> None:
         """Tell something that went well."""

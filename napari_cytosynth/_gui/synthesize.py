@@ -67,6 +67,12 @@ class SynthesizeWidget(QFrame):
     def _show_buttons(self, visible: bool) -> None:
         for widget in (self.start, self.leave, self.title):
             widget.setVisible(visible)
+        self._show_frame()
+
+    def _show_frame(self) -> None:
+        """Hide the empty frame."""
+        parts = (self.title, self.bars, self.outcome)
+        self.setVisible(not all(part.isHidden() for part in parts))
 
     def show_form(self, form: FillForm) -> None:
         """Show the form for a class."""
@@ -92,11 +98,13 @@ class SynthesizeWidget(QFrame):
     def show_fills(self, fills: tuple[TaskStatus, ...]) -> None:
         """Show running fills, each with progress and Cancel."""
         self.bars.show_tasks(fills)
+        self._show_frame()
 
     def show_outcome(self, text: str) -> None:
         """Say how the last fill ended."""
         self.outcome.setText(text)
         self.outcome.setVisible(bool(text))
+        self._show_frame()
 
     def _confirm(self) -> None:
         if self.form is None:
