@@ -2,6 +2,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import zarr
 from skimage.draw import polygon2mask
 
 from napari_cytosynth.core.geometry import box_iou
@@ -9,6 +10,7 @@ from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.testing.painter import FieldSpec, paint_field, paint_smear
 from napari_cytosynth.testing.painter.layout import apportion
 from napari_cytosynth.testing.painter.looks import LOOKS, PROPORTIONS
+from napari_cytosynth.testing.painter.omezarr import Writing, write_omezarr
 
 SPEC = FieldSpec(420, 360, cells=16)
 
@@ -151,3 +153,21 @@ def test_smear_names_every_cell_once():
     boxes = Counter(cell.box for tile in tiles for cell in tile.cells)
     assert set(boxes.values()) == {1}
     assert 20 <= len(boxes) <= 60
+
+
+def test_large_smears_are_written_tile_by_tile(tmp_path):
+    spec = FieldSpec(700, 520, cells=20)
+    tiles = list(paint_smear(spec, 2, tile=512, variety=2))
+    how = Writing(levels=3, shard=512)
+    cells = write_omezarr(tmp_path / "smear.ome.zarr", spec, tiles, how)
+    group = zarr.open_group(tmp_path / "smear.ome.zarr", mode="r")
+    assert len(cells) == sum(len(t.cells) for t in tiles)
+    assert [group[str(k)].shape[1:] for k in range(3)] == [
+        (520, 700),
+        (260, 350),
+        (130, 175),
+    ]
+    corner = np.moveaxis(group["0"][:, 512:, 512:], 0, 2)
+    assert np.array_equal(corner, tiles[-1].pixels)
+    mean = group["0"][:, :520, 2:4].reshape(3, 260, 2, 1, 2).mean((2, 4))
+    assert np.abs(group["1"][:, :, 1:2] - mean).max() <= 0.5
