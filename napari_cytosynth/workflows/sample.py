@@ -9,7 +9,7 @@ from typing import Any
 
 import napari_cytosynth
 from napari_cytosynth.core.errors import InputError
-from napari_cytosynth.core.protocols import ImageRecord, ObjectRecord, Records
+from napari_cytosynth.core.records import ImageRecord, ObjectRecord, Records
 
 _SMEAR = "marrow.ome.zarr"
 _TRUTH = "marrow_truth.json"

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
-from napari_cytosynth.testing.painter.looks import Dye, Granules, Look, Nucleus
+from napari_cytosynth.testing.painter.dyes import Dye
+from napari_cytosynth.testing.painter.looks import Granules, Look, Nucleus
 from napari_cytosynth.testing.painter.noise import Field, clumps
 from napari_cytosynth.testing.painter.shapes import (
     Grid,

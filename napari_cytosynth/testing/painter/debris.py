@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from napari_cytosynth.testing.painter.cell import EDGE_UM, Place, Stamp, splat
-from napari_cytosynth.testing.painter.looks import AZURE, HAEM, INK, POLY
+from napari_cytosynth.testing.painter.dyes import AZURE, HAEM, INK, POLY
 from napari_cytosynth.testing.painter.noise import clumps
 from napari_cytosynth.testing.painter.shapes import cut, ellipse, grid, smooth, wobble
 
