@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.app.shelf import Shelf
@@ -10,7 +11,7 @@ from napari_cytosynth.app.state import SessionState
 from napari_cytosynth.core.errors import CytoSynthError
 from napari_cytosynth.core.ids import SyntheticId
 from napari_cytosynth.core.journal import Author
-from napari_cytosynth.core.project import Job, Project
+from napari_cytosynth.core.project import Job, JobState, Project
 from napari_cytosynth.core.protocols import Compute
 from napari_cytosynth.core.provenance import Status
 from napari_cytosynth.core.tasks import Progress, Task
@@ -93,6 +94,14 @@ class Fills:
             )
         )
         self.on_changed()
+
+    def keep_running(self) -> None:
+        """Mark what closing stops as interrupted, so that opening goes on with it."""
+        for task in self._state.tasks:
+            stopped = self._project.jobs(JobState.CANCELLED)
+            mine = [j for j in stopped if j.key.startswith(f"{task.key}:")]
+            if mine:
+                self._project.put_job(replace(mine[-1], state=JobState.RUNNING))
 
     def cancel(self, code: str) -> bool:
         """Stop the fill of a class; what passed the gate is kept."""

@@ -106,7 +106,7 @@ class Reading(Desk):
         """Add a cell that the detector missed, and focus it; level-0 pixels."""
         from napari_cytosynth.workflows.detect import add_cell
 
-        if not self._has_name():
+        if not self.has_name():
             return None
         author = Author(self.state.annotator, model=self.state.model)
         try:
@@ -175,7 +175,7 @@ class Reading(Desk):
         if cell is None:
             self.state.fail("No cell is focused, so nothing was done. Click one first.")
             return False
-        if not self._has_name():
+        if not self.has_name():
             return False
         return self._commit(*self._events(make, cell))
 
@@ -190,7 +190,8 @@ class Reading(Desk):
         draw = [author.audit_draw(cell)] if audit and not noted else []
         return [*draw, make(author, cell)]
 
-    def _has_name(self) -> bool:
+    def has_name(self) -> bool:
+        """Tell whether somebody reads; if not, say so."""
         if not self.state.annotator:
             self.state.fail("Labels carry a name. Give yours first; it is asked once.")
         return bool(self.state.annotator)

@@ -8,8 +8,10 @@ False, say why by ``events.failed``, and leave the state as it was.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from napari_cytosynth.app.exchange import Exchange
 from napari_cytosynth.app.figures import class_figures
 from napari_cytosynth.app.fills import Fills
 from napari_cytosynth.app.jobs import Jobs, Order
@@ -19,11 +21,12 @@ from napari_cytosynth.app.reading import Reading
 from napari_cytosynth.app.smears import Opener, Smears
 from napari_cytosynth.app.state import SessionState
 from napari_cytosynth.app.summary import Known, class_rows
+from napari_cytosynth.core.errors import CytoSynthError
 from napari_cytosynth.core.ids import SmearId, SyntheticId
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Compute
 from napari_cytosynth.core.smear import Smear, SmearImage
-from napari_cytosynth.core.tasks import Runner, Task
+from napari_cytosynth.core.tasks import Progress, Runner, Task
 
 EVALUATE = "evaluate"
 """Key of the task that measures whether synthesis helped."""
@@ -75,6 +78,7 @@ class Session(Reading):
         self._compute, self._config = compute, learning or LearnerConfig()
         self.smears = Smears(project, self.jobs, opener)
         self.fills = Fills(project, compute, self.jobs, self.state)
+        self.exchange = Exchange(project, self.jobs, state)
         self.learner = Learner(
             project, compute, self.jobs, self._config, lambda: self.state.strategy
         )
@@ -89,7 +93,8 @@ class Session(Reading):
         self.events.focus.connect(self._prefetch)
         self.events.listing.connect(self._prefetch)
         self.smears.on_added = self._on_smear_added
-        self.smears.on_found = self._on_cells_found
+        self.smears.on_found = self._on_cells_changed
+        self.exchange.on_imported = self._on_cells_changed
         self.events.evidence.connect(self.summarise)
         self.events.blind.connect(self.summarise)
         self.events.filter.connect(self.fills.relist)
@@ -99,15 +104,39 @@ class Session(Reading):
         self.reload()
         self.remember()
         self.fills.load()
+        self.smears.resume()
         smears = self.project.smears()
         if smears and self.state.smear is None:
             self.state.smear = smears[0].id
         self.summarise()
+        self.jobs.start(
+            Order("restore", "Reading", self._restoring(), self._restore, quiet=True)
+        )
         if len(self.index):
             self.learner.refit()
 
+    def _restoring(self) -> Task[Any]:
+        from napari_cytosynth.workflows.evaluate import stored_evidence
+
+        yield Progress(0, 1, "reading the last evaluation")
+        return stored_evidence(self.project)
+
+    def _restore(self, evidence: Any) -> None:
+        if self.state.evidence is None:
+            self.state.evidence = evidence
+
     def close(self) -> None:
-        """Stop what runs, close pictures, backend and project. Idempotent."""
+        """Stop what runs, close pictures, backend and project. Idempotent.
+
+        What the runner stopped before is marked as interrupted: :meth:`start` of the
+        next session goes on with it.
+        """
+        try:
+            self.fills.keep_running()
+            self.smears.keep_running()
+        except CytoSynthError as error:
+            # A full disk must not keep the window open.
+            self.jobs.tell("Closing", error)
         self.jobs.close()
         self.smears.close()
         self._compute.close()
@@ -129,7 +158,22 @@ class Session(Reading):
         if self.state.smear is None:
             self.state.smear = smear.id
 
-    def _on_cells_found(self, smear: Smear) -> None:
+    def import_labels(self, path: str | Path, format: str) -> None:  # noqa: A002
+        """Read labels of another tool; their mode is "import"."""
+        if self.has_name():
+            self.exchange.read(Path(path), format)
+
+    def export_labels(
+        self,
+        path: str | Path,
+        format: str,  # noqa: A002
+        *,
+        include_synthetic: bool = False,
+    ) -> None:
+        """Write labels for another tool; synthetic cells only if asked for."""
+        self.exchange.write(Path(path), format, include_synthetic=include_synthetic)
+
+    def _on_cells_changed(self, *_: object) -> None:
         self.reload()
         self.summarise()
         self.learner.refit()

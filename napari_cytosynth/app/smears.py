@@ -11,7 +11,7 @@ from typing import TypeAlias
 from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.core.errors import CytoSynthError
 from napari_cytosynth.core.ids import SmearId
-from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.project import JobState, Project
 from napari_cytosynth.core.smear import FALLBACK_MPP, Smear, SmearImage
 from napari_cytosynth.core.tasks import Progress, Task
 
@@ -46,6 +46,8 @@ class Smears:
         self._waiting: deque[str | SmearId] = deque()
         self._images: dict[SmearId, SmearImage] = {}
         self._broken: set[SmearId] = set()
+        self._detector = "classic"
+        self._current: SmearId | None = None
         self.on_added: Callable[[Smear], None] = lambda _: None
         self.on_found: Callable[[Smear], None] = lambda _: None
 
@@ -60,6 +62,22 @@ class Smears:
         self._waiting.append(smear)
         self._work()
 
+    def resume(self) -> None:
+        """Go on where finding cells was interrupted."""
+        for job in self._project.jobs(JobState.RUNNING):
+            what, _, number = job.key.partition(":")
+            if what == "detect":
+                self._waiting.append(SmearId(int(number)))
+        self._work()
+
+    def keep_running(self) -> None:
+        """Mark what closing stops as interrupted, so that opening goes on with it."""
+        if not self._jobs.is_running(OPEN):
+            return
+        for job in self._project.jobs(JobState.CANCELLED):
+            if job.key == f"detect:{self._current}":
+                self._project.put_job(replace(job, state=JobState.RUNNING))
+
     def _work(self) -> None:
         if self._waiting and not self._jobs.is_running(OPEN):
             self._jobs.start(
@@ -72,8 +90,6 @@ class Smears:
                     on_end=self._work,
                 )
             )
-
-    _detector = "classic"
 
     def _task(self) -> Task[None]:
         try:
@@ -94,6 +110,7 @@ class Smears:
             else:
                 smear = self.record(what)
             yield Progress(0, 0, f"{title}: finding cells", payload=("added", smear))
+            self._current = smear.id
             found = find_cells(self._project, smear.id, detector=self._detector)
             yield from _noted(found, title)
             yield Progress(1, 1, f"{title}: done", payload=("found", smear))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from napari_cytosynth.app.learner import LearnerConfig
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.app.window import Presenters, present
-from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.errors import Cancelled, InputError
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.smear import Smear
 from napari_cytosynth.core.tasks import InlineRunner
@@ -70,26 +70,74 @@ class PaperOpener:
         return self.images[-1]
 
 
-class HeldRunner(InlineRunner):
-    """Holds tasks back until a test lets them run: answers come as late as it likes."""
+@dataclass(eq=False)
+class _Held:
+    key: str
+    task: Any
+    listeners: dict[str, Any]
+
+    def tell(self, kind: str, value: object) -> None:
+        listener = self.listeners.get(kind)
+        if listener is not None:
+            listener(value)
+
+
+class HeldRunner:
+    """A runner whose tasks go on when a test says so: answers come as late as it likes.
+
+    It supersedes nothing by itself, so a late answer of an older task does arrive.
+    """
 
     def __init__(self) -> None:
-        super().__init__()
-        self._held: list[tuple[str, Any, dict[str, Any]]] = []
+        self._held: list[_Held] = []
 
     def start(self, key: str, task: Any, **listeners: Any) -> None:
-        """Hold a task back; an older one of the same key is held, too."""
-        self._held.append((key, task, listeners))
+        """Hold a task at its beginning."""
+        self._held.append(_Held(key, task, listeners))
+
+    def step(self, key: str, steps: int = 1) -> bool:
+        """Let the oldest task of this key make some steps; False once it ended."""
+        held = next(held for held in self._held if held.key == key)
+        try:
+            for _ in range(steps):
+                held.tell("on_progress", next(held.task))
+        except StopIteration as stop:
+            self._held.remove(held)
+            held.tell("on_done", stop.value)
+            return False
+        except Exception as error:  # noqa: BLE001  told as a runner tells it
+            self._held.remove(held)
+            held.tell("on_error", error)
+            return False
+        return True
 
     def release(self, key: str) -> None:
-        """Run the oldest held task of this key, superseded or not."""
-        i = next(i for i, held in enumerate(self._held) if held[0] == key)
-        _, task, listeners = self._held.pop(i)
-        super().start(key, task, **listeners)
+        """Run the oldest task of this key to its end."""
+        while self.step(key):
+            pass
+
+    def cancel(self, key: str) -> bool:
+        """Close the tasks of this key, and tell that they were cancelled."""
+        stopped = [held for held in self._held if held.key == key]
+        for held in stopped:
+            self._held.remove(held)
+            held.task.close()
+            held.tell("on_error", Cancelled(f"'{key}' was cancelled."))
+        return bool(stopped)
+
+    def running(self) -> tuple[str, ...]:
+        """Return the keys of the tasks held."""
+        return tuple(held.key for held in self._held)
 
     def count(self, key: str) -> int:
         """Return how many tasks of this key are held."""
-        return sum(held[0] == key for held in self._held)
+        return self.running().count(key)
+
+    def close(self) -> None:
+        """Close all tasks and tell nobody, as when a window is closed."""
+        for held in self._held:
+            held.task.close()
+        self._held.clear()
 
 
 @dataclass

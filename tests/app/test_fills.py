@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari_cytosynth.app.panels import Tab
+from napari_cytosynth.core.project import JobState
+from napari_cytosynth.core.provenance import Status
+from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.store import MemoryProject, create_project, open_project
+from napari_cytosynth.testing.desk import Desk, HeldRunner
+
+
+def row_of(desk: Desk, code: str) -> Any:
+    return next(row for row in desk.session.state.classes if row.code == code)
+
+
+def stream(held: Desk, runner: HeldRunner, at_least: int) -> None:
+    """Let the fill of BA run until so many cells passed."""
+    while row_of(held, "BA").proposed < at_least:
+        assert runner.step("fill:BA")
+
+
+def test_a_fill_streams_into_tab_mosaic_and_counts(
+    held: Desk, runner: HeldRunner
+) -> None:
+    views, state = held.views, held.session.state
+    views.classes.fillAsked.emit("BA")
+    form = views.synthesize.shown("show_form")
+    assert (form.code, form.real) == ("BA", 0)
+    assert "unverified" in form.warning
+    views.synthesize.fillAsked.emit("BA", 6, "latent")
+    assert state.fill_class == ""
+    assert row_of(held, "BA").filling
+    stream(held, runner, 1)
+    some = len(state.synthetic)
+    assert 0 < some < 6 or some == 6
+    assert len(views.review.shown("show_cards")) == some
+    mosaic = views.canvas.shown("show_mosaic")
+    assert (mosaic.code, len(mosaic.tiles)) == ("BA", some)
+    assert "Synthetic" in mosaic.title
+    assert "unverified" in mosaic.title
+    assert views.synthesize.shown("show_fills")[0].key == "fill:BA"
+    runner.release("fill:BA")
+    assert row_of(held, "BA").proposed == 6
+    assert not row_of(held, "BA").filling
+    assert views.synthesize.shown("show_fills") == ()
+    assert views.synthesize.shown("show_outcome").startswith("6 of 6 BA passed")
+    assert views.canvas.shown("show_mosaic") is None
+
+
+def test_synthetic_cells_count_apart_from_real_ones(desk: Desk) -> None:
+    desk.session.fill("BA", 4)
+    desk.session.judge(True)
+    row = row_of(desk, "BA")
+    assert (row.labelled, row.accepted, row.proposed) == (0, 1, 3)
+    assert len(desk.session.index) == 60
+
+
+def test_accept_and_reject_by_key_and_undo(desk: Desk) -> None:
+    desk.session.fill("BA", 4)
+    desk.session.set_tab(Tab.SYNTHETIC)
+    review, state = desk.views.review, desk.session.state
+    first, second = state.synthetic[:2]
+    assert state.review == first
+    review.keyPressed.emit("a")
+    assert state.review == second
+    review.keyPressed.emit("r")
+    cards = review.shown("show_cards")
+    assert [cards[i].badge for i in range(3)] == ["accepted", "rejected", "proposed"]
+    assert all(cards[i].synthetic and not cards[i].verified for i in range(4))
+    mosaic = desk.views.canvas.shown("show_mosaic")
+    assert [tile.id for tile in mosaic.tiles] == [state.synthetic[i] for i in (0, 2, 3)]
+    review.keyPressed.emit("Ctrl+Z")
+    assert state.review == second
+    assert cards[1].badge == "proposed"
+    review.keyPressed.emit("Ctrl+Z")
+    assert state.review == first
+    assert row_of(desk, "BA").accepted == 0
+    review.keyPressed.emit("Ctrl+Y")
+    assert row_of(desk, "BA").accepted == 1
+    accepted = desk.session.project.synthetic("BA", Status.ACCEPTED)
+    assert [cell.id for cell in accepted] == [first]
+
+
+def test_details_say_how_it_was_made(desk: Desk) -> None:
+    desk.session.fill("BA", 2)
+    lines = desk.views.review.shown("show_details")
+    assert any("Unverified" in line for line in lines)
+    assert any("seed 0" in line for line in lines)
+    desk.views.review.cellChosen.emit(1)
+    assert desk.session.state.review == desk.session.state.synthetic[1]
+    desk.views.review.verdictGiven.emit(False)
+    assert row_of(desk, "BA").proposed == 1
+
+
+def test_a_cancelled_fill_keeps_what_passed(held: Desk, runner: HeldRunner) -> None:
+    held.session.fill("BA", 24)
+    stream(held, runner, 2)
+    kept = row_of(held, "BA").proposed
+    held.views.synthesize.cancelAsked.emit("fill:BA")
+    assert held.session.state.tasks == ()
+    assert row_of(held, "BA").proposed == kept < 24
+    assert not row_of(held, "BA").filling
+    assert "stopped" in held.messages[-1]
+    assert not held.failures
+    (job,) = [j for j in held.session.project.jobs() if j.key.startswith("fill:BA")]
+    assert job.state is JobState.CANCELLED
+    assert held.session.fill("BA", 4)
+
+
+def test_two_fills_of_one_class_are_refused(held: Desk, runner: HeldRunner) -> None:
+    assert held.session.fill("BA", 4)
+    assert not held.session.fill("BA", 4)
+    assert "already" in held.failures[-1]
+    assert held.session.fill("MO", 4)
+    assert [runner.count(f"fill:{code}") for code in ("BA", "MO")] == [1, 1]
+
+
+def test_a_fill_that_closing_interrupted_goes_on_when_reopened(
+    open_desk: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "smears.cytosynth"
+    runner = HeldRunner()
+    first = open_desk(create_project(path, built_in("pbc11")), runner=runner)
+    first.session.fill("BA", 12)
+    stream(first, runner, 2)
+    before = row_of(first, "BA").proposed
+    runner.close()
+    first.session.close()
+    again = HeldRunner()
+    second = open_desk(open_project(path), runner=again)
+    assert row_of(second, "BA").proposed == before
+    assert "fill:BA" in again.running()
+    again.release("fill:BA")
+    assert row_of(second, "BA").proposed == 12
+
+
+def test_verdicts_are_there_after_reopening(open_desk: Any) -> None:
+    project = MemoryProject(built_in("pbc11"))
+    first = open_desk(project)
+    first.session.fill("BA", 4)
+    first.session.judge(True)
+    first.session.judge(False)
+    second = open_desk(project)
+    shelf, ids = second.session.fills.shelf, second.session.state.synthetic
+    assert [str(shelf[i].status) for i in ids] == [
+        "accepted",
+        "rejected",
+        "proposed",
+        "proposed",
+    ]
+    assert second.session.state.review == ids[2]
+
+
+def test_an_unknown_class_or_generator_fails_with_a_sentence(desk: Desk) -> None:
+    desk.session.fill("XYZ", 4)
+    assert "XYZ" in desk.failures[-1]
+    desk.session.fill("BA", 4, "no such generator")
+    assert "no such generator" in desk.failures[-1]
+    assert desk.session.state.tasks == ()
+
+
+def test_the_class_filter_holds_for_synthetic_cells_too(desk: Desk) -> None:
+    desk.session.fill("BA", 3)
+    desk.session.fill("MO", 2)
+    assert len(desk.session.state.synthetic) == 5
+    desk.session.set_filter("MO")
+    assert len(desk.session.state.synthetic) == 2
+    assert desk.session.state.review in desk.session.state.synthetic
+
+
+def test_a_click_on_the_mosaic_opens_the_tab_at_that_cell(
+    held: Desk, runner: HeldRunner
+) -> None:
+    held.session.fill("BA", 4)
+    stream(held, runner, 2)
+    held.views.canvas.mosaicClicked.emit(1)
+    assert held.session.state.tab is Tab.SYNTHETIC
+    assert held.session.state.review == held.session.state.synthetic[1]
