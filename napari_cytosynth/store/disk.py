@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +39,8 @@ from napari_cytosynth.store.rules import plain_json
 from napari_cytosynth.store.schema import SCHEMA_VERSION, TABLES
 
 DATABASE = "project.sqlite"
+
+Lock: TypeAlias = AbstractContextManager[Any]
 
 
 def lay_out(folder: Path, taxonomy: Taxonomy) -> None:
@@ -82,6 +86,12 @@ class DiskBackend:
                 self._lock.release()
                 raise
         self._closed = False
+        self._crops = PictureArray(folder / "crops.zarr")
+        self._painted = PictureArray(folder / "synthetic.zarr")
+        self._vectors = VectorArrays(folder / "embeddings.zarr")
+        self._db_lock = threading.RLock()
+        self._vector_lock = threading.Lock()
+        self._model_lock = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -89,19 +99,29 @@ class DiskBackend:
         return self.folder.stem
 
     @contextmanager
-    def _errors(self, doing: str) -> Iterator[None]:
-        with storage_errors(self.folder, doing):
+    def _using(self, lock: Lock, doing: str) -> Iterator[None]:
+        """Hold one of the locks; closing takes them all, so nothing is cut off."""
+        with lock, storage_errors(self.folder, doing):
+            if self._closed:
+                raise ProjectError(f"'{self.folder}' was closed while {doing}.")
             yield
 
     @contextmanager
     def _change(self, doing: str) -> Iterator[sqlite3.Connection]:
-        with self._errors(doing), self._database.transaction() as connection:
+        with (
+            self._using(self._db_lock, doing),
+            self._database.transaction() as connection,
+        ):
             yield connection
+
+    def _rows(self, doing: str, sql: str, *values: object) -> list[rows.Row]:
+        with self._using(self._db_lock, doing):
+            return self._database.read(sql, *values).fetchall()
 
     def load(self) -> Contents:
         """Read everything that a live project holds in memory, and sweep orphans."""
         try:
-            with self._errors("opening it"):
+            with self._using(self._db_lock, "opening it"):
                 self._check_after_crash()
                 return self._load()
         except BaseException:
@@ -120,7 +140,7 @@ class DiskBackend:
         meta = dict(read("SELECT key, value FROM meta").fetchall())
         smears = [rows.read_smear(row) for row in read(rows.READ_SMEARS)]
         runs = [rows.read_run(row) for row in read(rows.READ_RUNS)]
-        self._open_arrays(runs)
+        self._sweep(runs)
         return Contents(
             rows.read_taxonomy(meta, read(rows.READ_CLASSES)),
             [smear for smear, _ in smears],
@@ -130,13 +150,11 @@ class DiskBackend:
             [rows.read_job(row) for row in read(rows.READ_JOBS)],
         )
 
-    def _open_arrays(self, runs: Sequence[CellRun]) -> None:
-        self._crops = PictureArray(
-            self.folder / "crops.zarr", ((run.crop, len(run)) for run in runs)
-        )
+    def _sweep(self, runs: Sequence[CellRun]) -> None:
+        """Remove what no row names: a crash came between blob and row."""
+        self._crops.sweep((run.crop, len(run)) for run in runs)
         painted = self._database.read("SELECT picture, 1 FROM synthetic").fetchall()
-        self._painted = PictureArray(self.folder / "synthetic.zarr", painted)
-        self._vectors = VectorArrays(self.folder / "embeddings.zarr")
+        self._painted.sweep(painted)
         models = self._database.read("SELECT file FROM model").fetchall()
         sweep_models(self.folder / "models", (file for (file,) in models))
 
@@ -155,7 +173,7 @@ class DiskBackend:
 
     def write_crops(self, crops: Crops) -> int:
         """Keep crops and return the row of the first."""
-        with self._errors("adding cells"):
+        with self._using(self._crops.lock, "adding cells"):
             return self._crops.append(crops)
 
     def save_cells(
@@ -178,7 +196,7 @@ class DiskBackend:
 
     def outline(self, run: CellRun, cell: int) -> Outline:
         """Return the outline of a cell of this run."""
-        with self._errors("reading an outline"):
+        with self._using(self._db_lock, "reading an outline"):
             read = self._database.read
             (ends,) = read(
                 "SELECT ends FROM outline WHERE first = ?", run.first
@@ -190,34 +208,38 @@ class DiskBackend:
 
     def crops(self, where: npt.NDArray[np.int64]) -> Crops:
         """Return the crops in these rows."""
-        with self._errors("reading crops"):
+        # No lock: shards never change once a row names them.
+        with storage_errors(self.folder, "reading crops"):
             return self._crops.read(where)
 
     def put_vectors(
         self, embedder: str, ids: npt.NDArray[np.int64], vectors: Vectors
     ) -> None:
         """Keep the vectors of these cells."""
-        with self._errors("saving embeddings"):
+        with self._using(self._vector_lock, "saving embeddings"):
             self._vectors.put(embedder, ids, vectors)
 
     def vectors(self, embedder: str, ids: npt.NDArray[np.int64]) -> Vectors:
         """Return vectors of these cells, NaN where there are none."""
-        with self._errors("reading embeddings"):
+        with self._using(self._vector_lock, "reading embeddings"):
             return self._vectors.read(embedder, ids)
 
-    def save_synthetic(self, cells: Sequence[SyntheticCell]) -> None:
-        """Keep synthetic cells, which have their ids."""
-        with self._errors("saving synthetic cells"):
-            first = self._painted.append(np.stack([cell.pixels for cell in cells]))
-            with self._database.transaction() as connection:
-                for i, cell in enumerate(cells):
-                    rows.write_synthetic(connection, cell, first + i)
+    def write_pictures(self, pictures: Crops) -> int:
+        """Keep pictures of synthetic cells and return the row of the first."""
+        with self._using(self._painted.lock, "saving synthetic cells"):
+            return self._painted.append(pictures)
+
+    def save_synthetic(self, cells: Sequence[SyntheticCell], row: int) -> None:
+        """Keep synthetic cells, which have their ids; pictures start at ``row``."""
+        with self._change("saving synthetic cells") as connection:
+            for i, cell in enumerate(cells):
+                rows.write_synthetic(connection, cell, row + i)
 
     def synthetic(self) -> list[SyntheticCell]:
         """Read all synthetic cells, in order of id."""
-        with self._errors("reading synthetic cells"):
-            found = self._database.read(rows.READ_SYNTHETIC).fetchall()
-            where = np.array([rows.picture_row(row) for row in found], np.int64)
+        found = self._rows("reading synthetic cells", rows.READ_SYNTHETIC)
+        where = np.array([rows.picture_row(row) for row in found], np.int64)
+        with storage_errors(self.folder, "reading synthetic cells"):
             return rows.build_synthetic(found, self._painted.read(where))
 
     def save_status(self, ids: Sequence[int], status: Status) -> None:
@@ -230,28 +252,22 @@ class DiskBackend:
 
     def put_model(self, name: str, weights: Weights) -> str:
         """Keep weights, replacing older ones of that name; return their SHA-256."""
-        folder = self.folder / "models"
-        with self._errors("saving weights"):
+        folder, doing = self.folder / "models", "saving weights"
+        with self._using(self._model_lock, doing):
             known = write_model(folder, name, weights)
-            with self._database.transaction() as connection:
-                connection.execute(
-                    "INSERT OR REPLACE INTO model "
-                    "(name, file, sha256, meta_sha256, time) VALUES (?, ?, ?, ?, ?)",
-                    (name, known.file, known.sha256, known.meta_sha256, now()),
-                )
-            named = self._database.read("SELECT file FROM model").fetchall()
+            with self._change(doing) as connection:
+                rows.write_model_row(connection, name, known, now())
+            named = self._rows(doing, "SELECT file FROM model")
             sweep_models(folder, (file for (file,) in named))
         return known.sha256
 
     def model(self, name: str) -> Weights | None:
         """Return weights by name; raises WeightsError if damaged."""
-        with self._errors("reading weights"):
-            row = self._database.read(
-                "SELECT file, sha256, meta_sha256 FROM model WHERE name = ?", name
-            ).fetchone()
-            if row is None:
+        with self._using(self._model_lock, "reading weights"):
+            found = self._rows("reading weights", rows.READ_MODEL, name)
+            if not found:
                 return None
-            return read_model(self.folder / "models", ModelFile(*row))
+            return read_model(self.folder / "models", ModelFile(*found[0]))
 
     def save_job(self, job: Job) -> None:
         """Insert or replace a job by its key."""
@@ -259,8 +275,16 @@ class DiskBackend:
             rows.write_job(connection, job, now())
 
     def close(self) -> None:
-        """Close the database and give the lock back. Idempotent."""
-        if not self._closed:
-            self._closed = True
-            self._database.close()
-            self._lock.release()
+        """Wait for what is under way, close, and give the lock back. Idempotent."""
+        with ExitStack() as stack:
+            for lock in self._locks():
+                stack.enter_context(lock)
+            if not self._closed:
+                self._closed = True
+                self._database.close()
+                self._lock.release()
+
+    def _locks(self) -> list[Lock]:
+        """Return all locks, in the order in which they may be taken."""
+        blobs = [self._crops.lock, self._painted.lock, self._vector_lock]
+        return [*blobs, self._model_lock, self._db_lock]

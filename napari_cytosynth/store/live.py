@@ -33,7 +33,8 @@ class LiveProject:
     """Implements :class:`~napari_cytosynth.core.project.Project` over a backend.
 
     A call first checks, then has the backend keep, then changes memory. So what it
-    raises leaves both as they were.
+    raises leaves both as they were. Pixels, vectors and weights are read and written
+    outside the lock: a label never waits for them.
 
     Parameters
     ----------
@@ -56,13 +57,16 @@ class LiveProject:
         for event in contents.events:
             self._columns.note(event, self._journal)
 
+    def _demand_open(self) -> None:
+        if self._closed:
+            raise ProjectError(
+                f"Project '{self.name}' is closed. Open it again to go on."
+            )
+
     @contextmanager
-    def _open(self) -> Iterator[None]:
+    def _held(self) -> Iterator[None]:
         with self._lock:
-            if self._closed:
-                raise ProjectError(
-                    f"Project '{self.name}' is closed. Open it again to go on."
-                )
+            self._demand_open()
             yield
 
     @property
@@ -82,7 +86,7 @@ class LiveProject:
 
     def add_smear(self, smear: Smear) -> Smear:
         """Add a smear, or return the one of the same fingerprint; sets its id."""
-        with self._open():
+        with self._held():
             for known in self._smears.values():
                 if known.fingerprint == smear.fingerprint:
                     return known
@@ -93,8 +97,8 @@ class LiveProject:
 
     def smears(self) -> list[Smear]:
         """Return all smears, in order of id."""
-        with self._open():
-            return list(self._smears.values())
+        self._demand_open()
+        return list(self._smears.values())
 
     def _smear(self, smear: int) -> Smear:
         if smear not in self._smears:
@@ -106,7 +110,7 @@ class LiveProject:
 
     def relink(self, smear: SmearId, uri: str, fingerprint: str) -> Smear:
         """Point a smear at a moved file; the fingerprint must be the same."""
-        with self._open():
+        with self._held():
             known = self._smear(smear)
             if known.fingerprint != fingerprint:
                 raise InputError(
@@ -121,16 +125,16 @@ class LiveProject:
 
     def set_calibration(self, smear: SmearId, calibration: Calibration) -> None:
         """Store the calibration of a smear, replacing an older one."""
-        with self._open():
+        with self._held():
             self._smear(smear)
             self._backend.save_calibration(smear, calibration)
             self._calibrations[smear] = calibration
 
     def calibration(self, smear: SmearId) -> Calibration | None:
         """Return the calibration of a smear, or None before it was made."""
-        with self._open():
-            self._smear(smear)
-            return self._calibrations.get(smear)
+        self._demand_open()
+        self._smear(smear)
+        return self._calibrations.get(smear)
 
     def add_cells(
         self,
@@ -144,25 +148,22 @@ class LiveProject:
 
         With an ``author`` each gets a "cell added" event, as if added by hand.
         """
-        with self._open():
-            return self._add(smear, found, crops, author)
-
-    def _add(
-        self, smear: int, found: Detections, crops: Crops, author: Author | None
-    ) -> npt.NDArray[np.int64]:
+        self._demand_open()
         self._smear(smear)
         rules.check_detections(found, crops)
-        first = self._columns.last + 1
-        ids = np.arange(first, first + len(found), dtype=np.int64)
         if not len(found):
-            return ids
-        events = () if author is None else self._number(*_added(author, ids, found))
+            return np.zeros(0, np.int64)
         row = self._backend.write_crops(crops)
-        runs = _runs(smear, first, row, found)
-        self._backend.save_cells(runs, found.outlines, *events)
-        for run in runs:
-            self._columns.add(run)
-        self._take_in(events)
+        with self._held():
+            first = self._columns.last + 1
+            ids = np.arange(first, first + len(found), dtype=np.int64)
+            made = () if author is None else _added(author, ids, found)
+            events = self._number(*made)
+            runs = _runs(smear, first, row, found)
+            self._backend.save_cells(runs, found.outlines, *events)
+            for run in runs:
+                self._columns.add(run)
+            self._take_in(events)
         return ids
 
     def add_cell_by_hand(
@@ -172,44 +173,46 @@ class LiveProject:
 
         ``crop`` is uint8[1, 96, 96, 3] or uint8[96, 96, 3].
         """
-        with self._open():
-            pixels = crop if crop.ndim == 4 else crop[None]
-            ids = self._add(smear, rules.as_detection(box), pixels, author)
-            return CellId(int(ids[0]))
+        pixels = crop if crop.ndim == 4 else crop[None]
+        found = rules.as_detection(box)
+        (cell,) = self.add_cells(smear, found, pixels, author=author)
+        return CellId(int(cell))
 
     def cells(self) -> CellTable:
         """Return all standing cells: removed ones left out, corrected boxes applied."""
-        with self._open():
+        with self._held():
             return self._columns.standing(self._journal)
 
     def outline(self, cell: CellId) -> npt.NDArray[np.float32]:
         """Return the polygon float32[k, 2] of a cell; level-0 pixels, x-y."""
-        with self._open():
+        with self._held():
             return self._backend.outline(self._columns.run_of(cell), int(cell))
 
     def crops(self, cells: npt.ArrayLike) -> Crops:
         """Return uint8[n, 96, 96, 3] for these cell ids."""
-        with self._open():
-            return self._backend.crops(self._columns.crop_rows(cells))
+        with self._held():
+            rows = self._columns.crop_rows(cells)
+        return self._backend.crops(rows)
 
     def put_embeddings(
         self, embedder: str, cells: npt.ArrayLike, vectors: Vectors
     ) -> None:
         """Store vectors under the embedder's fingerprint."""
-        with self._open():
+        with self._held():
             ids = self._columns.check(cells)
-            plain = rules.check_vectors(vectors, len(ids))
-            if len(ids):
-                self._backend.put_vectors(embedder, ids, plain)
+        plain = rules.check_vectors(vectors, len(ids))
+        if len(ids):
+            self._backend.put_vectors(embedder, ids, plain)
 
     def embeddings(self, embedder: str, cells: npt.ArrayLike) -> Vectors:
         """Return float32[n, dim]; rows of cells without a vector are NaN."""
-        with self._open():
-            return self._backend.vectors(embedder, self._columns.check(cells))
+        with self._held():
+            ids = self._columns.check(cells)
+        return self._backend.vectors(embedder, ids)
 
     def record(self, *events: Event) -> tuple[Event, ...]:
         """Commit events in one transaction and return them with ids: acknowledged."""
-        with self._open():
+        with self._held():
             if not events:
                 return ()
             numbered = self._number(*events)
@@ -245,43 +248,47 @@ class LiveProject:
         self, cells: Sequence[SyntheticCell]
     ) -> tuple[SyntheticCell, ...]:
         """Store synthetic cells with provenance and assessments; sets their ids."""
-        with self._open():
-            rules.check_synthetic(cells, self._taxonomy)
-            return self._synthetics.add(cells)
+        self._demand_open()
+        rules.check_synthetic(cells, self._taxonomy)
+        if not cells:
+            return ()
+        row = self._backend.write_pictures(np.stack([c.pixels for c in cells]))
+        with self._held():
+            return self._synthetics.add(cells, row)
 
     def synthetic(
         self, code: str | None = None, status: Status | None = None
     ) -> tuple[SyntheticCell, ...]:
         """Return synthetic cells, verdicts from the journal applied to their status."""
-        with self._open():
+        with self._held():
             return self._synthetics.find(self._journal, code, status)
 
     def set_synthetic_status(self, ids: Sequence[SyntheticId], status: Status) -> None:
         """Change the stored status of synthetic cells (such as DROPPED)."""
-        with self._open():
+        with self._held():
             self._synthetics.set_status(ids, status)
 
     def put_model(self, name: str, weights: Weights) -> str:
         """Store weights under a name, replacing older ones; return their SHA-256."""
-        with self._open():
-            return self._backend.put_model(name, weights)
+        self._demand_open()
+        return self._backend.put_model(name, weights)
 
     def model(self, name: str) -> Weights | None:
         """Return the weights of this name; raises WeightsError if damaged."""
-        with self._open():
-            return self._backend.model(name)
+        self._demand_open()
+        return self._backend.model(name)
 
     def put_job(self, job: Job) -> None:
         """Store or replace a job by its key."""
-        with self._open():
+        with self._held():
             self._backend.save_job(job)
             self._jobs[job.key] = job
 
     def jobs(self, state: JobState | None = None) -> list[Job]:
         """Return jobs, oldest first."""
-        with self._open():
-            found = self._jobs.values()
-            return [job for job in found if state is None or job.state is state]
+        self._demand_open()
+        found = list(self._jobs.values())
+        return [job for job in found if state is None or job.state is state]
 
     def close(self) -> None:
         """Close files and give the lock back. Idempotent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,6 +28,7 @@ class MemoryBackend:
     def __init__(self, taxonomy: Taxonomy, name: str) -> None:
         self._taxonomy = taxonomy
         self._name = name
+        self._lock = threading.Lock()
         self._crops: list[npt.NDArray[np.uint8]] = []
         self._outlines: dict[int, Outline] = {}
         self._vectors: dict[str, dict[int, npt.NDArray[np.float32]]] = {}
@@ -56,9 +58,10 @@ class MemoryBackend:
 
     def write_crops(self, crops: Crops) -> int:
         """Keep copies of crops and return the row of the first."""
-        first = len(self._crops)
-        self._crops.extend(crops.copy())
-        return first
+        with self._lock:
+            first = len(self._crops)
+            self._crops.extend(crops.copy())
+            return first
 
     def save_cells(
         self, runs: Sequence[CellRun], outlines: Sequence[Outline], *events: Event
@@ -90,7 +93,8 @@ class MemoryBackend:
                 f"Embedder '{embedder}' gave vectors of {vectors.shape[1]} numbers, "
                 f"earlier {dim}. One fingerprint means one dimension; use another key."
             )
-        kept.update(zip(ids.tolist(), vectors.copy(), strict=True))
+        with self._lock:
+            kept.update(zip(ids.tolist(), vectors.copy(), strict=True))
 
     def vectors(self, embedder: str, ids: npt.NDArray[np.int64]) -> Vectors:
         """Return vectors of these cells, NaN where there are none."""
@@ -102,7 +106,11 @@ class MemoryBackend:
                 found[i] = kept[number]
         return found
 
-    def save_synthetic(self, cells: Sequence[SyntheticCell]) -> None:
+    def write_pictures(self, pictures: Crops) -> int:
+        """Keep nothing: the live project holds the cells, pixels and all."""
+        return 0
+
+    def save_synthetic(self, cells: Sequence[SyntheticCell], row: int) -> None:
         """Do nothing: the live project holds them."""
 
     def synthetic(self) -> list[SyntheticCell]:

@@ -25,6 +25,7 @@ from napari_cytosynth.core.smear import Calibration, Smear
 from napari_cytosynth.core.taxonomy import CellClass, Taxonomy
 from napari_cytosynth.store.backend import Outline
 from napari_cytosynth.store.columns import CellRun
+from napari_cytosynth.store.models import ModelFile
 from napari_cytosynth.store.rules import plain_json
 
 Row = tuple[Any, ...]
@@ -45,6 +46,7 @@ READ_SMEARS = f"SELECT {_SMEAR}, calibration FROM smear ORDER BY id"
 READ_EVENTS = f"SELECT {_EVENT} FROM event ORDER BY id"
 READ_RUNS = f"SELECT {_CELL} FROM cell ORDER BY first"
 READ_JOBS = "SELECT key, state, data FROM job ORDER BY position"
+READ_MODEL = "SELECT file, sha256, meta_sha256 FROM model WHERE name = ?"
 READ_SYNTHETIC = (
     f"SELECT {_SYNTHETIC} FROM synthetic "
     "JOIN provenance ON provenance.id = synthetic.provenance ORDER BY synthetic.id"
@@ -287,3 +289,14 @@ def read_job(row: Row) -> Job:
     """Build a job."""
     key, state, data = row
     return Job(key, JobState(state), json.loads(data))
+
+
+def write_model_row(
+    connection: sqlite3.Connection, name: str, known: ModelFile, time: str
+) -> None:
+    """Insert or replace what is known of stored weights."""
+    connection.execute(
+        "INSERT OR REPLACE INTO model (name, file, sha256, meta_sha256, time) "
+        "VALUES (?, ?, ?, ?, ?)",
+        (name, known.file, known.sha256, known.meta_sha256, time),
+    )

@@ -40,15 +40,16 @@ class Synthetics:
                     f"{len(self._cells)}. Give an id from synthetic()."
                 )
 
-    def add(self, cells: Sequence[SyntheticCell]) -> tuple[SyntheticCell, ...]:
-        """Keep new cells and return them with ids."""
+    def add(
+        self, cells: Sequence[SyntheticCell], row: int
+    ) -> tuple[SyntheticCell, ...]:
+        """Keep new cells, whose pictures start at ``row``; return them with ids."""
         first = max(self._cells, default=0) + 1
         added = tuple(
             replace(cell, id=SyntheticId(first + i)) for i, cell in enumerate(cells)
         )
-        if added:
-            self._backend.save_synthetic(added)
-            self._cells.update((int(c.id), c) for c in added)
+        self._backend.save_synthetic(added, row)
+        self._cells.update((int(c.id), c) for c in added)
         return added
 
     def set_status(self, ids: Sequence[SyntheticId], status: Status) -> None:
