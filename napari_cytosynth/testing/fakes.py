@@ -49,7 +49,9 @@ class FakeEmbedder:
 
 
 class FakeCellGenerator:
-    """Paints one ellipse a crop, in a colour of its class.
+    """Paints ellipses, in the mean colours and sizes of the class's real cells.
+
+    One draw in five slips, so that a gate has something to drop.
 
     ``config["batch"]`` is the draws a batch (default 4), and ``config["pause"]`` the
     seconds that each batch takes (default 0).
@@ -57,16 +59,18 @@ class FakeCellGenerator:
 
     key = "fake"
     makes = "cells"
+    slips = 0.2
+    """Share of the draws that look like no class at all."""
 
     def fit(self, cells: LabelledCells, config: Mapping[str, Any]) -> Task[Weights]:
-        """Take the mean colour of each class; three steps."""
+        """Measure the mean look of each class; three steps."""
         for step in range(3):
             yield Progress(step, 3, "fitting")
             time.sleep(float(config.get("pause", 0)))
         codes = sorted(set(cells.codes))
-        means = [_mean_colour(cells, code) for code in codes]
-        colours = np.array(means, np.float32).reshape(-1, 3)
-        return Weights({"colours": colours}, {"generator": self.key, "classes": codes})
+        looks = [_class_look(cells, code) for code in codes]
+        table = np.array(looks, np.float32).reshape(-1, 11)
+        return Weights({"looks": table}, {"generator": self.key, "classes": codes})
 
     def generate(
         self, request: Request, weights: Weights, rng: np.random.Generator
@@ -83,9 +87,9 @@ class FakeCellGenerator:
             )
 
     def _origin(self, request: Request, weights: Weights) -> Provenance:
-        if "colours" not in weights.tensors:
+        if "looks" not in weights.tensors:
             raise WeightsError(
-                "These weights hold no 'colours', so they are not the fake "
+                "These weights hold no 'looks', so they are not the fake "
                 "generator's. Fit it first."
             )
         return Provenance(
@@ -102,10 +106,12 @@ class FakeCellGenerator:
         self, request: Request, weights: Weights, number: int, origin: Provenance
     ) -> SyntheticCell:
         rng = np.random.default_rng([request.seed, number])
-        colour = _colour_of(request.code, weights)
+        slips = rng.random() < self.slips
+        code = f"no {request.code}" if slips else request.code
+        look = _known_look(code, weights)
         config = {**origin.config, "draw": number}
         provenance = Provenance.from_json({**origin.to_json(), "config": config})
-        return SyntheticCell(paint_ellipse(colour, rng), request.code, provenance)
+        return SyntheticCell(paint_cell(look, rng), request.code, provenance)
 
 
 class FakeVectorGenerator(FakeCellGenerator):
@@ -150,42 +156,68 @@ class FakeCompute(InlineCompute):
         super().__init__(generators=FAKE_GENERATORS, embedders=FAKE_EMBEDDERS)
 
 
-def paint_ellipse(
-    colour: npt.ArrayLike, rng: np.random.Generator
+def paint_cell(
+    look: npt.NDArray[np.floating], rng: np.random.Generator
 ) -> npt.NDArray[np.uint8]:
-    """Paint uint8[96, 96, 3]: one ellipse of ``colour`` (0..255) on a pale ground."""
-    axis = np.arange(CROP_PIXELS) - CROP_PIXELS / 2
-    angle, long, short = rng.uniform(0, np.pi), rng.uniform(22, 32), rng.uniform(16, 22)
-    x, y = axis[None, :] + rng.uniform(-3, 3), axis[:, None] + rng.uniform(-3, 3)
-    u, v = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
-    inside = (u / long) ** 2 + (v / short) ** 2 < 1
-    ground = np.array([235.0, 225.0, 225.0])
-    picture = np.where(inside[..., None], np.asarray(colour, float), ground)
-    noisy = picture + rng.normal(0, 4, picture.shape)
+    """Paint uint8[96, 96, 3]: an ellipse for the cell, and one for its nucleus.
+
+    Parameters
+    ----------
+    look : float[11]
+        Colours 0..255 of ground, cytoplasm and nucleus; share of the crop that is cell,
+        and that is nucleus.
+    """
+    picture = np.broadcast_to(look[:3], (CROP_PIXELS, CROP_PIXELS, 3)).astype(float)
+    centre = rng.uniform(-2, 2, 2)
+    for colour, share in ((look[3:6], look[9]), (look[6:9], look[10])):
+        inside = _ellipse(float(share) * rng.uniform(0.92, 1.08), centre, rng)
+        picture[inside] = colour
+    noisy = picture + rng.normal(0, 4, picture.shape) + rng.normal(0, 3, 3)
     return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
 
 
-def class_colour(code: str) -> npt.NDArray[np.float32]:
-    """Return the colour float32[3], 40..200, in which fakes paint a class."""
+def _ellipse(
+    share: float, centre: npt.NDArray[np.float64], rng: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    """Return the mask of an ellipse that covers a share of the crop."""
+    axis = np.arange(CROP_PIXELS) + 0.5 - CROP_PIXELS / 2
+    x, y = axis[None, :] - centre[0], axis[:, None] - centre[1]
+    angle, stretch = rng.uniform(0, np.pi), rng.uniform(1, 1.15)
+    u, v = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    radius = CROP_PIXELS * np.sqrt(share / np.pi)
+    inside: npt.NDArray[np.bool_] = np.hypot(u / stretch, v * stretch) < radius
+    return inside
+
+
+def invented_look(code: str) -> npt.NDArray[np.float32]:
+    """Return the look float32[11] in which fakes paint a class that they never saw."""
     rng = np.random.default_rng(zlib.crc32(code.encode()))
-    return rng.uniform(40, 200, 3).astype(np.float32)
+    cytoplasm, nucleus = rng.uniform(150, 200, 3), rng.uniform(50, 120, 3)
+    shares = rng.uniform((0.15, 0.05), (0.3, 0.12))
+    ground = (235, 225, 230)
+    return np.concatenate([ground, cytoplasm, nucleus, shares]).astype(np.float32)
 
 
-def _mean_colour(cells: LabelledCells, code: str) -> npt.NDArray[np.floating]:
+def _look_of(crops: Crops) -> npt.NDArray[np.float32]:
+    """Measure the mean look of crops: light is ground, dark is nucleus."""
+    light = crops.mean(axis=-1)
+    ground = np.median(light[:, 0])
+    nucleus, cell = light < 0.6 * ground, light < 0.93 * ground
+    parts = (~cell, cell & ~nucleus, nucleus)
+    colours = [crops[p].mean(axis=0) if p.any() else np.zeros(3) for p in parts]
+    shares = [cell.mean(), nucleus.mean()]
+    return np.concatenate([*colours, shares]).astype(np.float32)
+
+
+def _class_look(cells: LabelledCells, code: str) -> npt.NDArray[np.float32]:
     if not len(cells.crops):
-        return class_colour(code)
-    which = np.array([c == code for c in cells.codes])
-    middle = slice(CROP_PIXELS // 3, 2 * CROP_PIXELS // 3)
-    inner = cells.crops[which][:, middle, middle]
-    mean: npt.NDArray[np.floating] = inner.mean((0, 1, 2))
-    return mean
+        return invented_look(code)
+    return _look_of(cells.crops[np.array([c == code for c in cells.codes])])
 
 
-def _colour_of(code: str, weights: Weights) -> npt.NDArray[np.floating]:
+def _known_look(code: str, weights: Weights) -> npt.NDArray[np.floating]:
     classes = list(weights.meta.get("classes", ()))
     if code in classes:
-        colour: npt.NDArray[np.floating] = weights.tensors["colours"][
-            classes.index(code)
-        ]
-        return colour
-    return class_colour(code)
+        look: npt.NDArray[np.floating] = weights.tensors["looks"][classes.index(code)]
+        return look
+    return invented_look(code)

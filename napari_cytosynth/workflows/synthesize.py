@@ -1,42 +1,48 @@
 """Fill a rare class: draw, let the critics judge, store, until enough passed.
 
-Every draw that was judged is stored, with its number, before the next ones are made. So
-what is on the disk says how far a fill came, and a crash or a killed worker can neither
-lose a draw nor make one twice.
+Every draw that was judged is stored, with its number, before the next is looked at.
+So what is on the disk says how far a fill came, and neither a crash nor a killed worker
+can lose a draw or make one twice.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.errors import InputError, WorkerError
 from napari_cytosynth.core.project import Job, JobState, Project
 from napari_cytosynth.core.protocols import (
     Batch,
     Compute,
-    Critic,
     LabelledCells,
     Reference,
     Request,
+    Vectors,
     Weights,
 )
-from napari_cytosynth.core.provenance import Status, SyntheticCell
+from napari_cytosynth.core.provenance import (
+    Status,
+    SyntheticCell,
+    SyntheticVector,
+)
 from napari_cytosynth.core.registry import load
-from napari_cytosynth.core.splits import split_cells
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.synthesis.appearance import describe
+from napari_cytosynth.synthesis.gate import DRAWS_PER_SLOT, Gate, first_veto
+from napari_cytosynth.workflows.train import splits_of
 
 CRITICS = ("agreement", "copy")
 """Critics of the gate, in the order in which they judge."""
 
-DRAWS_PER_CELL = 8
-"""A fill gives up after this many draws for each cell wanted."""
+_KEY = "fill:"
+_DESCRIBED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +58,9 @@ class FillReport:
     reasons : mapping of str to int
         Critic to draws that it refused; the first veto counts.
     verified : bool
-        False where no real cell of the class could check the draws.
+        False where too few real cells of the class could check the draws.
     cancelled : bool
-        True if it was stopped.
+        True if it was stopped before it was complete.
     job : str
         Key of its job row.
     """
@@ -82,8 +88,13 @@ def fill(
     *,
     generator: str = "latent",
     seed: int = 0,
+    options: Mapping[str, Any] | None = None,
 ) -> Task[FillReport]:
     """Make ``count`` synthetic cells of a class that pass the gate.
+
+    Cells that passed are stored as proposed, others as dropped with their reasons. The
+    fill ends with fewer where :data:`DRAWS_PER_SLOT` draws for each cell wanted did not
+    do.
 
     Parameters
     ----------
@@ -98,31 +109,35 @@ def fill(
     generator : str
         Key of a generator that makes cells.
     seed : int
-        A second fill of the same seed goes on where the first one stopped.
+        A second fill of the same seed goes on with the next draw.
+    options : mapping, optional
+        JSON-able options of the generator, such as its steps.
 
     Yields
     ------
     Progress
-        Cells passed so far; the payload holds those newly stored.
+        Cells passed so far; the payload holds those newly stored, with their ids.
 
     Raises
     ------
     UnknownClassError
-        If the taxonomy does not hold ``code``.
+        If the taxonomy, or the generator, does not know ``code``.
     InputError
-        If ``count`` is below 1.
+        If ``count`` is below 1, or the class is no cell type, or the generator makes
+        vectors.
+    WorkerError
+        If the worker was lost for good; the fill can be resumed.
     """
-    _ = project.taxonomy[code]
-    if count < 1:
+    if project.taxonomy[code].abstain or count < 1:
         raise InputError(
-            f"{count} cells of {code} were asked for. Ask for at least one."
+            f"{count} cells of '{code}' were asked for. Ask for at least one, of a "
+            f"class that is a cell type: {', '.join(project.taxonomy.cell_codes)}."
         )
-    start = _next_draw(project, code, generator, seed)
-    data = {"code": code, "count": count, "generator": generator, "seed": seed}
-    job = Job(_key(data, start), JobState.RUNNING, {**data, "start": start})
-    project.put_job(job)
-    report = yield from resume(project, compute, job)
-    return report
+    ask = {"code": code, "count": count, "generator": generator, "seed": seed}
+    start = _next_draw(project, ask)
+    data = {**ask, "start": start, "options": dict(options or {})}
+    job = Job(_key(ask, start), JobState.RUNNING, data)
+    return (yield from resume(project, compute, job))
 
 
 def resume(project: Project, compute: Compute, job: Job) -> Task[FillReport]:
@@ -135,150 +150,73 @@ def resume(project: Project, compute: Compute, job: Job) -> Task[FillReport]:
     compute : Compute
         Draws.
     job : Job
-        One of :func:`resumable_jobs`.
+        One of :func:`resumable_jobs`, or of ``project.jobs()``.
 
     Yields
     ------
     Progress
-        As :func:`fill`.
+        As :func:`fill`, the cells stored before included in the count.
     """
-    state = JobState.FAILED
-    project.put_job(replace(job, state=JobState.RUNNING))
-    try:
-        report = yield from _run(project, compute, job)
-        state = JobState.DONE
-    except GeneratorExit:
-        state = JobState.CANCELLED
-        raise
-    finally:
-        project.put_job(replace(job, state=state))
-    return report
+    with _recorded(project, job):
+        cells = yield from training_cells(project)
+        weights, job = yield from _weights(project, compute, job, cells)
+        reference = yield from reference_of(cells, int(job.data["seed"]))
+        yield from _draw(project, compute, job, weights, reference)
+    return report_of(project, job.key)
 
 
 def resumable_jobs(project: Project) -> list[Job]:
-    """Return fills that were interrupted or failed, oldest first.
+    """Return fills that a crash or the loss of the worker ended, oldest first.
 
     Ask when a project was opened: a fill that runs at this moment is listed too.
     """
-    ended = (JobState.RUNNING, JobState.FAILED)
     return [
         job
         for job in project.jobs()
-        if job.state in ended and job.key.startswith("fill:")
+        if job.key.startswith(_KEY)
+        and (job.state is JobState.RUNNING or job.data.get("lost worker"))
     ]
 
 
-def _run(project: Project, compute: Compute, job: Job) -> Task[FillReport]:
-    count = int(job.data["count"])
-    cells = training_cells(project)
-    yield Progress(0, count, "preparing the generator")
-    weights = yield from _weights(project, compute, str(job.data["generator"]), cells)
+def report_of(project: Project, key: str) -> FillReport:
+    """Return how far a fill came, from what is stored.
+
+    Raises
+    ------
+    InputError
+        If there is no such job.
+    """
+    job = next((j for j in project.jobs() if j.key == key), None)
+    if job is None or not key.startswith(_KEY):
+        raise InputError(f"There is no fill '{key}' in the project's jobs.")
     stored = _stored(project, job)
-    gate = _Gate(project, job, _reference(cells, int(job.data["seed"])), stored)
-    ask = gate.request()
-    if ask is not None:
-        for batch in compute.generate(str(job.data["generator"]), ask, weights):
-            passed = gate.take(batch)
-            yield Progress(gate.accepted, count, gate.note, passed)
-            if gate.accepted >= count:
-                break
-    return gate.report()
+    dropped = [c for c in stored if c.status is Status.DROPPED]
+    vetoes = Counter(v.critic for c in dropped if (v := first_veto(c)))
+    return FillReport(
+        code=str(job.data["code"]),
+        asked=int(job.data["count"]),
+        accepted=len(stored) - len(dropped),
+        drawn=len(stored),
+        reasons=dict(vetoes),
+        verified=all(c.verified for c in stored),
+        cancelled=job.state is JobState.CANCELLED,
+        job=key,
+    )
 
 
-class _Gate:
-    """Judges and stores draws of one job."""
-
-    def __init__(
-        self,
-        project: Project,
-        job: Job,
-        reference: Reference,
-        stored: Sequence[SyntheticCell],
-    ) -> None:
-        self._project, self._job, self._reference = project, job, reference
-        self._code, self._count = str(job.data["code"]), int(job.data["count"])
-        self._critics: list[Critic] = [load("critics", key)() for key in CRITICS]
-        self._verified = reference.cells.count(self._code) > 0
-        self._next = int(job.data["start"])
-        self.accepted, self._drawn = 0, 0
-        self._reasons: Counter[str] = Counter()
-        self._count_in(stored)
-
-    @property
-    def note(self) -> str:
-        return f"{self._code}: {self.accepted} of {self._drawn} drawn passed"
-
-    def request(self) -> Request | None:
-        left = self._count * DRAWS_PER_CELL - self._drawn
-        if left < 1 or self.accepted >= self._count:
-            return None
-        return Request(
-            self._code,
-            left,
-            int(self._job.data["seed"]),
-            self._project.taxonomy,
-            self._next,
-        )
-
-    def take(self, batch: Batch) -> tuple[SyntheticCell, ...]:
-        if not len(batch):
-            return ()
-        judged = self._judge(batch)
-        stored = self._project.add_synthetic(judged)
-        self._count_in(stored)
-        return tuple(c for c in stored if c.status is Status.PROPOSED)
-
-    def report(self) -> FillReport:
-        return FillReport(
-            self._code,
-            self._count,
-            self.accepted,
-            self._drawn,
-            dict(self._reasons),
-            self._verified,
-            False,
-            self._job.key,
-        )
-
-    def _judge(self, batch: Batch) -> list[SyntheticCell]:
-        columns = [critic.assess(batch, self._reference) for critic in self._critics]
-        judged = []
-        for i, cell in enumerate(_cells_of(batch)):
-            cell = _numbered(cell, self._job.key, batch.start + i)
-            cell = cell.judged(*(column[i] for column in columns))
-            status = Status.PROPOSED if cell.passed else Status.DROPPED
-            judged.append(replace(cell, status=status, verified=self._verified))
-        return judged
-
-    def _count_in(self, stored: Sequence[SyntheticCell]) -> None:
-        for cell in stored:
-            self._drawn += 1
-            self._next = max(self._next, _number(cell) + 1)
-            if cell.status is Status.DROPPED:
-                veto = next(a for a in cell.assessments if not a.passed)
-                self._reasons[veto.critic] += 1
-            else:
-                self.accepted += 1
-
-
-def training_cells(project: Project) -> LabelledCells:
-    """Return the labelled cells of the training split, with crops and no vectors."""
-    table, taxonomy = project.cells(), project.taxonomy
-    smears = project.smears()
-    mpp = {int(s.id): _mpp(project, int(s.id)) for s in smears}
-    splits = split_cells(table, {int(s.id): s.group for s in smears}, mpp)
-    labels = project.journal.labels()
-    rows = [
-        i
-        for i, cell in enumerate(table.ids)
-        if not splits.audit[i]
-        and cell in labels
-        and labels[cell].code in taxonomy.cell_codes
-    ]
+def training_cells(project: Project) -> Task[LabelledCells]:
+    """Return the labelled cells of the training split, with crops, without vectors."""
+    yield Progress(0, 0, "gathering real cells")
+    table, splits = project.cells(), splits_of(project)
+    wanted = set(project.taxonomy.cell_codes)
+    labels = {
+        c: k.code for c, k in project.journal.labels().items() if k.code in wanted
+    }
+    rows = np.flatnonzero(np.isin(table.ids, list(labels)) & ~splits.audit)
     ids = table.ids[rows]
     return LabelledCells(
         ids,
-        tuple(labels[cell].code for cell in ids),
+        tuple(labels[cell] for cell in ids.tolist()),
         project.crops(ids),
         np.zeros((len(ids), 0), np.float32),
         "",
@@ -286,40 +224,171 @@ def training_cells(project: Project) -> LabelledCells:
     )
 
 
-def _mpp(project: Project, smear: Any) -> float:
-    calibration = project.calibration(smear)
-    return calibration.mpp if calibration is not None else 0.25
+def reference_of(cells: LabelledCells, seed: int) -> Task[Reference]:
+    """Return what critics judge by: their own features, not those of the classifier."""
+    parts: list[Vectors] = [describe(cells.crops[:0])]
+    for start in range(0, len(cells), _DESCRIBED):
+        parts.append(describe(cells.crops[start : start + _DESCRIBED]))
+        yield Progress(0, 0, f"describing {len(cells)} real cells for the critics")
+    return Reference(cells, np.concatenate(parts), describe, seed)
 
 
-def _reference(cells: LabelledCells, seed: int) -> Reference:
-    return Reference(cells, describe(cells.crops), describe, seed)
+@contextmanager
+def _recorded(project: Project, job: Job) -> Iterator[None]:
+    """Keep the job row true to what happens inside."""
+    data = {k: v for k, v in job.data.items() if k != "lost worker"}
+    state, lost = JobState.FAILED, {}
+    project.put_job(Job(job.key, JobState.RUNNING, data))
+    try:
+        yield
+        state = JobState.DONE
+    except GeneratorExit:
+        state = JobState.CANCELLED
+        raise
+    except WorkerError as error:
+        lost = {"lost worker": str(error)}
+        raise
+    finally:
+        now = next(j for j in project.jobs() if j.key == job.key)
+        project.put_job(Job(job.key, state, {**now.data, **lost}))
+
+
+def _draw(
+    project: Project,
+    compute: Compute,
+    job: Job,
+    weights: Weights,
+    reference: Reference,
+) -> Task[None]:
+    """Draw, judge and store until enough passed or the budget is spent."""
+    gate = Gate([load("critics", key)() for key in CRITICS], reference)
+    tally = _Tally(job, _stored(project, job))
+    if tally.is_done():
+        return
+    ask = tally.request(project)
+    with closing(_closable(compute, str(job.data["generator"]), ask, weights)) as made:
+        for batch in made:
+            fresh: tuple[SyntheticCell, ...] = ()
+            if len(batch):
+                judged = [_numbered(c, job, i) for c, i in _judged(gate, batch)]
+                stored = project.add_synthetic(tally.needed(judged))
+                fresh = tally.take(stored)
+            yield Progress(tally.accepted, tally.wanted, tally.note, fresh)
+            if tally.is_done():
+                return
+
+
+def _judged(gate: Gate, batch: Batch) -> Iterator[tuple[SyntheticCell, int]]:
+    if any(isinstance(item, SyntheticVector) for item in batch.items):
+        raise InputError(
+            "This generator makes vectors, which cannot be shown as cells. Fill with a "
+            "generator that makes cells, such as 'latent'."
+        )
+    for number, item in enumerate(gate.judge(batch), batch.start):
+        if isinstance(item, SyntheticCell):
+            yield item, number
+
+
+class _Tally:
+    """How far a fill is."""
+
+    def __init__(self, job: Job, stored: Sequence[SyntheticCell]) -> None:
+        self._job = job
+        self.wanted = int(job.data["count"])
+        self._next = int(job.data["start"])
+        self.accepted = self._drawn = 0
+        self.take(stored)
+
+    @property
+    def note(self) -> str:
+        code = self._job.data["code"]
+        return f"{code}: {self.accepted} of {self._drawn} drawn passed"
+
+    def is_done(self) -> bool:
+        return self.accepted >= self.wanted or self._left < 1
+
+    @property
+    def _left(self) -> int:
+        return self.wanted * DRAWS_PER_SLOT - self._drawn
+
+    def request(self, project: Project) -> Request:
+        """Return what is still to be asked for."""
+        code, seed = str(self._job.data["code"]), int(self._job.data["seed"])
+        options = self._job.data["options"]
+        return Request(code, self._left, seed, project.taxonomy, self._next, options)
+
+    def needed(self, judged: Sequence[SyntheticCell]) -> list[SyntheticCell]:
+        """Return the draws up to the one that completes the fill.
+
+        Those after it are not stored, and the next fill draws them again.
+        """
+        missing, kept = self.wanted - self.accepted, []
+        for cell in judged:
+            if missing < 1:
+                break
+            kept.append(cell)
+            missing -= cell.status is not Status.DROPPED
+        return kept
+
+    def take(self, stored: Sequence[SyntheticCell]) -> tuple[SyntheticCell, ...]:
+        """Count stored draws; return those that passed."""
+        passed = tuple(c for c in stored if c.status is not Status.DROPPED)
+        self.accepted += len(passed)
+        self._drawn += len(stored)
+        self._next = max([self._next, *(_number(c) + 1 for c in stored)])
+        return passed
 
 
 def _weights(
-    project: Project, compute: Compute, generator: str, cells: LabelledCells
-) -> Task[Weights]:
-    """Return the project's weights of a generator; fit it where there are none."""
-    name = f"generator:{generator}"
-    kept = project.model(name)
-    if kept is not None:
-        return kept
-    weights = yield from compute.fit(generator, cells, {"seed": 0})
-    project.put_model(name, weights)
-    return weights
+    project: Project, compute: Compute, job: Job, cells: LabelledCells
+) -> Task[tuple[Weights, Job]]:
+    """Return the project's weights of a generator, and the job with their SHA-256.
+
+    They are fitted where there are none, or where the real cells changed since; but a
+    fill that goes on keeps to the weights that it began with.
+    """
+    generator = str(job.data["generator"])
+    name, known = f"generator:{generator}", _digest(cells)
+    weights = project.model(name)
+    begun = weights is not None and weights.sha256 == job.data.get("weights")
+    if weights is None or not (begun or weights.meta.get("fitted on") == known):
+        concepts = {c.code: c.concept for c in project.taxonomy}
+        fitted = yield from compute.fit(
+            generator, cells, {"seed": 0, "concepts": concepts}
+        )
+        weights = Weights(fitted.tensors, {**fitted.meta, "fitted on": known})
+        project.put_model(name, weights)
+    job = replace(job, data={**job.data, "weights": weights.sha256})
+    project.put_job(replace(job, state=JobState.RUNNING))
+    return weights, job
 
 
-def _key(data: Mapping[str, Any], start: int) -> str:
-    text = repr((sorted(data.items()), start))
-    return f"fill:{data['code']}:{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+def _digest(cells: LabelledCells) -> str:
+    """Return a name for these cells with these labels."""
+    text = repr(sorted(zip(cells.ids.tolist(), cells.codes, strict=True)))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _next_draw(project: Project, code: str, generator: str, seed: int) -> int:
+def _closable(
+    compute: Compute, generator: str, ask: Request, weights: Weights
+) -> Generator[Batch, None, None]:
+    """Give the draws a ``close`` that stops the worker's job."""
+    yield from compute.generate(generator, ask, weights)
+
+
+def _key(ask: Mapping[str, Any], start: int) -> str:
+    text = repr((sorted(ask.items()), start))
+    return f"{_KEY}{ask['code']}:{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _next_draw(project: Project, ask: Mapping[str, Any]) -> int:
     """Return the first draw of this class, generator and seed that nobody made yet."""
-    wanted = {"code": code, "generator": generator, "seed": seed}
-    earlier = {j.key for j in project.jobs() if wanted.items() <= j.data.items()}
+    same = {k: ask[k] for k in ("code", "generator", "seed")}
+    fills = [j for j in project.jobs() if j.key.startswith(_KEY)]
+    earlier = {j.key for j in fills if same.items() <= j.data.items()}
     made = [
         _number(cell) + 1
-        for cell in project.synthetic(code)
+        for cell in project.synthetic(str(ask["code"]))
         if cell.provenance.config.get("job") in earlier
     ]
     return max(made, default=0)
@@ -330,18 +399,8 @@ def _stored(project: Project, job: Job) -> list[SyntheticCell]:
     return [c for c in cells if c.provenance.config.get("job") == job.key]
 
 
-def _cells_of(batch: Batch) -> Iterator[SyntheticCell]:
-    for item in batch.items:
-        if not isinstance(item, SyntheticCell):
-            raise InputError(
-                "This generator makes vectors, which cannot be shown as cells. Fill "
-                "with a generator that makes cells, such as 'latent'."
-            )
-        yield item
-
-
-def _numbered(cell: SyntheticCell, job: str, number: int) -> SyntheticCell:
-    config = {**cell.provenance.config, "job": job, "draw": number}
+def _numbered(cell: SyntheticCell, job: Job, number: int) -> SyntheticCell:
+    config = {**cell.provenance.config, "job": job.key, "draw": number}
     return replace(cell, provenance=replace(cell.provenance, config=config))
 
 

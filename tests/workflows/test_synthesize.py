@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_cytosynth.core.errors import (
+    InputError,
+    RegistryError,
+    UnknownClassError,
+    WorkerDiedError,
+)
+from napari_cytosynth.core.ids import CellId
+from napari_cytosynth.core.journal import Author
+from napari_cytosynth.core.project import JobState
+from napari_cytosynth.core.protocols import LabelledCells, Weights
+from napari_cytosynth.core.provenance import Status, SyntheticCell
+from napari_cytosynth.core.tasks import Progress, Task, run_to_end
+from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.store import MemoryProject
+from napari_cytosynth.synthesis.gate import DRAWS_PER_SLOT
+from napari_cytosynth.testing.fakes import FakeCellGenerator, FakeCompute
+from napari_cytosynth.testing.tiny import tiny_project
+from napari_cytosynth.worker import InlineCompute, WorkerProcess
+from napari_cytosynth.workflows.synthesize import (
+    FillReport,
+    fill,
+    report_of,
+    resumable_jobs,
+    resume,
+    training_cells,
+)
+from napari_cytosynth.workflows.train import splits_of
+
+FAKE_WORKER = (sys.executable, "-m", "napari_cytosynth.testing.fake_worker")
+
+
+def labelled() -> MemoryProject:
+    """Twelve smears, each with a labelled cell of every class but basophil."""
+    made = MemoryProject(built_in("pbc11"))
+    truth = tiny_project(made, smears=12, cells_per_smear=11)
+    author = Author("A. Reader")
+    made.record(*(author.label(c, k) for c, k in truth.items() if k != "BA"))
+    return made
+
+
+@pytest.fixture
+def project() -> MemoryProject:
+    return labelled()
+
+
+def stored(project: MemoryProject, code: str = "MO") -> list[SyntheticCell]:
+    return sorted(project.synthetic(code), key=lambda c: c.provenance.config["draw"])
+
+
+def look(cells: list[SyntheticCell]) -> list[tuple[object, ...]]:
+    """What must be the same whoever drew it, and however often it was interrupted."""
+    return [(c.pixels.tobytes(), c.status, c.provenance.config["draw"]) for c in cells]
+
+
+def slow(**options: float) -> dict[str, float]:
+    """Options under which a worker cannot run ahead of its reader."""
+    return {"batch": 2, "pause": 0.1, **options}
+
+
+def run_until(task: Task[FillReport], found: Callable[[Progress], bool]) -> None:
+    for progress in task:
+        if found(progress):
+            return
+    pytest.fail("the fill ended first")
+
+
+def has_cells(progress: Progress) -> bool:
+    return bool(progress.payload)
+
+
+def whole(**options: float) -> list[tuple[object, ...]]:
+    """Return the look of a fill that nothing interrupted."""
+    project = labelled()
+    run_to_end(fill(project, FakeCompute(), "MO", 12, options=options))
+    return look(stored(project))
+
+
+def test_a_fill_stores_what_passed_and_what_did_not(project: MemoryProject) -> None:
+    report = run_to_end(fill(project, FakeCompute(), "MO", 12))
+    cells = stored(project)
+    states = Counter(c.status for c in cells)
+    assert report.accepted == 12 == states[Status.PROPOSED]
+    assert 0 < states[Status.DROPPED] == report.drawn - 12
+    assert report.reasons == {"agreement": states[Status.DROPPED]}
+    assert report.acceptance == 12 / report.drawn
+    assert report.verified
+    assert not report.cancelled
+    assert [c.provenance.config["draw"] for c in cells] == list(range(report.drawn))
+    assert all(a.reason for c in cells for a in c.assessments)
+    assert [j.state for j in project.jobs()] == [JobState.DONE]
+
+
+def test_progress_streams_stored_cells(project: MemoryProject) -> None:
+    seen: list[Progress] = []
+    run_to_end(fill(project, FakeCompute(), "MO", 12), seen.append)
+    streamed = [c for p in seen if isinstance(p.payload, tuple) for c in p.payload]
+    assert [c.id for c in streamed] == [
+        c.id for c in project.synthetic("MO", Status.PROPOSED)
+    ]
+    assert all(c.id > 0 for c in streamed)
+    assert (seen[-1].done, seen[-1].total) == (12, 12)
+
+
+def test_a_second_fill_makes_other_cells(project: MemoryProject) -> None:
+    first = run_to_end(fill(project, FakeCompute(), "MO", 5))
+    second = run_to_end(fill(project, FakeCompute(), "MO", 5))
+    cells = stored(project)
+    assert first.job != second.job
+    assert len(cells) == first.drawn + second.drawn
+    assert [c.provenance.config["draw"] for c in cells] == list(range(len(cells)))
+    assert len({c.pixels.tobytes() for c in cells}) == len(cells)
+
+
+def test_another_seed_begins_at_its_first_draw(project: MemoryProject) -> None:
+    run_to_end(fill(project, FakeCompute(), "MO", 3))
+    run_to_end(fill(project, FakeCompute(), "MO", 3, seed=1))
+    draws = [c.provenance.config["draw"] for c in project.synthetic("MO")]
+    assert draws.count(0) == 2
+
+
+def test_cancel_keeps_what_was_stored(project: MemoryProject) -> None:
+    task = fill(project, FakeCompute(), "MO", 12)
+    run_until(task, has_cells)
+    task.close()
+    kept = stored(project)
+    assert kept
+    (job,) = project.jobs()
+    assert job.state is JobState.CANCELLED
+    report = report_of(project, job.key)
+    assert report.cancelled
+    assert report.drawn == len(kept)
+    assert resumable_jobs(project) == []
+
+
+def test_a_cancelled_fill_can_be_resumed(project: MemoryProject) -> None:
+    task = fill(project, FakeCompute(), "MO", 12)
+    run_until(task, has_cells)
+    task.close()
+    report = run_to_end(resume(project, FakeCompute(), project.jobs()[0]))
+    assert report.accepted == 12
+    assert not report.cancelled
+    assert look(stored(project)) == whole()
+
+
+def test_a_crash_loses_nothing_and_repeats_nothing(project: MemoryProject) -> None:
+    crashed = fill(project, FakeCompute(), "MO", 12)
+    run_until(crashed, has_cells)  # and it is never told to stop
+    (job,) = resumable_jobs(project)
+    assert job.state is JobState.RUNNING
+    run_to_end(resume(project, FakeCompute(), job))
+    assert look(stored(project)) == whole()
+    assert resumable_jobs(project) == []
+
+
+def test_resuming_a_complete_fill_draws_nothing(project: MemoryProject) -> None:
+    first = run_to_end(fill(project, FakeCompute(), "MO", 4))
+    again = run_to_end(resume(project, FakeCompute(), project.jobs()[0]))
+    assert again == first
+
+
+def test_a_killed_worker_makes_no_difference(project: MemoryProject) -> None:
+    compute = WorkerProcess(FAKE_WORKER)
+    pids = set()
+
+    def kill(progress: Progress) -> None:
+        if has_cells(progress) and len(pids) < 2 and compute.pid not in pids:
+            pids.add(compute.pid)
+            os.kill(compute.pid or 0, signal.SIGKILL)
+
+    task = fill(project, compute, "MO", 12, options=slow())
+    report = run_to_end(task, kill)
+    last = compute.pid
+    compute.close()
+    assert len(pids) == 2
+    assert last not in pids
+    assert report.accepted == 12
+    assert look(stored(project)) == whole(**slow(pause=0))
+
+
+def test_a_worker_lost_for_good_leaves_a_job_to_resume(
+    project: MemoryProject,
+) -> None:
+    broken = WorkerProcess((sys.executable, "-c", "raise SystemExit('no memory')"))
+    with pytest.raises(WorkerDiedError, match="no memory"):
+        run_to_end(fill(project, broken, "MO", 12))
+    (job,) = resumable_jobs(project)
+    assert job.state is JobState.FAILED
+    run_to_end(resume(project, FakeCompute(), job))
+    assert look(stored(project)) == whole()
+    assert resumable_jobs(project) == []
+
+
+def test_a_class_without_real_cells_is_unverified(project: MemoryProject) -> None:
+    report = run_to_end(fill(project, FakeCompute(), "BA", 4))
+    assert not report.verified
+    assert not any(c.verified for c in project.synthetic("BA"))
+
+
+def test_the_gate_gives_up(project: MemoryProject) -> None:
+    class NeverRight(FakeCellGenerator):
+        slips = 1.0
+
+    compute = InlineCompute(generators={"latent": NeverRight}, embedders={})
+    report = run_to_end(fill(project, compute, "MO", 3))
+    assert (report.accepted, report.drawn) == (0, 3 * DRAWS_PER_SLOT)
+    assert project.synthetic("MO", Status.PROPOSED) == ()
+
+
+def test_weights_are_fitted_again_only_after_new_labels(
+    project: MemoryProject,
+) -> None:
+    fits = []
+
+    class Counted(FakeCellGenerator):
+        def fit(self, cells: LabelledCells, config: Mapping[str, Any]) -> Task[Weights]:
+            fits.append(len(cells))
+            return super().fit(cells, config)
+
+    compute = InlineCompute(generators={"latent": Counted}, embedders={})
+    run_to_end(fill(project, compute, "MO", 2))
+    run_to_end(fill(project, compute, "MO", 2))
+    assert len(fits) == 1
+    unlabelled = set(project.cells().ids.tolist()) - set(project.journal.labels())
+    project.record(*(Author("A. Reader").label(CellId(c), "BA") for c in unlabelled))
+    run_to_end(fill(project, compute, "MO", 2))
+    assert fits[1] > fits[0]
+
+
+def test_audit_cells_never_reach_a_generator(project: MemoryProject) -> None:
+    cells = run_to_end(training_cells(project))
+    audit = set(project.cells().ids[splits_of(project).audit].tolist())
+    assert len(cells)
+    assert not audit & set(cells.ids.tolist())
+    np.testing.assert_array_equal(cells.crops, project.crops(cells.ids))
+
+
+@pytest.mark.parametrize(
+    ("code", "count", "generator", "error", "says"),
+    [
+        ("XYZ", 3, "latent", UnknownClassError, "'XYZ' is not in taxonomy"),
+        ("ART", 3, "latent", InputError, "a cell type"),
+        ("MO", 0, "latent", InputError, "at least one"),
+        ("MO", 3, "fake-vectors", InputError, "cannot be shown as cells"),
+        ("MO", 3, "nonesuch", RegistryError, "serves no 'nonesuch'"),
+    ],
+)
+def test_refusals(
+    project: MemoryProject,
+    code: str,
+    count: int,
+    generator: str,
+    error: type[Exception],
+    says: str,
+) -> None:
+    with pytest.raises(error, match=says):
+        run_to_end(fill(project, FakeCompute(), code, count, generator=generator))
+    assert project.synthetic() == ()
+    assert resumable_jobs(project) == []
+
+
+def test_report_of_an_unknown_job(project: MemoryProject) -> None:
+    with pytest.raises(InputError, match="no fill 'fill:MO:0'"):
+        report_of(project, "fill:MO:0")
