@@ -150,6 +150,12 @@ class Weights:
     tensors: Mapping[str, npt.NDArray[Any]]
     meta: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        # safetensors writes an array's memory as it lies: a transposed view would come
+        # back scrambled.
+        rows_first = {k: np.asarray(v, order="C") for k, v in self.tensors.items()}
+        object.__setattr__(self, "tensors", rows_first)
+
     @property
     def sha256(self) -> str:
         """SHA-256 over names, types, shapes and bytes of all tensors."""
