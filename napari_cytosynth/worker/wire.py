@@ -71,7 +71,9 @@ class Frame:
     def encode(self) -> bytes:
         """Return the bytes of this frame."""
         text = json.dumps(self.data, separators=(",", ":")).encode()
-        blob = save(dict(self.arrays)) if self.arrays else b""
+        # safetensors writes memory as it lies, and would scramble a transposed view.
+        rows_first = {k: np.asarray(v, order="C") for k, v in self.arrays.items()}
+        blob = save(rows_first) if rows_first else b""
         return _HEAD.pack(len(text), len(blob)) + text + blob
 
 
