@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_cytosynth.core.errors import ProvenanceError, StorageError
+from napari_cytosynth.core.protocols import LabelledCells
+from napari_cytosynth.core.tasks import run_to_end
+from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.evidence.benefit import Question, measure
+from napari_cytosynth.evidence.record import Difference, Evidence
+from napari_cytosynth.evidence.report import html_of, write_report
+from napari_cytosynth.evidence.verdict import verdict_of
+from napari_cytosynth.metrics.intervals import Interval
+from napari_cytosynth.metrics.scores import draw_counts, interval_of, weighted_scores
+from napari_cytosynth.testing.tiny import tiny_synthetic
+
+CLASSES = ("SNE", "LY", "BA")
+DIM = 12
+MEANS = dict(zip(CLASSES, np.random.default_rng(5).normal(size=(3, DIM)), strict=True))
+
+
+def _vectors(code: str, n: int, seed: int) -> np.ndarray:
+    noise = np.random.default_rng([seed, CLASSES.index(code)]).normal(size=(n, DIM))
+    return (MEANS[code] + 1.2 * noise).astype(np.float32)
+
+
+def _cells(seed: int, **counts: int) -> LabelledCells:
+    parts = [_vectors(code, n, seed) for code, n in counts.items()]
+    codes = tuple(code for code, n in counts.items() for _ in range(n))
+    return LabelledCells(
+        np.arange(1, len(codes) + 1),
+        codes,
+        np.zeros((0, 96, 96, 3), np.uint8),
+        np.concatenate(parts),
+        "fake",
+        np.arange(len(codes)).astype(np.str_),
+    )
+
+
+def _question(made: np.ndarray, code: str = "BA", *, audit: int = 60) -> Question:
+    return Question(
+        real=_cells(0, SNE=60, LY=60, BA=2),
+        audit=_cells(1, SNE=60, LY=60, BA=audit),
+        vectors=made,
+        codes=(code,) * len(made),
+        classes=CLASSES,
+        caveats=("split by blocks",),
+    )
+
+
+def test_true_new_cells_help() -> None:
+    """Fresh draws of the real distribution: what a perfect generator would give."""
+    evidence = run_to_end(measure(_question(_vectors("BA", 20, 7))))
+    assert "recall of BA" in evidence.verdict
+    assert "no benefit" not in evidence.verdict
+    table = {(d.metric, d.code, d.other): d.interval for d in evidence.differences}
+    assert table["recall", "BA", "real"].low > 0
+    assert table["recall", "BA", "duplicates"].low > 0
+
+
+def test_copies_do_not_help() -> None:
+    """Copies of the real cells are no better than the repeats they are."""
+    real = _question(np.zeros((0, DIM), np.float32)).real
+    copies = np.repeat(real.vectors[-2:], 10, axis=0)
+    evidence = run_to_end(measure(_question(copies)))
+    assert evidence.verdict.startswith("no benefit found")
+
+
+def test_cells_of_another_class_do_harm() -> None:
+    wrong = np.concatenate([_vectors("LY", 10, 3), _vectors("SNE", 10, 3)])
+    evidence = run_to_end(measure(_question(wrong)))
+    assert "harm" in evidence.verdict
+
+
+@pytest.mark.parametrize("audit", [0, 4, 9])
+def test_too_few_audit_cells(audit: int) -> None:
+    evidence = run_to_end(measure(_question(_vectors("BA", 20, 7), audit=audit)))
+    assert evidence.verdict == (
+        f"cannot be estimated yet: {audit} audit cells of BA; ten are needed"
+    )
+    case = evidence.case("synthetic")
+    assert case is not None
+    assert case.classes["BA"].recall is None
+    assert case.classes["LY"].recall is not None
+
+
+def test_no_audit_cells_at_all() -> None:
+    question = _question(_vectors("BA", 20, 7))
+    bare = Question(
+        question.real,
+        question.audit.take(np.zeros(len(question.audit), bool)),
+        question.vectors,
+        question.codes,
+        CLASSES,
+    )
+    evidence = run_to_end(measure(bare))
+    assert not evidence.cases
+    assert "0 audit cells of BA" in evidence.verdict
+
+
+def test_no_synthetic_cells() -> None:
+    evidence = run_to_end(measure(_question(np.zeros((0, DIM), np.float32))))
+    assert "no synthetic cell was accepted" in evidence.verdict
+
+
+def test_synthetic_cells_cannot_be_audited() -> None:
+    question = _question(_vectors("BA", 3, 7))
+    with pytest.raises(ProvenanceError, match="evaluation"):
+        Question(
+            question.real,
+            tiny_synthetic(built_in("pbc11"), "BA", 2),  # type: ignore[arg-type]
+            question.vectors,
+            question.codes,
+            CLASSES,
+        )
+
+
+def test_json_round_trip() -> None:
+    evidence = run_to_end(measure(_question(_vectors("BA", 20, 7), audit=4), seeds=2))
+    text = json.dumps(evidence.to_json(), allow_nan=False)
+    assert Evidence.from_json(json.loads(text)) == evidence
+    assert "research use only" in text.lower()
+    assert evidence.caveat == "split by blocks"
+
+
+# The verdict
+
+
+def _verdict(low: float, other: float, overall: float = 0.1) -> str:
+    counts = {
+        "BA": {"real": 5, "synthetic": 9, "audit": 20},
+        "LY": {"real": 5, "synthetic": 0, "audit": 20},
+    }
+    return verdict_of(
+        counts,
+        [
+            Difference("macro-F1", "", "real", Interval(0.0, -0.1, overall, 40)),
+            Difference("recall", "BA", "real", Interval(0.06, low, 0.10, 20)),
+            Difference("recall", "BA", "duplicates", Interval(0.05, other, 0.10, 20)),
+        ],
+    )
+
+
+def test_a_gain_is_told_with_its_interval() -> None:
+    assert _verdict(0.02, 0.01) == "+0.06 recall of BA [+0.02, +0.10]"
+
+
+def test_a_gain_that_repeats_bring_too_is_none() -> None:
+    assert _verdict(0.02, -0.01).startswith("no benefit found: +0.06 recall of BA")
+
+
+def test_a_gain_within_the_noise_is_none() -> None:
+    assert _verdict(-0.01, 0.01).startswith("no benefit found")
+
+
+def test_harm_to_all_outweighs_a_gain_of_one() -> None:
+    assert _verdict(0.02, 0.01, overall=-0.01).startswith("it did harm")
+
+
+# Scores
+
+
+def test_scores_agree_with_a_count_by_hand() -> None:
+    truth = np.array([0, 0, 0, 1, 1, 2])
+    guess = np.array([0, 0, 1, 1, 0, -1])
+    scores = weighted_scores(truth, guess, np.ones((1, 6)), 4)
+    np.testing.assert_allclose(scores.recall[0, :3], [2 / 3, 1 / 2, 0])
+    np.testing.assert_allclose(scores.precision[0, :2], [2 / 3, 1 / 2])
+    assert np.isnan(scores.recall[0, 3])
+    assert scores.macro_f1[0] == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)
+
+
+def test_bootstrap_counts_start_with_the_sample_itself() -> None:
+    counts = draw_counts(8, 50, np.random.default_rng(0))
+    assert counts.shape == (51, 8)
+    assert (counts[0] == 1).all()
+    assert (counts.sum(axis=1) == 8).all()
+    assert draw_counts(0, 5, np.random.default_rng(0)).shape == (6, 0)
+
+
+def test_interval_skips_undefined_resamples() -> None:
+    found = interval_of(np.array([0.5, np.nan, 0.4, 0.6]), 7)
+    assert found.value == 0.5
+    assert 0.4 <= found.low < found.high <= 0.6
+    assert found.n == 7
+
+
+# The report
+
+
+def test_report_stands_by_itself(tmp_path: Path) -> None:
+    evidence = run_to_end(measure(_question(_vectors("BA", 20, 7), audit=4), seeds=2))
+    page, twin = write_report(evidence, tmp_path / "report.html")
+    text = page.read_text(encoding="utf-8")
+    assert evidence.verdict in text
+    assert "split by blocks" in text
+    assert "Research use only" in text
+    assert "cannot be estimated yet" in text
+    assert "<svg" in text
+    assert not any(word in text for word in ("http://", "https://", "<script", "src="))
+    assert Evidence.from_json(json.loads(twin.read_text(encoding="utf-8"))) == evidence
+
+
+def test_report_escapes_what_it_is_given() -> None:
+    evidence = Evidence("<b>x</b>", ("a < b",), (), (), {}, (0,), 0, "<i>")
+    text = html_of(evidence)
+    assert "<b>x</b>" not in text
+    assert "&lt;b&gt;" in text
+
+
+def test_report_into_a_missing_folder(tmp_path: Path) -> None:
+    evidence = Evidence("x", (), (), (), {}, (0,), 0, "fake")
+    with pytest.raises(StorageError, match="could not be written"):
+        write_report(evidence, tmp_path / "missing" / "report.html")

@@ -1,0 +1,376 @@
+"""Embed, train, suggest, summarise and evaluate on painted projects."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_cytosynth.core.errors import InputError, RegistryError
+from napari_cytosynth.core.ids import CellId
+from napari_cytosynth.core.journal import Author, Mode
+from napari_cytosynth.core.protocols import Crops, Vectors
+from napari_cytosynth.core.splits import Split
+from napari_cytosynth.core.tasks import Progress, Task, run_to_end
+from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.store import MemoryProject
+from napari_cytosynth.testing.fakes import FAKE_EMBEDDERS
+from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
+from napari_cytosynth.worker import InlineCompute
+from napari_cytosynth.workflows.embed import (
+    embed_cells,
+    embed_folder,
+    embed_synthetic,
+    fingerprint_of,
+    missing_vectors,
+    vectors_of,
+)
+from napari_cytosynth.workflows.evaluate import evaluate, stored_evidence
+from napari_cytosynth.workflows.suggest import suggest
+from napari_cytosynth.workflows.summary import class_summary
+from napari_cytosynth.workflows.train import (
+    labelled_cells,
+    splits_of,
+    stored_head,
+    train_head,
+)
+
+TEACHER = Author("reader")
+AUDITOR = Author("reader", Mode.AUDIT)
+
+
+class CountingCompute(InlineCompute):
+    """A quick embedder; counts the crops that it is asked to embed."""
+
+    def __init__(self) -> None:
+        super().__init__(embedders=FAKE_EMBEDDERS)
+        self.asked: list[int] = []
+
+    def embed(self, embedder: str, crops: Crops) -> Task[Vectors]:
+        self.asked.append(len(crops))
+        return super().embed(embedder, crops)
+
+
+@dataclass
+class Loaded:
+    """An embedded project with its truth."""
+
+    project: MemoryProject
+    truth: dict[CellId, str]
+    key: str
+    compute: InlineCompute
+
+    def label(self, cells: np.ndarray, author: Author = TEACHER) -> None:
+        events = (
+            author.label(CellId(int(i)), self.truth[CellId(int(i))]) for i in cells
+        )
+        self.project.record(*events)
+
+    def split(self, *, audit: bool) -> np.ndarray:
+        return self.project.cells().ids[splits_of(self.project).audit == audit]
+
+    def accept(self, code: str, n: int) -> None:
+        made = self.project.add_synthetic(
+            tiny_synthetic(self.project.taxonomy, code, n)
+        )
+        self.project.record(*(TEACHER.verdict(cell.id, True) for cell in made))
+
+
+def _loaded(smears: int = 8, cells: int = 22) -> Loaded:
+    project = MemoryProject(built_in("pbc11"))
+    truth = tiny_project(project, smears=smears, cells_per_smear=cells)
+    compute = CountingCompute()
+    key = run_to_end(embed_cells(project, compute))
+    return Loaded(project, truth, key, compute)
+
+
+@pytest.fixture
+def loaded() -> Iterator[Loaded]:
+    made = _loaded()
+    yield made
+    made.project.close()
+
+
+# Embed
+
+
+def test_embeds_only_what_is_missing() -> None:
+    project = MemoryProject(built_in("pbc11"))
+    tiny_project(project, cells_per_smear=5)
+    compute = CountingCompute()
+    key = run_to_end(embed_cells(project, compute))
+    assert run_to_end(embed_cells(project, compute)) == key
+    tiny_project(project, cells_per_smear=3)
+    run_to_end(embed_cells(project, compute))
+    assert compute.asked == [5, 3]
+    assert np.isfinite(vectors_of(project, key)).all()
+
+
+def test_a_cancelled_embedding_goes_on_where_it_stopped() -> None:
+    project = MemoryProject(built_in("pbc11"))
+    tiny_project(project, cells_per_smear=300)
+    compute = CountingCompute()
+    task = embed_cells(project, compute)
+    while len(compute.asked) < 2:
+        next(task)
+    task.close()
+    key = run_to_end(embed_cells(project, compute))
+    assert compute.asked == [256, 44, 44]
+    assert not len(missing_vectors(project, key))
+
+
+def test_vectors_follow_removal_and_undo(loaded: Loaded) -> None:
+    before = vectors_of(loaded.project, loaded.key)
+    first = CellId(int(loaded.project.cells().ids[0]))
+    removed = loaded.project.record(TEACHER.removed(first))[0]
+    after = vectors_of(loaded.project, loaded.key)
+    np.testing.assert_array_equal(after, before[1:])
+    loaded.project.record(TEACHER.undo(removed.id))
+    np.testing.assert_array_equal(vectors_of(loaded.project, loaded.key), before)
+
+
+def test_unknown_embedder(loaded: Loaded) -> None:
+    with pytest.raises(RegistryError, match="no 'nothing'"):
+        run_to_end(embed_cells(loaded.project, loaded.compute, embedder="nothing"))
+
+
+def test_a_synthetic_cell_is_embedded_once(loaded: Loaded) -> None:
+    project, compute = loaded.project, CountingCompute()
+    first = project.add_synthetic(tiny_synthetic(project.taxonomy, "BA", 3))
+    one = run_to_end(embed_synthetic(project, loaded.key, first, compute))
+    more = project.add_synthetic(tiny_synthetic(project.taxonomy, "BA", 2, seed=9))
+    both = run_to_end(embed_synthetic(project, loaded.key, first + more, compute))
+    assert compute.asked == [3, 2]
+    np.testing.assert_array_equal(both[:3], one)
+
+
+def test_embeds_a_folder_of_cells(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "b").mkdir()
+    for name in ("z.png", "b/a.jpg", "a.png"):
+        pixels = rng.integers(0, 256, (120, 100, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no picture")
+    files, vectors = run_to_end(embed_folder(tmp_path, mpp=0.2))
+    assert files == ["a.png", "b/a.jpg", "z.png"]
+    assert len(vectors) == 3
+    assert vectors.dtype == np.float32
+
+
+def test_a_folder_without_pictures(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no picture"):
+        run_to_end(embed_folder(tmp_path, mpp=0.2))
+
+
+def test_in_process_and_worker_vectors_are_the_same() -> None:
+    project = MemoryProject(built_in("pbc11"))
+    made = project.add_synthetic(tiny_synthetic(project.taxonomy, "BA", 2))
+    key = fingerprint_of("morphology")
+    here = run_to_end(embed_synthetic(project, key, made))
+    other = MemoryProject(built_in("pbc11"))
+    made = other.add_synthetic(made)
+    there = run_to_end(embed_synthetic(other, key, made, InlineCompute()))
+    np.testing.assert_array_equal(here, there)
+
+
+# Train
+
+
+def test_trains_on_the_training_split_only(loaded: Loaded) -> None:
+    loaded.label(loaded.project.cells().ids)
+    train = labelled_cells(loaded.project, loaded.key, Split.TRAIN)
+    assert sorted(train.ids) == sorted(loaded.split(audit=False))
+    head = run_to_end(train_head(loaded.project, loaded.key))
+    kept = loaded.project.model("head")
+    assert kept is not None
+    assert sum(kept.meta["real"].values()) == len(train)
+    assert stored_head(loaded.project, loaded.key).version == head.version  # type: ignore[union-attr]
+    assert stored_head(loaded.project, "another embedder") is None
+
+
+def test_an_audit_label_that_nobody_drew_measures_nothing(loaded: Loaded) -> None:
+    held_out = loaded.split(audit=True)
+    loaded.label(held_out[:4])
+    assert not len(labelled_cells(loaded.project, loaded.key, Split.AUDIT))
+    loaded.label(held_out[4:6], AUDITOR)
+    loaded.project.record(TEACHER.audit_draw(CellId(int(held_out[0]))))
+    audit = labelled_cells(loaded.project, loaded.key, Split.AUDIT)
+    assert set(audit.ids) == {held_out[0], held_out[4], held_out[5]}
+
+
+def test_artefacts_train_the_head_and_unnameable_cells_do_not(loaded: Loaded) -> None:
+    train = loaded.split(audit=False)
+    loaded.label(train[6:])
+    for cell, code in zip(
+        train[:6], ("ART", "ART", "NIF", "NIF", "SMU", "SMU"), strict=True
+    ):
+        loaded.project.record(TEACHER.label(CellId(int(cell)), code))
+    cells = labelled_cells(loaded.project, loaded.key, Split.TRAIN)
+    assert not {"ART", "SMU", "NIF"} & set(cells.codes)
+    head = run_to_end(train_head(loaded.project, loaded.key))
+    assert {"ART", "SMU"} <= set(head.codes_)
+    assert "NIF" not in head.codes_
+
+
+def test_accepted_synthetic_cells_train_up_to_a_cap(loaded: Loaded) -> None:
+    train = loaded.split(audit=False)
+    without = [i for i in train if loaded.truth[CellId(int(i))] != "BA"]
+    loaded.label(np.array(without))
+    loaded.accept("BA", 14)
+    loaded.project.add_synthetic(tiny_synthetic(loaded.project.taxonomy, "PMY", 5))
+    head = run_to_end(train_head(loaded.project, loaded.key, compute=loaded.compute))
+    kept = loaded.project.model("head")
+    assert kept is not None
+    assert "BA" in head.codes_
+    assert kept.meta["synthetic"] == {"BA": 10}
+    bare = run_to_end(train_head(loaded.project, loaded.key, synthetic=False))
+    assert "BA" not in bare.codes_
+
+
+def test_controls_can_enrich(loaded: Loaded) -> None:
+    loaded.label(loaded.split(audit=False))
+    head = run_to_end(train_head(loaded.project, loaded.key, enrich="duplicates"))
+    assert len(head.codes_) == 11
+
+
+def test_no_labels_no_head(loaded: Loaded) -> None:
+    with pytest.raises(InputError, match="no cell of the training split"):
+        run_to_end(train_head(loaded.project, loaded.key))
+
+
+def test_few_groups_are_split_by_blocks_and_say_so() -> None:
+    few = _loaded(smears=2)
+    assert "not by patient" in splits_of(few.project).caveat
+
+
+# Suggest
+
+
+def test_suggests_training_cells_and_one_audit_card_in_ten(loaded: Loaded) -> None:
+    found = suggest(loaded.project, loaded.key, head=None, n=50)
+    held_out = set(loaded.split(audit=True).tolist())
+    for cell, audit in zip(found.query.ids, found.audit, strict=True):
+        assert (int(cell) in held_out) == bool(audit)
+    assert found.audit.sum() in (5, 6)
+    assert len(set(found.query.ids.tolist())) == 50
+
+
+def test_nothing_shown_tells_an_audit_card_apart(loaded: Loaded) -> None:
+    loaded.label(loaded.split(audit=False)[:60])
+    head = run_to_end(train_head(loaded.project, loaded.key))
+    query = suggest(loaded.project, loaded.key, head=head, n=60).query
+    assert (np.diff(query.utilities) <= 0).all()
+    assert all(reason.startswith("margin ") for reason in query.reasons)
+
+
+def test_labelled_and_skipped_cells_do_not_come_back(loaded: Loaded) -> None:
+    train = loaded.split(audit=False)
+    loaded.label(train[:10])
+    loaded.project.record(*(TEACHER.skip(CellId(int(i))) for i in train[10:20]))
+    everything = suggest(loaded.project, loaded.key, head=None, n=1000)
+    assert not set(train[:20]) & set(everything.query.ids.tolist())
+    loaded.label(train[20:])
+    last = suggest(loaded.project, loaded.key, head=None, n=1000)
+    assert set(last.query.ids[~last.audit].tolist()) == set(train[10:20].tolist())
+
+
+def test_the_order_of_audit_cards_is_fixed(loaded: Loaded) -> None:
+    """However often a ranking is made, it cannot choose among audit cells."""
+    drawn = [
+        suggest(loaded.project, loaded.key, head=None, n=40, seed=s) for s in range(6)
+    ]
+    sets = [set(d.query.ids[d.audit].tolist()) for d in drawn]
+    smallest = min(sets, key=len)
+    assert all(smallest <= other for other in sets)
+
+
+def test_same_seed_same_cards(loaded: Loaded) -> None:
+    one, other = (
+        suggest(loaded.project, loaded.key, head=None, n=30, seed=4) for _ in range(2)
+    )
+    np.testing.assert_array_equal(one.query.ids, other.query.ids)
+    np.testing.assert_array_equal(one.audit, other.audit)
+
+
+def test_cards_run_out_quietly(loaded: Loaded) -> None:
+    loaded.label(loaded.project.cells().ids)
+    assert not len(suggest(loaded.project, loaded.key, head=None, n=10).query.ids)
+
+
+def test_before_any_vector_the_order_is_random() -> None:
+    project = MemoryProject(built_in("pbc11"))
+    tiny_project(project, smears=6)
+    found = suggest(project, "nothing yet", head=None, n=20)
+    assert len(found.query.ids) == 20
+
+
+# Summarise
+
+
+def test_summary_counts_and_measures_on_audit_cells_only(loaded: Loaded) -> None:
+    loaded.label(loaded.split(audit=False)[:80])
+    head = run_to_end(train_head(loaded.project, loaded.key))
+    loaded.accept("BA", 3)
+    rows = {r.code: r for r in class_summary(loaded.project, head, loaded.key)}
+    assert tuple(rows) == loaded.project.taxonomy.codes
+    assert rows["BA"].synthetic == 3
+    truth = Counter(label.code for label in loaded.project.journal.labels().values())
+    assert {c: r.labelled for c, r in rows.items() if r.labelled} == dict(truth)
+    waiting = len(loaded.project.cells()) - 80
+    assert sum(r.predicted or 0 for r in rows.values()) == waiting
+    assert all(r.precision is None and r.recall is None for r in rows.values())
+
+
+def test_ten_audit_cells_are_enough_and_nine_are_not() -> None:
+    loaded = _loaded(smears=30)
+    loaded.label(loaded.split(audit=False)[:110])
+    head = run_to_end(train_head(loaded.project, loaded.key))
+    audit = loaded.split(audit=True)
+    of_ba = np.array([i for i in audit if loaded.truth[CellId(int(i))] == "BA"])
+    loaded.label(of_ba[:9], AUDITOR)
+    assert _row(loaded, head, "BA").recall is None
+    loaded.label(of_ba[9:10], AUDITOR)
+    recall = _row(loaded, head, "BA").recall
+    assert recall is not None
+    assert recall.n == 10
+    assert recall.low < recall.value <= 1
+
+
+def _row(loaded: Loaded, head: object, code: str) -> object:
+    rows = class_summary(loaded.project, head, loaded.key)  # type: ignore[arg-type]
+    return next(r for r in rows if r.code == code)
+
+
+def test_without_a_head_nothing_is_predicted(loaded: Loaded) -> None:
+    rows = class_summary(loaded.project, None, loaded.key)
+    assert all(r.predicted is None for r in rows)
+
+
+# Evaluate
+
+
+def test_evaluation_without_synthetic_cells_says_so(loaded: Loaded) -> None:
+    evidence = run_to_end(evaluate(loaded.project, loaded.key, loaded.compute))
+    assert evidence.verdict.startswith("cannot be estimated yet")
+
+
+def test_evaluation_is_kept_and_repeatable() -> None:
+    loaded = _loaded(smears=30)
+    loaded.label(loaded.split(audit=False)[:110])
+    loaded.label(loaded.split(audit=True), AUDITOR)
+    loaded.accept("BA", 12)
+    steps: list[Progress] = []
+    task = evaluate(loaded.project, loaded.key, loaded.compute, seeds=2)
+    evidence = run_to_end(task, steps.append)
+    assert len(steps) >= 6
+    assert evidence.counts["BA"]["synthetic"] == 12
+    assert [case.case for case in evidence.cases] == ["real", "duplicates", "synthetic"]
+    assert stored_evidence(loaded.project) == evidence
+    task = evaluate(loaded.project, loaded.key, loaded.compute, seeds=2)
+    again = run_to_end(task).to_json()
+    assert {**again, "time": ""} == {**evidence.to_json(), "time": ""}
