@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from napari.utils import cancelable_progress
@@ -10,7 +11,13 @@ from napari_cytosynth._gui.runner import QtRunner
 from napari_cytosynth.core.tasks import Progress
 
 _QUIET = ("prefetch:", "rank", "refit", "learn")
-_SCALE = 1000
+"""Keys of work that is too small, or too frequent, to show."""
+
+PATIENCE_SECONDS = 1.0
+"""A task this young gets no bar."""
+
+PACE_SECONDS = 0.5
+"""Time between two moves of a bar: each makes napari work through the event loop."""
 
 
 class Activity:
@@ -27,6 +34,7 @@ class Activity:
     def __init__(self, runner: QtRunner, cancel: Callable[[str], object]) -> None:
         self._runner, self._cancel = runner, cancel
         self._bars: dict[str, cancelable_progress] = {}
+        self._next: dict[str, float] = {}
         runner.taskProgressed.connect(self._moved)
         runner.taskEnded.connect(self._ended)
 
@@ -40,6 +48,10 @@ class Activity:
     def _moved(self, key: str, progress: Progress) -> None:
         if key.startswith(_QUIET) or not progress.total:
             return
+        now = time.monotonic()
+        if now < self._next.setdefault(key, now + PATIENCE_SECONDS):
+            return
+        self._next[key] = now + PACE_SECONDS
         bar = self._bars.get(key)
         if bar is None:
             bar = cancelable_progress(
@@ -56,6 +68,7 @@ class Activity:
         bar.events.value(value=progress.done)
 
     def _ended(self, key: str) -> None:
+        self._next.pop(key, None)
         bar = self._bars.pop(key, None)
         if bar is not None:
             bar.close()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from napari.viewer import Viewer
-from qtpy.QtCore import QEvent, QObject, QTimer, Signal
-from qtpy.QtWidgets import QMainWindow, QWidget
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_cytosynth._gui.activity import Activity
 from napari_cytosynth._gui.adopt import DropTap, LayerTap, canvas_parent
@@ -25,7 +25,8 @@ CLOSE_SECONDS = 3.0
 """How long running tasks get to clean up before the backend is closed under them."""
 
 BELOW_HEIGHT = 330
-RIGHT_WIDTH = 470
+CLASSES_DOCK = "CytoSynth classes"
+QUEUE_DOCK = "CytoSynth queue"
 
 
 class Window(QObject):
@@ -63,6 +64,8 @@ class Window(QObject):
         self._activity = Activity(runner, session.jobs.cancel)
         self._drops = DropTap(session.open_smears, self)
         self._closing = False
+        self._hosts: list[QWidget] = []
+        self._layers: LayerTap | None = None
         self._wire()
 
     def _wire(self) -> None:
@@ -78,28 +81,35 @@ class Window(QObject):
         self.session.events.annotator.connect(keep_annotator)
         self.session.events.failed.connect(self._on_failed)
         self.viewer.events.theme.connect(self._on_theme)
-        for widget in (self.docks.below, self.docks.right):
-            widget.installEventFilter(self)
+    def show(self, host: QWidget | None = None) -> None:
+        """Dock the widgets, begin the session, give the keyboard to the queue.
 
-    def show(self, *, dock_right: bool = True) -> None:
-        """Dock the widgets, begin the session, give the keyboard to the queue."""
+        Parameters
+        ----------
+        host : QWidget, optional
+            Holds the class list already; without one it gets a dock of its own.
+        """
         window = self.viewer.window
-        if dock_right:
+        self._hosts = [self.docks.below, host or self.docks.right]
+        if host is None:
             window.add_dock_widget(
                 self.docks.right,
-                name="CytoSynth classes",
+                name=CLASSES_DOCK,
                 area="right",
                 add_vertical_stretch=False,
             )
-        below = window.add_dock_widget(
+        window.add_dock_widget(
             self.docks.below,
-            name="CytoSynth queue",
+            name=QUEUE_DOCK,
             area="bottom",
             add_vertical_stretch=False,
         )
-        main = below.window()
-        if isinstance(main, QMainWindow):
-            _give_room(main, below, BELOW_HEIGHT)
+        for widget in self._hosts:
+            widget.installEventFilter(self)
+        # napari hands plugins proxies of its widgets; Qt knows the real ones.
+        main, below = self.docks.below.window(), self.docks.below.parentWidget()
+        if isinstance(main, QMainWindow) and isinstance(below, QDockWidget):
+            main.resizeDocks([below], [BELOW_HEIGHT], Qt.Orientation.Vertical)
             main.installEventFilter(self)
             self._drops.watch(self.docks.below, self.docks.right)
             canvas = canvas_parent(main)
@@ -117,7 +127,7 @@ class Window(QObject):
         self._closing = True
         self.heartbeat.stop()
         self._drops.release()
-        if hasattr(self, "_layers"):
+        if self._layers is not None:
             self._layers.release()
         self.viewer.events.theme.disconnect(self._on_theme)
         if not self._runner.close(CLOSE_SECONDS):
@@ -132,7 +142,7 @@ class Window(QObject):
         self.closed.emit()
 
     def _take_docks_off(self) -> None:
-        for widget in (self.docks.below, self.docks.right):
+        for widget in self._hosts:
             widget.removeEventFilter(self)
             try:
                 self.viewer.window.remove_dock_widget(widget)
@@ -140,6 +150,7 @@ class Window(QObject):
                 # It was taken off by hand, or the whole window is gone already.
                 widget.hide()
             widget.deleteLater()
+        self.docks.right.deleteLater()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
         """Close with the window, or when the user takes a dock off."""
@@ -179,8 +190,3 @@ def build(viewer: Viewer, session: Session, runner: QtRunner) -> Window:
     """Bind a session to a viewer; ``show()`` the result."""
     return Window(viewer, session, runner)
 
-
-def _give_room(main: QMainWindow, dock: QWidget, height: int) -> None:
-    from qtpy.QtCore import Qt
-
-    main.resizeDocks([dock], [height], Qt.Orientation.Vertical)

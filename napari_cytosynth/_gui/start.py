@@ -1,0 +1,111 @@
+"""The first page of the plugin's widget: which project, which classes, who labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_cytosynth._gui.settings import Settings
+from napari_cytosynth._gui.status import NOTICE
+from napari_cytosynth.core.taxonomies import BUILT_IN, built_in
+
+DEFAULT_NAME = "smears.cytosynth"
+
+
+class StartPage(QWidget):
+    """Asks for a project; layout and signals only."""
+
+    openAsked = Signal(str, str, str)
+
+    def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.folder = QLineEdit(str(settings.folder / DEFAULT_NAME), self)
+        self.folder.setAccessibleName("Project folder")
+        self.browse = QPushButton("Browse\u2026", self)
+        self.taxonomy = QComboBox(self)
+        for name in BUILT_IN:
+            self.taxonomy.addItem(f"{name}  ({len(built_in(name))} classes)", name)
+        self.taxonomy.setCurrentIndex(max(0, self.taxonomy.findData(settings.taxonomy)))
+        self.annotator = QLineEdit(settings.annotator, self)
+        self.annotator.setPlaceholderText("Name or initials")
+        self.hint = QLabel("", self)
+        self.hint.setWordWrap(True)
+        self.failure = QLabel("", self)
+        self.failure.setWordWrap(True)
+        self.failure.setObjectName("warning")
+        self.failure.hide()
+        self.open = QPushButton("Open project", self)
+        self.open.setDefault(True)
+        self._lay_out()
+        self.browse.clicked.connect(self._browse)
+        self.open.clicked.connect(self._ask)
+        self.annotator.returnPressed.connect(self._ask)
+        self.folder.textChanged.connect(self._explain)
+        self._explain()
+
+    def _lay_out(self) -> None:
+        title = QLabel("<b>CytoSynth</b><br>Label the cells that matter; "
+                       "fill in the rare ones, checked.", self)
+        title.setWordWrap(True)
+        place = QHBoxLayout()
+        place.addWidget(self.folder, 1)
+        place.addWidget(self.browse)
+        form = QFormLayout()
+        form.addRow("Project", place)
+        form.addRow("Classes", self.taxonomy)
+        form.addRow("Annotator", self.annotator)
+        notice = QLabel(NOTICE, self)
+        notice.setObjectName("notice")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(14, 14, 14, 14)
+        column.setSpacing(12)
+        column.addWidget(title)
+        column.addLayout(form)
+        for widget in (self.hint, self.failure, self.open, notice):
+            column.addWidget(widget)
+        column.addStretch(1)
+
+    def show_failure(self, sentence: str) -> None:
+        """Say why the project could not be opened."""
+        self.failure.setText(sentence)
+        self.failure.setVisible(bool(sentence))
+
+    def _browse(self) -> None:
+        dialog = QFileDialog(self, "Project folder", self.folder.text())
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.fileSelected.connect(self._chosen)
+        dialog.open()
+
+    def _chosen(self, path: str) -> None:
+        chosen = Path(path)
+        is_project = chosen.suffix == ".cytosynth"
+        self.folder.setText(str(chosen if is_project else chosen / DEFAULT_NAME))
+
+    def _explain(self, *_: object) -> None:
+        there = Path(self.folder.text()).exists()
+        self.taxonomy.setEnabled(not there)
+        self.hint.setText(
+            "This project is there already and is opened as it was left."
+            if there
+            else "This project is new; its classes are chosen once."
+        )
+
+    def _ask(self) -> None:
+        self.show_failure("")
+        self.openAsked.emit(
+            self.folder.text().strip(),
+            self.taxonomy.currentData(),
+            self.annotator.text().strip(),
+        )

@@ -1,0 +1,68 @@
+"""The widget that napari offers under Plugins > CytoSynth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari.viewer import Viewer
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from napari_cytosynth._gui.launch import open_or_create, window_for
+from napari_cytosynth._gui.main import QUEUE_DOCK, Window
+from napari_cytosynth._gui.settings import read_settings
+from napari_cytosynth._gui.start import StartPage
+from napari_cytosynth._gui.style import style_sheet
+from napari_cytosynth._gui.theme import Colours
+from napari_cytosynth.core.errors import CytoSynthError
+
+
+class CytoSynthWidget(QWidget):
+    """Asks for a project, then shows its classes; the queue is docked below.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        Given by napari.
+
+    Attributes
+    ----------
+    opened : Window or None
+        The session's window, once a project is open.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self.opened: Window | None = None
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self.setStyleSheet(style_sheet(Colours.of(napari_viewer.theme)))
+        self.start: StartPage | None = None
+        if QUEUE_DOCK in napari_viewer.window.dock_widgets:
+            words = QLabel("CytoSynth is open in this window already: see its docks.")
+            words.setWordWrap(True)
+            self._column.addWidget(words)
+            return
+        self.start = StartPage(read_settings(), self)
+        self.start.openAsked.connect(self.open_project)
+        self._column.addWidget(self.start)
+
+    def open_project(self, folder: str, taxonomy: str, annotator: str) -> None:
+        """Open, or make, the project; a failure is told on the first page."""
+        try:
+            project = open_or_create(Path(folder).expanduser(), taxonomy)
+        except (CytoSynthError, OSError) as error:
+            if self.start is not None:
+                self.start.show_failure(str(error))
+            return
+        self.opened = window_for(self._viewer, project, annotator=annotator)
+        self._drop_start()
+        self._column.addWidget(self.opened.docks.right)
+        self.opened.show(host=self)
+
+    def _drop_start(self) -> None:
+        if self.start is not None:
+            self._column.removeWidget(self.start)
+            self.start.hide()
+            self.start.deleteLater()
+            self.start = None
