@@ -135,8 +135,8 @@ class LatentGenerator:
         concepts = {c: _concept_of(c, options.concepts) for c in codes}
         stains = [Stain.of(cells.crops[_rows(cells, c)]) for c in codes]
         tensors: dict[str, npt.NDArray[Any]] = {
-            "stain.mean": np.array([s.mean for s in stains]).reshape(-1, 3),
-            "stain.spread": np.array([s.spread for s in stains]).reshape(-1, 3),
+            "stain.mean": _stack([s.mean for s in stains]),
+            "stain.spread": _stack([s.spread for s in stains]),
         }
         meta = {
             "generator": self.key,
@@ -169,16 +169,11 @@ class LatentGenerator:
         UnknownClassError
             If neither the starter weights nor real cells say what the class looks like.
         WeightsError
-            If ``weights`` were fitted on other starter weights.
+            If the class was learned on other starter weights.
         """
         options = LatentConfig.read(
             {**weights.meta.get("config", {}), **request.config}
         )
-        if weights.meta.get("base", self.starter.sha256) != self.starter.sha256:
-            raise WeightsError(
-                "These weights of the latent generator were fitted on other starter "
-                "weights than the installed ones. Fit the generator again."
-            )
         condition = self._condition(request, weights)
         shift = self._shift(request.taxonomy, weights, options)
         provenance = self._provenance(request, weights, options, shift)
@@ -234,6 +229,7 @@ class LatentGenerator:
         """Return the conditioning vector of the wanted class."""
         tuned: list[str] = weights.meta.get("tuned", [])
         if request.code in tuned:
+            self._demand_same_base(weights)
             learned: npt.NDArray[np.float32] = weights.tensors["classes"][
                 tuned.index(request.code)
             ]
@@ -247,6 +243,13 @@ class LatentGenerator:
                 f"Label {MIN_TO_LEARN} or more and fit it again."
             )
         return self.net.class_table.weight[index].numpy()
+
+    def _demand_same_base(self, weights: Weights) -> None:
+        if weights.meta["base"] != self.starter.sha256:
+            raise WeightsError(
+                "The latent generator learned this class on other starter weights than "
+                "the installed ones. Fit the generator again."
+            )
 
     def _shift(
         self, taxonomy: Taxonomy | None, weights: Weights, options: LatentConfig
@@ -320,6 +323,10 @@ class LatentGenerator:
             version=__version__,
             time=datetime.now(UTC).isoformat(timespec="seconds"),
         )
+
+
+def _stack(rows: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float32]:
+    return np.array(rows, np.float32).reshape(-1, 3)
 
 
 def _rows(cells: LabelledCells, code: str) -> npt.NDArray[np.bool_]:

@@ -123,7 +123,7 @@ def test_odd_options_are_refused(generator, cells):
 
 def test_weights_fitted_on_another_starter_are_refused(generator):
     with pytest.raises(WeightsError, match="Fit the generator again"):
-        draw(generator, ask("LY", 1), Weights({}, {"base": "0" * 64}))
+        draw(generator, ask("LY", 1), Weights({}, {"base": "0" * 64, "tuned": ["LY"]}))
 
 
 def test_damaged_weights_are_refused(starter_folder, tmp_path):
