@@ -38,8 +38,8 @@ from napari_cytosynth.testing.contracts_generator import (
 )
 from napari_cytosynth.testing.fakes import FAKE_DIM, FakeCellGenerator, FakeEmbedder
 
-STOP_SECONDS = 2.0
-"""A cancelled job must have stopped within this time."""
+STOP_SECONDS = 20.0
+"""Generous: the jobs below would run for minutes if closing did not stop them."""
 
 
 class ComputeContract:
@@ -146,7 +146,7 @@ class ComputeContract:
         assert time.monotonic() - begun < STOP_SECONDS
 
     def test_a_closed_fit_makes_way_for_the_next(self, compute: Compute) -> None:
-        task = compute.fit("fake", tiny_labelled(), {"pause": 0.3})
+        task = compute.fit("fake", tiny_labelled(), {"steps": 900, "pause": 0.1})
         next(task)
         begun = time.monotonic()
         task.close()

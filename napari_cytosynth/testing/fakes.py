@@ -63,9 +63,10 @@ class FakeCellGenerator:
     """Share of the draws that look like no class at all."""
 
     def fit(self, cells: LabelledCells, config: Mapping[str, Any]) -> Task[Weights]:
-        """Measure the mean look of each class; three steps."""
-        for step in range(3):
-            yield Progress(step, 3, "fitting")
+        """Measure the mean look of each class, in ``config["steps"]`` steps."""
+        steps = int(config.get("steps", 3))
+        for step in range(steps):
+            yield Progress(step, steps, "fitting")
             time.sleep(float(config.get("pause", 0)))
         codes = sorted(set(cells.codes))
         looks = [_class_look(cells, code) for code in codes]

