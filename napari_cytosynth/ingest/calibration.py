@@ -45,8 +45,8 @@ _RANGE = (-0.2, 2.0)
 def calibrate(image: SmearImage, mpp: float | None = None) -> Calibration:
     """Measure a smear's scale, background, stain and thresholds.
 
-    Looks at up to nine windows at fixed places, so that the same picture always gives the
-    same answer, whatever its size.
+    Looks at up to nine windows at fixed places, so that the same picture always gives
+    the same answer, whatever its size.
 
     Parameters
     ----------
@@ -68,8 +68,8 @@ def calibrate(image: SmearImage, mpp: float | None = None) -> Calibration:
     """
     if mpp is not None and not (np.isfinite(mpp) and mpp > 0):
         raise InputError(
-            f"A pixel cannot be {mpp} micrometres wide. Give a pixel size above 0; most "
-            "smears are scanned at 0.1 to 0.5."
+            f"A pixel cannot be {mpp} micrometres wide. Give a pixel size above 0; "
+            "most smears are scanned at 0.1 to 0.5."
         )
     windows = sample_windows(image)
     background = estimate_background(np.concatenate(windows, axis=1))

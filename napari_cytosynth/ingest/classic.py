@@ -1,8 +1,8 @@
 """Finds nucleated cells by their stain, with no weights to download.
 
-Nuclei are purple above the calibration's threshold; lobes of one nucleus are joined; each
-nucleus grows over the cytoplasm around it to the whole cell. All sizes are micrometres and
-hold for every picture.
+Nuclei hold more of the nuclear dye than the calibration's threshold; lobes of one
+nucleus are joined; each nucleus grows over the cytoplasm around it to the whole cell.
+All sizes are micrometres and hold for every picture.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _nuclei(mask: Mask, body: Mask, config: ClassicConfig, mpp: float) -> Labels
 
 def _joined(
     fragments: Labels,
-    areas: npt.NDArray[np.float64],
+    areas: npt.NDArray[np.floating],
     body: Mask,
     config: ClassicConfig,
     mpp: float,
@@ -219,7 +219,7 @@ def _outline(mask: Mask, x: int, y: int) -> npt.NDArray[np.float32]:
     """Return the polygon float32[k, 2] around a mask, corner-based."""
     contours = find_contours(np.pad(mask, 1).astype(np.float32), 0.5)
     longest = max(contours, key=len)[:-1]
-    return (longest[:, ::-1] - 0.5 + [x, y]).astype(np.float32)
+    return np.asarray(longest[:, ::-1] - 0.5 + [x, y], np.float32)
 
 
 def _disc(radius: float) -> Mask:

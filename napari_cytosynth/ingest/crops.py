@@ -43,8 +43,8 @@ def cut_crops(
     """
     if not mpp > 0:
         raise InputError(
-            f"A pixel cannot be {mpp} micrometres wide. Give a pixel size above 0; most "
-            "smears are scanned at 0.1 to 0.5."
+            f"A pixel cannot be {mpp} micrometres wide. Give a pixel size above 0; "
+            "most smears are scanned at 0.1 to 0.5."
         )
     wanted = np.asarray(boxes, np.float64).reshape(-1, 4)
     side = um / mpp
@@ -71,7 +71,8 @@ def is_wide(boxes: npt.ArrayLike, mpp: float) -> npt.NDArray[np.bool_]:
     bool[n]
     """
     sides = np.asarray(boxes, np.float64).reshape(-1, 4)[:, 2:]
-    return sides.max(axis=1, initial=0) * mpp > WIDE_CELL_UM
+    wide: npt.NDArray[np.bool_] = sides.max(axis=1, initial=0) * mpp > WIDE_CELL_UM
+    return wide
 
 
 def _level_for(image: SmearImage, factor: float) -> int:

@@ -43,8 +43,8 @@ def fingerprint(uri: str | Path) -> str:
             _feed_file(digest, path)
     except OSError as error:
         raise InputError(
-            f"'{path}' cannot be read: {error.strerror or error}. Check that the file is "
-            "there and may be read."
+            f"'{path}' cannot be read: {error.strerror or error}. Check that the file "
+            "is there and may be read."
         ) from error
     return digest.hexdigest()[:32]
 

@@ -184,9 +184,11 @@ def _halved(plan: LevelPlan) -> LevelPlan:
             out[top - y0 : bottom - y0] = _mean_of_four(block)
         return out
 
-    if height * width <= _CACHED_PIXELS:
-        fetch = _cached(fetch, height, width)
-    return LevelPlan(LazyLevel((height, width), fetch), 2 * plan.downsample)
+    small = height * width <= _CACHED_PIXELS
+    level = LazyLevel(
+        (height, width), _cached(fetch, height, width) if small else fetch
+    )
+    return LevelPlan(level, 2 * plan.downsample)
 
 
 def _mean_of_four(block: RGB) -> RGB:

@@ -75,7 +75,8 @@ def _multiscale(uri: str, group: zarr.Group) -> Mapping[str, Any]:
     if not multiscales or not multiscales[0].get("datasets"):
         raise InputError(
             f"'{uri}' is a Zarr group without a picture: its metadata has no "
-            "'multiscales'. Choose the group that holds the picture, or export it again."
+            "'multiscales'. Choose the group that holds the picture, or export it "
+            "again."
         )
     first: Mapping[str, Any] = multiscales[0]
     return first

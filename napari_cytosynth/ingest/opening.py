@@ -53,12 +53,13 @@ def reader_of(path: Path) -> SmearReader:
             return reader
     if path.is_dir():
         raise InputError(
-            f"'{path}' is a folder without a Zarr picture. Open the pictures in it one by "
-            "one, or choose an OME-Zarr folder."
+            f"'{path}' is a folder without a Zarr picture. Open the pictures in it one "
+            "by one, or choose an OME-Zarr folder."
         )
     raise InputError(
-        f"'{path}' is not a picture that can be read, whatever its name says. Readers: "
-        f"{', '.join(names('readers'))} (PNG, JPEG, BMP, WebP, TIFF, OME-TIFF, OME-Zarr)."
+        f"'{path}' is not a picture that can be read, whatever its name says. PNG, "
+        "JPEG, BMP, WebP, TIFF, OME-TIFF and OME-Zarr can; installed readers: "
+        f"{', '.join(names('readers'))}."
     )
 
 
@@ -102,6 +103,7 @@ def local_path(uri: str | Path) -> Path:
         return Path(url2pathname(unquote(urlparse(text).path))).absolute()
     if "://" in text:
         raise InputError(
-            f"'{text}' is a remote address. Smears are read from disks; copy or mount it."
+            f"'{text}' is a remote address. Smears are read from disks; copy or mount "
+            "it."
         )
     return Path(text).expanduser().absolute()

@@ -58,10 +58,11 @@ class Conversion:
         if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
             raise InputError(
                 f"'{self.uri}' holds pixels that are not numbers (NaN or infinite). "
-                "A smear needs a colour at every pixel; fill the holes and save it again."
+                "A smear needs a colour at every pixel; fill the holes and save it "
+                "again."
             )
         scaled = pixels.astype(np.float32) * np.float32(255.0 / self.top)
-        return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(np.rint(scaled), 0, 255), np.uint8)
 
     def _composited(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         alpha = pixels[..., -1:].astype(np.float32) / 255.0
@@ -129,8 +130,8 @@ def _top(uri: str, sample: Pixels, notes: list[str]) -> float:
     if kind in "ui" and size <= 4:
         return _top_of_integers(sample, notes)
     raise InputError(
-        f"'{uri}' holds pixels of type {sample.dtype}. A smear is a picture of 8-bit or "
-        "16-bit whole numbers, or of floating-point numbers from 0 to 1; convert it."
+        f"'{uri}' holds pixels of type {sample.dtype}. A smear is a picture of 8-bit "
+        "or 16-bit whole numbers, or of floating-point numbers from 0 to 1; convert it."
     )
 
 

@@ -47,13 +47,13 @@ class Plane:
             or axes.count("x") != 1
         ):
             raise InputError(
-                f"'{uri}' has axes '{axes}' and shape {tuple(array.shape)}. A smear is a "
-                "flat picture with one y and one x axis; export one."
+                f"'{uri}' has axes '{axes}' and shape {tuple(array.shape)}. A smear is "
+                "a flat picture with one y and one x axis; export one."
             )
         if 0 in array.shape:
             raise InputError(
-                f"'{uri}' holds an array of shape {tuple(array.shape)}: no pixels. Export "
-                "it again with its pixels."
+                f"'{uri}' holds an array of shape {tuple(array.shape)}: no pixels. "
+                "Export it again with its pixels."
             )
         sizes = dict(zip(axes, array.shape, strict=True))
         notes = [

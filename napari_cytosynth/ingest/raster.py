@@ -26,11 +26,9 @@ class RasterReader:
     def can_read(self, uri: str) -> bool:
         """Tell by the first bytes."""
         head = first_bytes(uri, 16)
-        return (
-            head.startswith((_PNG, b"\xff\xd8\xff", b"BM"))
-            or head[:4] == b"RIFF"
-            and head[8:12] == b"WEBP"
-        )
+        if head[:4] == b"RIFF":
+            return head[8:12] == b"WEBP"
+        return head.startswith((_PNG, b"\xff\xd8\xff", b"BM"))
 
     def open(self, uri: str) -> PyramidImage:
         """Open and decode a picture.
@@ -60,9 +58,9 @@ def _decode(uri: str) -> tuple[npt.NDArray[np.generic], list[str]]:
                 pixels = np.asarray(picture.convert(mode))
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise InputError(
-            f"'{uri}' declares too large a picture: {error}. Pictures of this format are "
-            f"decoded whole, so up to {Image.MAX_IMAGE_PIXELS} pixels are read; save it as "
-            "a tiled TIFF or OME-Zarr."
+            f"'{uri}' declares too large a picture: {error}. Pictures of this format "
+            f"are decoded whole, so up to {Image.MAX_IMAGE_PIXELS} pixels are read; "
+            "save it as a tiled TIFF or OME-Zarr."
         ) from error
     except (UnidentifiedImageError, SyntaxError) as error:
         raise InputError(

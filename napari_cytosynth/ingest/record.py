@@ -42,7 +42,7 @@ def smear_of(uri: str, *, width: int, height: int, mpp: float | None = None) -> 
             "check how it was exported."
         )
     content = fingerprint(uri)
-    # Name and content, not the folder: splits go by the group, and must not change when a
-    # project is repeated on another machine.
+    # Name and content, not the folder: splits go by the group, and must not change when
+    # a project is repeated on another machine.
     group = f"{Path(uri).stem}:{content[:8]}"
     return Smear(uri, width, height, plausible(mpp), group, content)

@@ -1,7 +1,7 @@
 """Area averaging onto a grid that is fixed to the picture, in whole numbers.
 
-A detector works at its own pixel size. The pixels it sees must not depend on where a tile
-begins, to the last bit; so the factor is a fraction of 64 and the sums are integers.
+A detector works at its own pixel size. The pixels it sees must not depend on where a
+tile begins, to the last bit; so the factor counts in 64ths and the sums are integers.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class WorkingGrid:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width of the whole picture in grid pixels; partial ones left out."""
+        """Height and width of the picture in whole grid pixels."""
         height, width = self.image.levels[self.level].shape[:2]
         return height * _PARTS // self.parts, width * _PARTS // self.parts
 
@@ -95,7 +95,8 @@ def area_average(
     parts : int
         Side of a grid pixel in 64ths of a source pixel, 1..4000.
     rows, columns : tuple of 3 ints
-        First grid pixel, one past the last, and the source pixel where ``block`` begins.
+        First grid pixel, one past the last, and the source pixel where ``block``
+        begins.
 
     Returns
     -------

@@ -149,4 +149,5 @@ def _radii(mask: Mask) -> npt.NDArray[np.float64]:
             continue
         kept.append(int(i))
         taken = np.vstack([taken, place])
-    return radii[[i for i in kept if border[i] >= radii[i]]]
+    inside = [i for i in kept if border[i] >= radii[i]]
+    return np.asarray(radii[inside], np.float64)

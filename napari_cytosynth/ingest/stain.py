@@ -50,9 +50,9 @@ def purple(rgb: RGB, background: Colour) -> Image32:
     """Return how strongly each pixel is dyed like a nucleus.
 
     Azure-eosin dyes nuclei in red and green but hardly in blue; haemoglobin takes blue
-    and green and leaves red. So the densities of red and green less that of blue are high
-    in nuclei, low in cytoplasm and near 0 in red cells, on blue, cream, yellow or grey
-    glass alike.
+    and green and leaves red. So the densities of red and green less that of blue are
+    high in nuclei, low in cytoplasm and near 0 in red cells, on blue, cream, yellow or
+    grey glass alike.
 
     Parameters
     ----------
@@ -95,9 +95,10 @@ def unusable(rgb: RGB, background: Colour, mpp: float) -> Mask:
     inside = ndimage.distance_transform_edt(np.pad(black, 1, mode="edge"))[1:-1, 1:-1]
     core = inside > _BLACK_UM / mpp
     if not core.any():
-        return core
+        return np.zeros_like(black)
     reach = (_BLACK_UM + _RIM_EDGE_UM) / mpp
-    return np.asarray(ndimage.distance_transform_edt(~core) <= reach, bool)
+    away = ndimage.distance_transform_edt(~core)
+    return np.asarray(away <= reach, bool)
 
 
 def smooth(values: Image32, sigma: float) -> Image32:
@@ -108,7 +109,8 @@ def smooth(values: Image32, sigma: float) -> Image32:
 def smooth_density(rgb: RGB, background: Colour, sigma: float) -> Image32:
     """Return :func:`optical_density` blurred by a Gaussian of ``sigma`` pixels."""
     density = optical_density(rgb, background)
-    return ndimage.gaussian_filter(density, (sigma, sigma, 0), truncate=3.0)
+    even = ndimage.gaussian_filter(density, (sigma, sigma, 0), truncate=3.0)
+    return np.asarray(even, np.float32)
 
 
 def nuclear_dye(density: Image32, stains: tuple[Colour, Colour]) -> Image32:
@@ -142,8 +144,9 @@ def nuclear_dye(density: Image32, stains: tuple[Colour, Colour]) -> Image32:
 def estimate_background(rgb: RGB) -> Colour:
     """Return the RGB of the empty glass.
 
-    The commonest green among the pixels that are bright in green, which all dyes absorb.
-    Black rims and flat frames, painted around the picture by software, are left out.
+    The commonest green among the pixels that are bright in green, which all dyes
+    absorb. Black rims and flat frames, painted around the picture by software, are left
+    out.
 
     Parameters
     ----------

@@ -39,8 +39,8 @@ class TiffReader:
         Raises
         ------
         InputError
-            If the file is damaged, truncated, holds no picture, or an untiled one that is
-            too large to decode at once.
+            If the file is damaged, truncated, holds no picture, or an untiled one that
+            is too large to decode at once.
         """
         with decoding(uri):
             tif = tifffile.TiffFile(uri)
@@ -60,6 +60,7 @@ def _open(uri: str, tif: tifffile.TiffFile) -> PyramidImage:
     planes = _planes(uri, series)
     with decoding(uri):
         sample = planes[-1].sample()
+    convert: Callable[[Any], Any]
     convert, notes = plan_conversion(
         uri,
         sample,
@@ -78,7 +79,8 @@ def _open(uri: str, tif: tifffile.TiffFile) -> PyramidImage:
 def _first_picture(uri: str, tif: tifffile.TiffFile) -> Any:
     if not tif.series:
         raise InputError(
-            f"'{uri}' is a TIFF file without a picture. Export it again with its pixels."
+            f"'{uri}' is a TIFF file without a picture. Export it again with its "
+            "pixels."
         )
     size = tif.filehandle.size
     for level in tif.series[0].levels:
@@ -99,8 +101,8 @@ def _refuse_too_large(uri: str, page: Any) -> None:
     chunk = int(np.prod(page.chunks[:2])) if page.chunks else pixels
     if chunk > MAX_UNTILED_PIXELS:
         raise InputError(
-            f"'{uri}' declares {page.imagewidth} x {page.imagelength} pixels in pieces of "
-            f"{chunk}. A piece is decoded whole, so it may have up to "
+            f"'{uri}' declares {page.imagewidth} x {page.imagelength} pixels in pieces "
+            f"of {chunk}. A piece is decoded whole, so it may have up to "
             f"{MAX_UNTILED_PIXELS} pixels; save it as a tiled TIFF or OME-Zarr."
         )
 

@@ -1,8 +1,8 @@
 """Finds cells tile by tile, so that any tiling finds the same cells.
 
-Each tile is read with a halo wider than any cell, and keeps the objects whose centre lies
-in its core. Pixels, thresholds and scale come from the calibration and a grid fixed to the
-picture, never from the tile.
+Each tile is read with a halo wider than any cell, and keeps the objects whose centre
+lies in its core. Pixels, thresholds and scale come from the calibration and from a grid
+fixed to the picture, never from the tile.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def scan(
     objects: str = "nucleated",
     tiling: Tiling | None = None,
 ) -> Iterator[tuple[int, int, Detections]]:
-    """Yield tiles done, tiles in all, and the cells of each tile; see `detect_cells`."""
+    """Yield tiles done, tiles in all, and each tile's cells; see `detect_cells`."""
     kinds = _kinds(objects)
     tiling = tiling or Tiling()
     grid, detector = _prepared(image, detector, calibration, kinds)
@@ -150,7 +150,7 @@ def detect_at(
     point: tuple[float, float],
     um: float,
 ) -> Detections:
-    """Find nucleated cells around a point of a smear; the same ones as a full scan finds.
+    """Find nucleated cells around a point: the same ones as a full scan finds.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def detect_at(
 
 
 def in_reading_order(found: Detections) -> Detections:
-    """Sort detections by top, left, then kind, so that the tiles' order does not show."""
+    """Sort detections by place, so that the order of the tiles does not show."""
     boxes = found.boxes
     return found.take(
         np.lexsort((found.kinds, boxes[:, 3], boxes[:, 2], boxes[:, 0], boxes[:, 1]))
@@ -230,7 +230,9 @@ def _detect_tile(
     y0, y1 = max(tile.y0 - halo, 0), min(tile.y1 + halo, height)
     x0, x1 = max(tile.x0 - halo, 0), min(tile.x1 + halo, width)
     found = detector.detect(grid.read(y0, y1, x0, x1), calibration)
-    centres = found.boxes[:, :2] + found.boxes[:, 2:] / 2 + np.float32([x0, y0])
+    centres = (
+        found.boxes[:, :2] + found.boxes[:, 2:] / 2 + np.array([x0, y0], np.float32)
+    )
     inside = (
         (centres[:, 0] >= tile.x0)
         & (centres[:, 0] < tile.x1)
@@ -247,12 +249,10 @@ def _to_level0(
     boxes = found.boxes.astype(np.float64)
     boxes[:, :2] = boxes[:, :2] + shift
     boxes *= grid.step
-    height, width = grid.shape
     corners = found.boxes[:, :2] + shift
-    ends = corners + found.boxes[:, 2:]
-    edges = (corners < 1).any(axis=1) | (ends > np.array([width, height]) - 1).any(
-        axis=1
-    )
+    limit = np.array(grid.shape[::-1]) - 1
+    cut = np.concatenate([corners < 1, corners + found.boxes[:, 2:] > limit], axis=1)
+    edges = np.asarray(cut.any(axis=1), bool)
     outlines: list[npt.NDArray[np.float32]] = [
         ((o + shift) * grid.step).astype(np.float32) for o in found.outlines
     ]

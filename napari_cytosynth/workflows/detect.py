@@ -1,4 +1,4 @@
-"""Adds smears to a project and finds their cells; or finds cells with no project at all."""
+"""Adds smears to a project and finds their cells; or finds cells with no project."""
 
 from __future__ import annotations
 
@@ -149,7 +149,8 @@ def add_cell(
 ) -> CellId:
     """Add the cell at a point by hand.
 
-    The detector is asked what lies there; where it sees nothing, a box of 12 um is taken.
+    The detector is asked what lies there; where it sees nothing, a box of 12 um is
+    taken.
 
     Parameters
     ----------
@@ -177,8 +178,8 @@ def add_cell(
     smear = smear_by_id(project, smear_id)
     if not (0 <= x < smear.width and 0 <= y < smear.height):
         raise InputError(
-            f"Point ({x:.0f}, {y:.0f}) lies outside smear {smear_id} of {smear.width} x "
-            f"{smear.height} pixels. A cell is added inside the picture."
+            f"Point ({x:.0f}, {y:.0f}) lies outside smear {smear_id} of {smear.width} "
+            f"x {smear.height} pixels. A cell is added inside the picture."
         )
     image = open_smear(smear.uri)
     try:
@@ -219,8 +220,8 @@ def detect_files(
     Returns
     -------
     Records
-        Pictures without cells are listed too; file names are relative to the folder that
-        was given, else the base name.
+        Pictures without cells are listed too; file names are relative to the folder
+        that was given, else the base name.
 
     Raises
     ------
