@@ -23,9 +23,9 @@ def tiny_project(
 ) -> dict[CellId, str]:
     """Add smears with painted cells, calibration included.
 
-    The classes are the cell classes of the project's taxonomy, in turn; each has its own
-    size, lobes and colours, so that any classifier can learn them. Every smear is its
-    own group: five or more are split by group.
+    The classes are the cell classes of the project's taxonomy, in turn; each has its
+    own size, lobes and colours, so that any classifier can learn them. Every smear is
+    its own group: five or more are split by group.
 
     Parameters
     ----------
