@@ -22,6 +22,7 @@ FIRST_ZOOM = 8.0
 MOSAIC_GAP_UM = 12.0
 _SETTLE_MS = 60
 _CLICK_PIXELS = 4.0
+_ORDER = ("smear", "centre", "density", "cells", "focus", "mosaic")
 
 
 class CanvasAdapter(QObject):
@@ -47,6 +48,10 @@ class CanvasAdapter(QObject):
         self._image: SmearImage | None = None
         self._mosaic: Mosaic | None = None
         self._zoomed = False
+        self._waiting: dict[str, Callable[[], None]] = {}
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self.flush)
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.setInterval(_SETTLE_MS)
@@ -70,12 +75,51 @@ class CanvasAdapter(QObject):
         camera.events.zoom.disconnect(self._moved)
         self._viewer.canvas.events.size.disconnect(self._moved)
         self._settle.stop()
+        self._soon.stop()
+        self._waiting.clear()
         self._mouse.release()
         self._layers.close()
         self._viewer.canvas.overlays.scale_bar.visible = self._bar_before
 
     def show_smear(self, image: SmearImage | None, mpp: float) -> None:
         """Swap a smear in; zoom in micrometres and contrast are kept."""
+        self._later("smear", lambda: self._swap(image, mpp))
+
+    def centre_on(self, x: float, y: float) -> None:
+        """Move the camera; the zoom is kept, but for the first time."""
+        self._later("centre", lambda: self._centre(x, y))
+
+    def show_focus(self, mark: FocusMark | None) -> None:
+        """Draw box and outline of the focused cell."""
+        self._later("focus", lambda: self._layers.show_focus(mark, self._bridge))
+
+    def show_cells(self, marks: CellMarks | None) -> None:
+        """Draw cells in view as rings."""
+        self._later("cells", lambda: self._layers.show_cells(marks, self._bridge))
+
+    def show_density(self, density: Density | None) -> None:
+        """Draw cells a square."""
+        self._later("density", lambda: self._layers.show_density(density, self._bridge))
+
+    def show_mosaic(self, mosaic: Mosaic | None) -> None:
+        """Draw synthetic cells beside the smear; the one under review is centred."""
+        self._later("mosaic", lambda: self._exchange(mosaic))
+
+    def flush(self) -> None:
+        """Draw what waits, in order; of each kind only the newest."""
+        self._soon.stop()
+        waiting, self._waiting = self._waiting, {}
+        for kind in _ORDER:
+            if kind in waiting:
+                waiting[kind]()
+
+    def _later(self, kind: str, draw: Callable[[], None]) -> None:
+        """Draw at the end of this turn: one key moves many things, drawn only once."""
+        self._waiting[kind] = draw
+        if not self._soon.isActive():
+            self._soon.start(0)
+
+    def _swap(self, image: SmearImage | None, mpp: float) -> None:
         self._image = image
         if image is None:
             self._layers.hide_smear()
@@ -88,31 +132,18 @@ class CanvasAdapter(QObject):
         self._layers.select()
         if self._zoomed:
             camera.zoom = zoom
-        self._show_mosaic()
+        if self._mosaic is not None:
+            self._show_mosaic()
         self._moved()
 
-    def centre_on(self, x: float, y: float) -> None:
-        """Move the camera; the zoom is kept, but for the first time."""
+    def _centre(self, x: float, y: float) -> None:
         camera = self._viewer.scene.camera
         if not self._zoomed:
             self._zoomed = True
             camera.zoom = FIRST_ZOOM
         camera.center = tuple(self._bridge.to_world([(x, y)])[0])
 
-    def show_focus(self, mark: FocusMark | None) -> None:
-        """Draw box and outline of the focused cell."""
-        self._layers.show_focus(mark, self._bridge)
-
-    def show_cells(self, marks: CellMarks | None) -> None:
-        """Draw cells in view as rings."""
-        self._layers.show_cells(marks, self._bridge)
-
-    def show_density(self, density: Density | None) -> None:
-        """Draw cells a square."""
-        self._layers.show_density(density, self._bridge)
-
-    def show_mosaic(self, mosaic: Mosaic | None) -> None:
-        """Draw synthetic cells beside the smear; the one under review is centred."""
+    def _exchange(self, mosaic: Mosaic | None) -> None:
         before, self._mosaic = self._mosaic, mosaic
         self._show_mosaic()
         if mosaic is None or mosaic.focus is None:

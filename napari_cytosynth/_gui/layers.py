@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from napari.layers import Image, Layer, Points, Shapes
+from napari.layers import Image, Layer, Points, Vectors
 from napari.viewer import Viewer
 from qtpy.QtGui import QColor
 
@@ -39,7 +39,8 @@ class OurLayers:
         self.mosaic: Image | None = None
         self._density: Image | None = None
         self._cells: Points | None = None
-        self._focus: Shapes | None = None
+        self._look: Look = {}
+        self._focus: Vectors | None = None
 
     def owns(self, layer: Layer | None) -> bool:
         """Tell whether a layer is one of ours."""
@@ -75,11 +76,12 @@ class OurLayers:
             _hide(self._cells)
             return
         look = _look_of(marks, bridge)
+        before, self._look = self._look, look
         if self._gone(self._cells):
             self._cells = self._add(_new_points(look))
             return
-        _redraw(self._cells, look)
-        self._cells.visible = True
+        _redraw(self._cells, look, before)
+        _show(self._cells)
 
     def show_density(self, density: Density | None, bridge: Bridge) -> None:
         """Draw cells a square as a translucent image."""
@@ -105,29 +107,32 @@ class OurLayers:
         self._density.contrast_limits = (0.0, max(1.0, float(density.counts.max())))
         self._density.scale = (side, side)
         self._density.translate = tuple(place)
-        self._density.visible = True
+        _show(self._density)
 
     def show_focus(self, mark: FocusMark | None, bridge: Bridge) -> None:
-        """Draw the box of the focused cell, and its outline inside."""
+        """Draw the box of the focused cell, and its outline inside, as thin lines."""
         if mark is None:
             _hide(self._focus)
             return
-        colour = mark.colour or _FOCUS
-        shapes = [(bridge.rectangle(mark.box), "polygon")]
+        lines = _closed(bridge.rectangle(mark.box))
         if len(mark.outline) > 2:
-            shapes.append((bridge.to_world(mark.outline), "polygon"))
-        options = {
-            "edge_color": [_FOCUS, colour][: len(shapes)],
-            "face_color": [(0, 0, 0, 0)] * len(shapes),
-            "edge_width": [0.35, 0.2][: len(shapes)],
-        }
+            outline = _closed(bridge.to_world(mark.outline))
+            lines = np.concatenate([lines, outline])
         if self._gone(self._focus):
             self._focus = self._add(
-                Shapes(units=UNITS, ndim=2, name="Focused cell", opacity=1.0)
+                Vectors(
+                    lines,
+                    edge_width=0.35,
+                    edge_color=_FOCUS,
+                    vector_style="line",
+                    units=UNITS,
+                    opacity=1.0,
+                    name="Focused cell",
+                )
             )
-        self._focus.data = []
-        self._focus.add(shapes, **options)
-        self._focus.visible = True
+            return
+        self._focus.data = lines
+        _show(self._focus)
 
     def show_mosaic(self, mosaic: Mosaic | None, left_top: tuple[float, float]) -> None:
         """Draw the synthetic cells with their corner at this world place (y, x)."""
@@ -148,7 +153,7 @@ class OurLayers:
         self.mosaic.data = panel
         self.mosaic.name = f"SYNTHETIC {mosaic.code}"
         self.mosaic.translate = tuple(c + MOSAIC_MPP / 2 for c in left_top)
-        self.mosaic.visible = True
+        _show(self.mosaic)
 
     def select(self) -> None:
         """Make the smear the active layer, so that keys on the canvas are ours."""
@@ -214,12 +219,26 @@ def _new_points(look: Look) -> Points:
     )
 
 
-def _redraw(layer: Points, look: Look) -> None:
-    layer.data = look["data"]
-    layer.size = look["size"]
-    layer.symbol = list(look["symbol"])
-    layer.border_color = look["border_color"]
-    layer.selected_data = set()
+def _redraw(layer: Points, look: Look, before: Look) -> None:
+    """Change only what changed: each change draws the canvas anew."""
+    if not _same("data", look, before):
+        layer.data = look["data"]
+        layer.selected_data = set()
+        before = {}
+    for name in ("size", "symbol", "border_color"):
+        if not _same(name, look, before):
+            value = look[name]
+            setattr(layer, name, list(value) if name == "symbol" else value)
+
+
+def _same(name: str, look: Look, before: Look) -> bool:
+    return name in before and np.array_equal(look[name], before[name])
+
+
+def _closed(corners: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Turn a polygon float64[n, 2] into vectors float64[n, 2, 2]: start and way."""
+    ways = np.roll(corners, -1, axis=0) - corners
+    return np.stack([corners, ways], axis=1)
 
 
 def _rgba(colour: str) -> tuple[float, float, float, float]:
@@ -227,6 +246,11 @@ def _rgba(colour: str) -> tuple[float, float, float, float]:
     return found.redF(), found.greenF(), found.blueF(), 1.0
 
 
+def _show(layer: Layer) -> None:
+    if not layer.visible:
+        layer.visible = True
+
+
 def _hide(layer: Layer | None) -> None:
-    if layer is not None:
+    if layer is not None and layer.visible:
         layer.visible = False

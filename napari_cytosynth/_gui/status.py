@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari.utils.notifications import show_error
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QInputDialog,
@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 from napari_cytosynth._gui.toolrow import ElidedLabel
 from napari_cytosynth.app.panels import StatusLine, TaskStatus
 
+PATIENCE_MS = 500
 NOTICE = "Research use only. Not a medical device."
 
 
@@ -56,13 +57,22 @@ class TaskBar(QWidget):
 
 
 class TaskBars(QWidget):
-    """All running tasks, one below the other; hidden while nothing runs."""
+    """Running tasks, one below the other; hidden while nothing runs.
+
+    What is over within half a second is not shown: the docks would jump at each label.
+    """
 
     cancelAsked = Signal(str)
+    shown = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._bars: dict[str, TaskBar] = {}
+        self._tasks: tuple[TaskStatus, ...] = ()
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.setInterval(PATIENCE_MS)
+        self._patience.timeout.connect(self._add_new)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(2)
@@ -70,6 +80,7 @@ class TaskBars(QWidget):
 
     def show_tasks(self, tasks: tuple[TaskStatus, ...]) -> None:
         """Show these tasks and no others."""
+        self._tasks = tasks
         keys = {task.key for task in tasks}
         for key in [k for k in self._bars if k not in keys]:
             bar = self._bars.pop(key)
@@ -79,12 +90,20 @@ class TaskBars(QWidget):
         for task in tasks:
             if task.key in self._bars:
                 self._bars[task.key].show_task(task)
-                continue
-            bar = TaskBar(task, self)
-            bar.cancelAsked.connect(self.cancelAsked)
-            self._bars[task.key] = bar
-            self._column.addWidget(bar)
-        self.setVisible(bool(tasks))
+            elif not self._patience.isActive():
+                self._patience.start()
+        if not self._bars:
+            self.hide()
+
+    def _add_new(self) -> None:
+        for task in self._tasks:
+            if task.key not in self._bars:
+                bar = TaskBar(task, self)
+                bar.cancelAsked.connect(self.cancelAsked)
+                self._bars[task.key] = bar
+                self._column.addWidget(bar)
+        self.setVisible(bool(self._bars))
+        self.shown.emit()
 
 
 class StatusStrip(QWidget):

@@ -46,6 +46,7 @@ class SynthesizeWidget(QFrame):
         self.start.clicked.connect(self._confirm)
         self.leave.clicked.connect(self._close_form)
         self.bars.cancelAsked.connect(self.cancelAsked)
+        self.bars.shown.connect(self._show_frame)
 
     def _lay_out(self) -> None:
         self._place = QVBoxLayout()

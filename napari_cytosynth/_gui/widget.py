@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_cytosynth._gui.launch import open_or_create, window_for
 from napari_cytosynth._gui.main import QUEUE_DOCK, Window
@@ -34,6 +34,8 @@ class CytoSynthWidget(QWidget):
         super().__init__()
         self._viewer = napari_viewer
         self.opened: Window | None = None
+        # napari would put a stretch below a widget that does not want the height.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self.setStyleSheet(style_sheet(Colours.of(napari_viewer.theme)))
