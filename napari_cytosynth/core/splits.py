@@ -104,7 +104,8 @@ def split_cells(
 
 
 def _group_keys(cells: CellTable, groups: dict[int, str]) -> npt.NDArray[np.str_]:
-    return np.array([groups[int(s)] for s in cells.smears], dtype=np.str_)
+    smears, inverse = np.unique(cells.smears, return_inverse=True)
+    return np.array([groups[int(s)] for s in smears], dtype=np.str_)[inverse]
 
 
 def _block_keys(
