@@ -6,9 +6,11 @@ fitted from the training split only; whoever calls sees to that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from napari_cytosynth.core.errors import InputError, WeightsError
 from napari_cytosynth.core.protocols import TrainingSet, Vectors, Weights
@@ -90,11 +92,13 @@ class Head:
                 "fitted on; train again after a change of embedder."
             )
         out = np.empty((len(vectors), len(self.codes_)), np.float32)
-        # Chunks stay in the processor's cache, which a million rows would not.
-        for start in range(0, len(vectors), _CHUNK):
-            part = out[start : start + _CHUNK]
-            np.matmul(vectors[start : start + _CHUNK], self.coefficients.T, out=part)
-            _softmax_in_place(part, self.intercepts)
+        with _one_thread():
+            # Chunks stay in the processor's cache, which a million rows would not, and
+            # classes come first so that the sums run along memory.
+            for start in range(0, len(vectors), _CHUNK):
+                logits = self.coefficients @ vectors[start : start + _CHUNK].T
+                _softmax_in_place(logits, self.intercepts)
+                out[start : start + _CHUNK] = logits.T
         return out
 
     def predict(self, vectors: Vectors) -> list[str]:
@@ -178,8 +182,7 @@ def fit_head(
     scale = _Scaler.of(training.vectors)
     rows = scale.apply(training.vectors)
     targets = np.searchsorted(np.array(codes), np.asarray(training.codes))
-    # One thread: at this size the threads would wait for each other most of the time.
-    with threadpool_limits(1):
+    with _one_thread():
         start = scale.start_of(previous, codes) if previous is not None else None
         coefficients = _fit(rows, targets, training.weights, start)
         folded = _folds(targets, kept, folds, seed)
@@ -331,7 +334,27 @@ def _temperature(
 def _softmax_in_place(
     logits: npt.NDArray[np.float32], intercepts: npt.NDArray[np.float32]
 ) -> None:
-    logits += intercepts
-    logits -= logits.max(axis=1, keepdims=True)
+    logits += intercepts[:, None]
+    logits -= logits.max(axis=0)
     np.exp(logits, out=logits)
-    logits /= logits.sum(axis=1, keepdims=True)
+    logits /= logits.sum(axis=0)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep linear algebra to one thread.
+
+    Products this thin wait for memory, and fits this small for each other: more threads
+    were up to ten times slower on a busy machine. The setting is the whole process's,
+    so two heads take turns.
+    """
+    with _TURN, _controller().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+_TURN = RLock()
