@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from napari_cytosynth.core.errors import TaxonomyError, UnknownClassError
+
+
+SYMBOLS = (
+    "arrow",
+    "clobber",
+    "cross",
+    "diamond",
+    "disc",
+    "hbar",
+    "ring",
+    "square",
+    "star",
+    "tailed_arrow",
+    "triangle_down",
+    "triangle_up",
+    "vbar",
+    "x",
+)
+"""Marks that a class may have on screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +49,7 @@ class CellClass:
     colour : str
         ``"#rrggbb"``; never the only sign, the symbol and code go with it.
     symbol : str
-        napari point symbol.
+        One of :data:`SYMBOLS`.
     neighbours : tuple of str
         Codes of the classes next to it on the maturation line; a confusion with them
         counts half.
@@ -86,6 +106,7 @@ class Taxonomy:
         _refuse_key_prefixes(self.name, [c.keys for c in self.classes])
         known = set(self.codes)
         for cell_class in self.classes:
+            _refuse_strange_looks(self.name, cell_class)
             if strangers := set(cell_class.neighbours) - known:
                 raise TaxonomyError(
                     f"Class {cell_class.code} of taxonomy '{self.name}' names unknown "
@@ -189,6 +210,19 @@ def map_codes(
 def _names_of(cell_class: CellClass) -> set[str]:
     names = (cell_class.name, cell_class.concept, *cell_class.aliases)
     return {name.casefold() for name in names}
+
+
+def _refuse_strange_looks(taxonomy: str, cell_class: CellClass) -> None:
+    if cell_class.symbol not in SYMBOLS:
+        raise TaxonomyError(
+            f"Class {cell_class.code} of taxonomy '{taxonomy}' has the symbol "
+            f"'{cell_class.symbol}'. Choose one of {', '.join(SYMBOLS)}."
+        )
+    if re.fullmatch(r"#[0-9a-fA-F]{6}", cell_class.colour) is None:
+        raise TaxonomyError(
+            f"Class {cell_class.code} of taxonomy '{taxonomy}' has the colour "
+            f"'{cell_class.colour}'. Write it as #rrggbb."
+        )
 
 
 def _refuse_repeats(taxonomy: str, what: str, values: Sequence[str]) -> None:
