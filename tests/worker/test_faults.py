@@ -1,0 +1,397 @@
+"""What goes wrong between a client and a worker, and what the client then says."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from napari_cytosynth.core.errors import (
+    InputError,
+    WeightsError,
+    WorkerDiedError,
+    WorkerError,
+    WorkerRefusedError,
+    WorkerUnreachableError,
+)
+from napari_cytosynth.core.protocols import Request, Weights
+from napari_cytosynth.core.tasks import run_to_end
+from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.testing.contracts_compute import first_full
+from napari_cytosynth.testing.contracts_generator import stacked, tiny_labelled
+from napari_cytosynth.testing.fakes import FakeCellGenerator, FakeEmbedder
+from napari_cytosynth.worker import WorkerClient, WorkerProcess, wire
+from napari_cytosynth.worker.serve import ServeSettings, serve
+from tests.worker.conftest import TOKEN
+
+FAKE_WORKER = (sys.executable, "-m", "napari_cytosynth.testing.fake_worker")
+LIMIT = 400_000
+WAIT = 30.0
+
+
+def ask(count: int = 8, **config: float) -> Request:
+    return Request("MO", count, 3, built_in("pbc11"), config=config)
+
+
+@pytest.fixture(scope="module")
+def address(start: Callable[..., str]) -> str:
+    return start(limits={"request_bytes": LIMIT})
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[WorkerClient]:
+    made = WorkerClient(address, TOKEN)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def weights() -> Weights:
+    return run_to_end(FakeCellGenerator().fit(tiny_labelled(), {}))
+
+
+@pytest.fixture
+def tcp() -> Iterator[Callable[[Callable[[socket.socket], None]], str]]:
+    """Listen, and treat each connection as told, in a thread."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    threads: list[threading.Thread] = []
+
+    def begin(treat: Callable[[socket.socket], None]) -> str:
+        def loop() -> None:
+            while True:
+                try:
+                    connection = listener.accept()[0]
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(65536)
+                    treat(connection)
+
+        threads.append(threading.Thread(target=loop, daemon=True))
+        threads[-1].start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield begin
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    for thread in threads:
+        thread.join(WAIT)
+        assert not thread.is_alive()
+
+
+def test_nothing_answers(weights: Weights) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    client = WorkerClient(f"http://127.0.0.1:{port}", TOKEN)
+    with pytest.raises(WorkerUnreachableError, match=rf":{port} .* cytosynth worker"):
+        client.hello()
+    with pytest.raises(WorkerUnreachableError, match="No worker answers"):
+        first_full(client.generate("fake", ask(), weights))
+    client.close()
+
+
+@pytest.mark.parametrize("url", ["ftp://here", "here:80", "http://", "http://a b"])
+def test_an_address_that_is_none(url: str) -> None:
+    with pytest.raises(WorkerUnreachableError, match="check address"):
+        WorkerClient(url, TOKEN).hello()
+
+
+def test_something_else_answers(tcp: Callable[..., str]) -> None:
+    page = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n<html>"
+    client = WorkerClient(tcp(lambda c: c.sendall(page)), TOKEN)
+    with pytest.raises(WorkerUnreachableError, match="is no cytosynth worker"):
+        client.hello()
+    client.close()
+
+
+def test_a_wrong_token(address: str, weights: Weights) -> None:
+    client = WorkerClient(address, "wrong")
+    with pytest.raises(WorkerRefusedError, match="refused the token"):
+        client.hello()
+    with pytest.raises(PermissionError, match="refused the token"):
+        first_full(client.generate("fake", ask(), weights))
+    client.close()
+
+
+def test_no_token_and_no_verb_leaks(address: str) -> None:
+    for verb in ("hello", "embed", "fit", "generate", "cancel", "nonesuch"):
+        assert httpx.post(f"{address}/{verb}").status_code == 401
+
+
+def test_another_version(tcp: Callable[..., str]) -> None:
+    body = b'{"protocol": 99, "version": "9"}'
+    head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+    client = WorkerClient(tcp(lambda c: c.sendall(head + body)), TOKEN)
+    with pytest.raises(WorkerError, match="protocol 99"):
+        client.hello()
+    client.close()
+
+
+def test_a_connection_cut_in_the_middle(tcp: Callable[..., str]) -> None:
+    def cut(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{")
+
+    client = WorkerClient(tcp(cut), TOKEN)
+    with pytest.raises(WorkerDiedError, match="in the middle of hello"):
+        client.hello()
+    client.close()
+
+
+def test_a_silent_connection(tcp: Callable[..., str]) -> None:
+    silent = threading.Event()
+    client = WorkerClient(tcp(lambda c: silent.wait(WAIT) and None), TOKEN, silence=0.2)
+    with pytest.raises(WorkerDiedError, match="in the middle of hello"):
+        client.hello()
+    silent.set()
+    client.close()
+
+
+def test_a_slow_job_shows_signs_of_life(address: str, weights: Weights) -> None:
+    patient = WorkerClient(address, TOKEN, silence=2.0)
+    batches = list(patient.generate("fake", ask(1, pause=4), weights))
+    assert len(batches) > 3
+    assert [len(b) for b in batches if len(b)] == [1]
+    patient.close()
+
+
+def test_too_large_is_refused_before_it_is_sent(client: WorkerClient) -> None:
+    crops = np.zeros((100, 96, 96, 3), np.uint8)
+    with pytest.raises(
+        InputError, match=r"too large: the worker takes at most 400,000"
+    ):
+        run_to_end(client.embed("fake", crops))
+
+
+def test_too_large_is_refused_by_the_worker(address: str) -> None:
+    answer = httpx.post(
+        f"{address}/embed",
+        content=b"x" * (8 * LIMIT),
+        headers={"authorization": f"Bearer {TOKEN}"},
+    )
+    assert answer.status_code == 413
+    assert "3,200,000 bytes" in answer.json()["message"]
+    assert "--max-mb" in answer.json()["message"]
+
+
+def test_a_length_that_lies_is_not_believed(address: str) -> None:
+    head = wire.Frame({"embedder": "fake"}).encode()[:4] + b"\xff" * 8
+    for body in (head, b"", b"short", head + b"{}"):
+        answer = httpx.post(
+            f"{address}/embed",
+            content=body,
+            headers={"authorization": f"Bearer {TOKEN}"},
+        )
+        assert answer.status_code == 400
+        assert answer.json()["error"] == "InputError"
+
+
+def test_a_request_that_lacks_a_field(address: str) -> None:
+    answer = httpx.post(
+        f"{address}/embed",
+        content=wire.Frame({}).encode(),
+        headers={"authorization": f"Bearer {TOKEN}"},
+    )
+    assert answer.status_code == 400
+    assert "lacks its field 'embedder'" in answer.json()["message"]
+
+
+def test_weights_with_a_wrong_hash(weights: Weights) -> None:
+    frame = wire.weights_to_frame(weights, {})
+    other = {"looks": weights.tensors["looks"] + 1}
+    with pytest.raises(WeightsError, match="damaged on the way"):
+        wire.weights_of(wire.Frame(frame.data, other))
+
+
+def test_an_unknown_error_names_itself() -> None:
+    told = wire.error_frame(ZeroDivisionError("division by zero")).data
+    error = wire.error_of(told, "fit")
+    assert isinstance(error, WorkerError)
+    assert "ZeroDivisionError: division by zero" in str(error)
+
+
+def test_an_error_cannot_name_what_is_no_error() -> None:
+    for name in ("annotations", "__builtins__", "Exception", "nonesuch"):
+        assert type(wire.error_of({"error": name}, "fit")) is WorkerError
+
+
+def test_weights_are_sent_once(client: WorkerClient, weights: Weights) -> None:
+    large = Weights(
+        {**weights.tensors, "filler": np.ones(LIMIT // 8, np.float32)}, weights.meta
+    )
+    sent: list[int] = []
+    client._http.event_hooks["request"] = [
+        lambda r: sent.append(int(r.headers.get("content-length", 0)))
+    ]
+    for _ in range(3):
+        assert len(first_full(client.generate("fake", ask(), large))) == 4
+    assert sum(size > LIMIT // 4 for size in sent) == 1
+
+
+def test_embedding_goes_on_after_the_worker_died() -> None:
+    compute = WorkerProcess(FAKE_WORKER)
+    crops = np.random.default_rng(0).integers(0, 256, (1500, 96, 96, 3), np.uint8)
+    task = compute.embed("fake", crops)
+    while next(task).done < 1024:
+        pass
+    os.kill(compute.pid or 0, signal.SIGKILL)
+    vectors = run_to_end(task)
+    compute.close()
+    np.testing.assert_array_equal(vectors, FakeEmbedder().embed(crops))
+
+
+def test_draws_go_on_after_the_worker_died(weights: Weights) -> None:
+    compute = WorkerProcess(FAKE_WORKER)
+    items = []
+    killed: list[int] = []
+    for batch in compute.generate("fake", ask(12, batch=1, pause=0.1), weights):
+        items += batch.items
+        if len(items) == 3 and not killed and compute.pid:
+            killed.append(compute.pid)
+            os.kill(compute.pid, signal.SIGKILL)
+    assert compute.pid not in killed
+    compute.close()
+    batches = FakeCellGenerator().generate(
+        ask(12, batch=1), weights, np.random.default_rng(0)
+    )
+    whole = [item for batch in batches for item in batch.items]
+    np.testing.assert_array_equal(stacked(items), stacked(whole))
+
+
+def test_a_worker_that_cannot_start_says_why() -> None:
+    compute = WorkerProcess((sys.executable, "-c", "import nonesuch"), restarts=0)
+    with pytest.raises(WorkerDiedError, match="No module named 'nonesuch'"):
+        compute.hello()
+    compute.close()
+
+
+def test_a_worker_that_never_answers_is_given_up() -> None:
+    sleeper = (sys.executable, "-c", "import sys; sys.stdin.read()")
+    compute = WorkerProcess(sleeper, start_timeout=0.3, restarts=0)
+    with pytest.raises(WorkerDiedError, match="in a row"):
+        compute.hello()
+    compute.close()
+
+
+def test_a_python_that_is_not_there() -> None:
+    compute = WorkerProcess(("/no/such/python",), restarts=0)
+    with pytest.raises(WorkerError, match="could not be started"):
+        compute.hello()
+
+
+def test_a_closed_backend_refuses_work() -> None:
+    compute = WorkerProcess(FAKE_WORKER)
+    compute.close()
+    compute.close()
+    assert compute.pid is None
+    with pytest.raises(WorkerError, match="was closed"):
+        compute.hello()
+
+
+def test_nothing_starts_before_it_is_needed() -> None:
+    compute = WorkerProcess(FAKE_WORKER)
+    assert compute.pid is None
+    compute.embed("fake", np.zeros((1, 96, 96, 3), np.uint8)).close()
+    assert compute.pid is None
+
+
+_PARENT = """
+import os, sys
+from napari_cytosynth.worker import WorkerProcess
+compute = WorkerProcess((sys.executable, "-m", "napari_cytosynth.testing.fake_worker"))
+compute.hello()
+print(compute.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("how", ["killed", "ended"])
+def test_a_worker_ends_with_its_parent(how: str) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", _PARENT],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdin is not None
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    if how == "killed":
+        parent.kill()
+    parent.stdin.close()
+    parent.wait(WAIT)
+    parent.stdout.close()
+    poll = threading.Event()
+    for _ in range(300):
+        if not _runs(pid):
+            return
+        poll.wait(0.1)
+    pytest.fail(f"worker {pid} outlived its parent")
+
+
+def _runs(pid: int) -> bool:
+    """Tell whether a process runs; a zombie that nobody reaps does not."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return False
+    return status.rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def test_the_token_is_not_on_the_command_line() -> None:
+    compute = WorkerProcess(FAKE_WORKER)
+    compute.hello()
+    assert compute._child is not None
+    line = Path(f"/proc/{compute.pid}/cmdline").read_bytes()
+    surroundings = Path(f"/proc/{compute.pid}/environ").read_bytes()
+    token = compute._child._token.encode()
+    compute.close()
+    assert b"fake_worker" in line
+    assert token not in line + surroundings
+
+
+def test_other_machines_need_tls_and_a_token() -> None:
+    with pytest.raises(InputError, match="SSH tunnel"):
+        serve(ServeSettings("secret", host="0.0.0.0"), pytest.fail)
+    with pytest.raises(InputError, match="without a token"):
+        serve(ServeSettings(""), pytest.fail)
+
+
+def test_a_port_that_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(WorkerError, match=rf"cannot listen at 127.0.0.1:{port}"):
+            serve(ServeSettings("secret", port=port), pytest.fail)
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl to make keys with")
+def test_tls(start: Callable[..., str], tmp_path: Path) -> None:
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+        + ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+        + ["-keyout", str(key), "-out", str(certificate)],
+        check=True,
+        capture_output=True,
+    )
+    url = start(certificate=str(certificate), key=str(key))
+    assert url.startswith("https://")
+    trusting = WorkerClient(
+        url, TOKEN, verify=ssl.create_default_context(cafile=str(certificate))
+    )
+    assert "fake" in trusting.hello().generators
+    trusting.close()
+    doubting = WorkerClient(url, TOKEN)
+    with pytest.raises(WorkerUnreachableError, match="certificate"):
+        doubting.hello()
+    doubting.close()
