@@ -106,5 +106,8 @@ def _copy_models(source: Path, target: Path) -> None:
 
 
 def _copy_array(source: Path, target: Path) -> None:
-    if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns(f"*{PARTIAL}"))
+    for path in sorted(source.rglob("*")) if source.is_dir() else ():
+        if path.is_file() and path.suffix != PARTIAL:
+            place = target / path.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, place)

@@ -1,0 +1,79 @@
+"""A copy of a project, closed or open, is a project."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_cytosynth.core.errors import ProjectError, ProjectNotFoundError
+from napari_cytosynth.core.ids import CellId
+from napari_cytosynth.core.journal import Author
+from napari_cytosynth.core.protocols import Weights
+from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.store import backup, create_project, open_project
+from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
+
+ANN = Author("ann")
+
+
+@pytest.fixture
+def project(tmp_path: Path):
+    made = create_project(tmp_path / "p", built_in("pbc11"))
+    tiny_project(made, smears=2, cells_per_smear=4)
+    made.record(ANN.label(CellId(1), "BA"))
+    made.put_embeddings("e", [1, 2], np.ones((2, 5), np.float32))
+    made.add_synthetic(tiny_synthetic(made.taxonomy, "BA", 2))
+    made.put_model("head", Weights({"w": np.ones(2, np.float32)}))
+    yield made
+    made.close()
+
+
+def test_backup_of_an_open_project(project, tmp_path: Path) -> None:
+    copy = backup(project.path, tmp_path / "copy")
+    project.record(ANN.label(CellId(2), "EO"))
+    assert copy == tmp_path / "copy.cytosynth"
+    with open_project(copy) as again:
+        assert set(again.journal.labels()) == {1}
+        cells = project.cells().ids
+        np.testing.assert_array_equal(again.crops(cells), project.crops(cells))
+        np.testing.assert_array_equal(
+            again.embeddings("e", cells), project.embeddings("e", cells)
+        )
+        assert len(again.synthetic()) == 2
+        assert again.model("head") is not None
+        again.record(ANN.label(CellId(3), "MO"))
+    assert set(project.journal.labels()) == {1, 2}
+
+
+def test_backup_never_writes_over(project, tmp_path: Path) -> None:
+    copy = backup(project.path, tmp_path / "copy")
+    with pytest.raises(ProjectError, match="already there"):
+        backup(project.path, copy)
+
+
+def test_backup_of_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ProjectNotFoundError):
+        backup(tmp_path / "none", tmp_path / "copy")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_backup_of_a_damaged_project_is_refused(project, tmp_path: Path) -> None:
+    project.close()
+    database = project.path / "project.sqlite"
+    data = bytearray(database.read_bytes())
+    data[4096:6000] = b"\xff" * (6000 - 4096)
+    database.write_bytes(bytes(data))
+    with pytest.raises(ProjectError, match="damaged"):
+        backup(project.path, tmp_path / "copy")
+    assert not (tmp_path / "copy.cytosynth").exists()
+
+
+def test_moved_project_opens(project, tmp_path: Path) -> None:
+    project.close()
+    moved = tmp_path / "elsewhere" / "q.cytosynth"
+    moved.parent.mkdir()
+    shutil.move(project.path, moved)
+    with open_project(tmp_path / "elsewhere" / "q") as again:
+        assert again.name == "q"
+        assert again.crops([8]).any()
