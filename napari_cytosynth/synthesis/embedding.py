@@ -48,7 +48,7 @@ class EmbeddingConfig:
         Seed of the training.
     """
 
-    steps: int = 1200
+    steps: int = 800
     batch: int = 128
     rate: float = 1e-3
     width: int = 256

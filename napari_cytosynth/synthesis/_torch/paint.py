@@ -98,6 +98,8 @@ def _velocity(net: Painter, own: Tensor, free: Tensor, stroke: Stroke) -> Any:
 
 
 def _times(steps: int) -> list[float]:
-    """Return times that dwell where structure forms."""
-    even = np.linspace(0, 1, steps + 1)
-    return [float(t) for t in even**1.2]
+    """Return times from 0 to 1, even in the log of signal to noise."""
+    if steps < 2:
+        return [0.0, 1.0]
+    between = 1 / (1 + np.exp(-np.linspace(-3.2, 4.0, steps - 1)))
+    return [0.0, *(float(t) for t in between), 1.0]

@@ -36,7 +36,7 @@ class FlowSize:
 class FlowRecipe:
     """How a residual flow is trained."""
 
-    steps: int = 1200
+    steps: int = 800
     batch: int = 128
     rate: float = 1e-3
     ema: float = 0.995
