@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from napari_cytosynth.core.errors import TaxonomyError, UnknownClassError
 
-
 SYMBOLS = (
     "arrow",
     "clobber",

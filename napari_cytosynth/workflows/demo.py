@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,14 +23,14 @@ from napari_cytosynth.workflows.review import judge
 from napari_cytosynth.workflows.sample import sample_smear_path, sample_truth
 from napari_cytosynth.workflows.suggest import suggest
 from napari_cytosynth.workflows.synthesize import fill
-from napari_cytosynth.workflows.train import train_head
+from napari_cytosynth.workflows.train import splits_of, train_head
 
 if TYPE_CHECKING:
     from napari_cytosynth.core.protocols import Compute
     from napari_cytosynth.evidence.benefit import Evidence
     from napari_cytosynth.learning.head import Head
 
-READER = Author("sample truth")
+READER = "sample truth"
 """Stands in for the pathologist; the journal and the window name it."""
 
 ROUNDS, CARDS = 8, 20
@@ -82,10 +82,12 @@ def run_demo(
     smear = add_smear(project, str(sample_smear_path()))
     yield from find_cells(project, smear.id)
     key = yield from embed_cells(project, compute)
-    yield from _label_rounds(project, key, seed)
+    truth = _truth_of_cells(project)
+    yield from _label_rounds(project, key, truth, seed)
+    _read_audit_cards(project, truth)
     report = yield from fill(project, compute, FILL_CODE, FILL_COUNT, seed=seed)
     for cell in project.synthetic(FILL_CODE, Status.PROPOSED):
-        judge(project, cell.id, True, READER)
+        judge(project, cell.id, True, Author(READER))
     yield from train_head(project, key, seed=seed)
     evidence = yield from evaluate(project, key, compute, seed=seed)
     labels = out / "labels.csv"
@@ -100,24 +102,33 @@ def run_demo(
 
 
 def _label_rounds(
-    project: Project, key: str, seed: int
-) -> Generator[Progress, None, Head | None]:
+    project: Project, key: str, truth: Mapping[CellId, str], seed: int
+) -> Task[None]:
     """Label what the queue shows, and refit after each round, as a reader would."""
-    truth = _truth_of_cells(project)
     head: Head | None = None
     for number in range(ROUNDS):
         found = suggest(project, key, head=head, n=CARDS, seed=seed + number)
-        events = []
-        for id_, audit in zip(found.query.ids, found.audit, strict=True):
-            cell = CellId(int(id_))
-            mode = Mode.AUDIT if audit else Mode.TEACH
-            author = Author(READER.annotator, mode, found.model)
-            drawn = [author.audit_draw(cell)] if audit else []
-            events += [*drawn, author.label(cell, truth.get(cell, "ART"))]
-        project.record(*events)
+        for cell, audit in zip(found.query.ids, found.audit, strict=True):
+            _read_card(project, truth, CellId(int(cell)), audit=bool(audit))
         yield Progress(number + 1, ROUNDS, f"labelled {CARDS * (number + 1)} cells")
         head = yield from train_head(project, key, seed=seed)
-    return head
+
+
+def _read_audit_cards(project: Project, truth: Mapping[CellId, str]) -> None:
+    """Read every held-out cell: the sample is too small for one card in ten to tell."""
+    held_out = project.cells().ids[splits_of(project).audit]
+    for number in held_out:
+        cell = CellId(int(number))
+        if project.journal.label(cell) is None:
+            _read_card(project, truth, cell, audit=True)
+
+
+def _read_card(
+    project: Project, truth: Mapping[CellId, str], cell: CellId, *, audit: bool
+) -> None:
+    author = Author(READER, Mode.AUDIT if audit else Mode.TEACH)
+    drawn = [author.audit_draw(cell)] if audit else []
+    project.record(*drawn, author.label(cell, truth.get(cell, "ART")))
 
 
 def _truth_of_cells(project: Project) -> dict[CellId, str]:
