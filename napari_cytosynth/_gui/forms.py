@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, get_type_hints
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 from magicgui.widgets import Container, create_widget
 
@@ -42,16 +43,21 @@ def form_of(
         given = known[name].default
         start = {} if given is inspect.Parameter.empty else {"value": given}
         label = extra.pop("label", name.replace("_", " ").capitalize())
+        kind = str if "choices" in extra else _plain(hints.get(name, str))
         widgets.append(
             create_widget(
-                annotation=hints.get(name, str),
-                name=name,
-                label=label,
-                options=extra,
-                **start,
+                annotation=kind, name=name, label=label, options=extra, **start
             )
         )
     return Container(widgets=widgets, labels=True)
+
+
+def _plain(hint: Any) -> Any:
+    """Return the type to ask for: of several, a path before anything else."""
+    several = get_args(hint)
+    if not several:
+        return hint
+    return Path if Path in several else several[0]
 
 
 def values_of(form: Form) -> dict[str, Any]:

@@ -19,6 +19,14 @@ from napari_cytosynth.app.panels import CellMarks, Density, FocusMark, Mosaic
 UNLABELLED = "#d0d0d0"
 _FOCUS = "#ffb000"
 _RING = 1.15
+_DIAGONAL = 0.7071
+_SYMBOLS = frozenset(
+    "arrow clobber cross diamond disc hbar ring square star tailed_arrow "
+    "triangle_down triangle_up vbar x".split()
+)
+BADGE_UM = 2.6
+"""Size of the class symbol on the ring of a labelled cell, micrometres."""
+
 _MARK = "cytosynth"
 
 
@@ -192,16 +200,28 @@ Look = dict[str, npt.NDArray[Any]]
 
 
 def _look_of(marks: CellMarks, bridge: Bridge) -> Look:
-    """Return what a Points layer needs, one row a cell."""
+    """Return what a Points layer needs: a ring a cell, and a symbol where labelled."""
     palette = np.array([_rgba(c) for c in (*marks.colours, UNLABELLED)], np.float32)
-    symbols = np.array([*marks.symbols, "ring"], dtype=object)
+    places = bridge.to_world(marks.centres)
+    sizes = marks.sizes.astype(np.float64) * bridge.mpp * _RING
     known = marks.classes.astype(int)
+    named = np.flatnonzero(known >= 0)
+    ring = palette[known]
+    badge = ring[named]
+    corner = sizes[named, None] / 2 * np.array([[-_DIAGONAL, _DIAGONAL]])
+    symbols = [_known_symbol(marks.symbols[known[i]]) for i in named]
     return {
-        "data": bridge.to_world(marks.centres),
-        "size": marks.sizes.astype(np.float64) * bridge.mpp * _RING,
-        "border_color": palette[known],
-        "symbol": np.where(symbols[known] == "ring", "disc", symbols[known]),
+        "data": np.concatenate([places, places[named] + corner]),
+        "size": np.concatenate([sizes, np.full(len(named), BADGE_UM)]),
+        "symbol": np.array(["disc"] * len(sizes) + symbols, dtype=object),
+        "border_color": np.concatenate([ring, badge]),
+        "face_color": np.concatenate([ring * [1, 1, 1, 0], badge]),
     }
+
+
+def _known_symbol(name: str) -> str:
+    """Return a symbol that napari can draw; a user's taxonomy may name any."""
+    return name if name in _SYMBOLS else "disc"
 
 
 def _new_points(look: Look) -> Points:
@@ -210,7 +230,7 @@ def _new_points(look: Look) -> Points:
         size=look["size"],
         border_color=look["border_color"],
         symbol=list(look["symbol"]),
-        face_color="transparent",
+        face_color=look["face_color"],
         border_width=0.35,
         border_width_is_relative=False,
         units=UNITS,
@@ -225,7 +245,7 @@ def _redraw(layer: Points, look: Look, before: Look) -> None:
         layer.data = look["data"]
         layer.selected_data = set()
         before = {}
-    for name in ("size", "symbol", "border_color"):
+    for name in ("size", "symbol", "border_color", "face_color"):
         if not _same(name, look, before):
             value = look[name]
             setattr(layer, name, list(value) if name == "symbol" else value)

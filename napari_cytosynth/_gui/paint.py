@@ -27,8 +27,7 @@ _CORNERS = {
     "diamond": (4, 0.0),
     "triangle_up": (3, -90.0),
     "triangle_down": (3, 90.0),
-    "hexagon": (6, 0.0),
-    "pentagon": (5, -90.0),
+    "star": (10, -90.0),
 }
 
 
@@ -48,7 +47,7 @@ def draw_symbol(painter: QPainter, name: str, colour: str, box: QRectF) -> None:
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(QColor(colour), max(1.4, box.width() * 0.2)))
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    if name in ("ring", "cross", "x", "vbar", "hbar", "arrow", "clobber", "star"):
+    if name in ("ring", "cross", "x", "vbar", "hbar", "arrow", "clobber"):
         painter.drawPath(_strokes(name, box))
     else:
         painter.setPen(Qt.PenStyle.NoPen)
@@ -65,9 +64,11 @@ def _solid(name: str, box: QRectF) -> QPainterPath:
     count, turn = _CORNERS[name]
     radius, middle = box.width() / 2 * 1.12, box.center()
     angles = [math.radians(turn + 360.0 * i / count) for i in range(count)]
+    inner = 0.45 if name == "star" else 1.0
+    reach = [radius * (inner if i % 2 else 1.0) for i in range(count)]
     points = [
-        QPointF(middle.x() + radius * math.cos(a), middle.y() + radius * math.sin(a))
-        for a in angles
+        QPointF(middle.x() + r * math.cos(a), middle.y() + r * math.sin(a))
+        for r, a in zip(reach, angles, strict=True)
     ]
     path.addPolygon(QPolygonF(points))
     path.closeSubpath()
@@ -79,10 +80,10 @@ def _strokes(name: str, box: QRectF) -> QPainterPath:
     inner = box.adjusted(1, 1, -1, -1)
     if name == "ring":
         path.addEllipse(inner)
-    if name in ("cross", "vbar", "star"):
+    if name in ("cross", "vbar"):
         path.moveTo(middle.x(), inner.top())
         path.lineTo(middle.x(), inner.bottom())
-    if name in ("cross", "hbar", "star", "arrow"):
+    if name in ("cross", "hbar", "arrow"):
         path.moveTo(inner.left(), middle.y())
         path.lineTo(inner.right(), middle.y())
     if name in ("x", "clobber"):

@@ -1,0 +1,358 @@
+"""Drives the real window with real key and mouse events, and checks what came of it.
+
+Run it on a display, or on a virtual one::
+
+    xvfb-run -a -s "-screen 0 1600x1000x24" python docs/drive_window.py
+
+It opens the sample smear and six developer fields (``CYTOSYNTH_DATA``; without them the
+sample alone), labels 40 cells, undoes 5, redoes 2, adds a cell by double click, fills
+monocyte and basophil with 24 cells each, accepts 10, cancels a running fill, closes,
+reopens, and asserts that everything is there. Each step leaves a picture in
+``docs/images``. It ends by saying how long the window stood still at most.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from napari.viewer import Viewer
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QPushButton, QWidget
+
+from napari_cytosynth._gui.adopt import canvas_parent
+from napari_cytosynth._gui.classlist import FILL
+from napari_cytosynth._gui.launch import open_or_create, window_for
+from napari_cytosynth._gui.main import Window
+from napari_cytosynth._gui.pictures import spin
+from napari_cytosynth.app.panels import Tab
+from napari_cytosynth.core.geometry import box_iou
+from napari_cytosynth.core.ids import CellId
+from napari_cytosynth.core.provenance import Status
+from napari_cytosynth.workflows.sample import sample_truth
+
+ROOT = Path(__file__).parents[1]
+FIELDS, LABELS, UNDONE, REDONE, FILLED, ACCEPTED = 6, 40, 5, 2, 24, 10
+SIZE = (1600, 1000)
+PATIENCE = 240.0
+
+_log = logging.getLogger("drive")
+
+
+class Drive:
+    """One sitting at the window."""
+
+    def __init__(self, project: Path, images: Path) -> None:
+        self.project, self.images = project, images
+        self.images.mkdir(parents=True, exist_ok=True)
+        self.longest: dict[str, float] = {}
+        self.step = 0
+        self.open()
+
+    def open(self) -> None:
+        """Open the project in a new window."""
+        self.viewer = Viewer(title="CytoSynth")
+        self.viewer.window.resize(*SIZE)
+        project = open_or_create(self.project, "marrow21")
+        self.window: Window = window_for(self.viewer, project, annotator="driver")
+        self.window.show()
+        self.session = self.window.session
+        spin(1.0)
+        self.window.heartbeat.reset()
+
+    # Hands
+
+    @property
+    def grid(self) -> QWidget:
+        """The queue."""
+        return self.window.docks.panels.annotate.grid
+
+    @property
+    def canvas(self) -> QWidget:
+        """The native widget of the canvas."""
+        found = canvas_parent(self.grid.window())
+        assert found is not None
+        names = ("CanvasBackendDesktop",)
+        return next(
+            w for w in found.findChildren(QWidget) if type(w).__name__ in names
+        )
+
+    def key(self, keys: str) -> None:
+        """Press keys in the queue, as a person at the keyboard does."""
+        for key in keys:
+            QTest.keyClick(self.grid, key)
+        spin(0.05)
+
+    def named_key(self, key: Qt.Key, *, ctrl: bool = False) -> None:
+        """Press a key that has a name."""
+        held = Qt.KeyboardModifier
+        modifier = held.ControlModifier if ctrl else held.NoModifier
+        QTest.keyClick(self.grid, key, modifier)
+        spin(0.05)
+
+    def wait(self, what: str, until: Callable[[], bool]) -> None:
+        """Let the window work until something holds."""
+        assert spin(PATIENCE, until), f"{what} did not happen within {PATIENCE:.0f} s"
+
+    def settle(self) -> None:
+        """Wait until nothing runs."""
+        self.wait("all tasks done", lambda: not self.session.state.tasks)
+
+    def picture(self, name: str) -> None:
+        """Keep a picture of the whole window, and the longest block up to it."""
+        self.longest[name] = self.window.heartbeat.longest
+        spin(0.4)
+        self.step += 1
+        path = self.images / f"{self.step:02d}-{name}.png"
+        self.viewer.window.screenshot(str(path), canvas_only=False, flash=False)
+        self.window.heartbeat.reset()
+        _log.info("%s (longest block %.0f ms)", path.name, self.longest[name] * 1000)
+
+    def place_on_canvas(self, x: float, y: float) -> QPoint:
+        """Return the canvas pixel of a place of the smear."""
+        left, top, width, height = self.window.canvas.view_rectangle
+        size = self.canvas.size()
+        return QPoint(
+            round((x - left) / width * size.width()),
+            round((y - top) / height * size.height()),
+        )
+
+    def press_fill(self, code: str, count: int) -> None:
+        """Press *Fill* in the row of a class, and confirm the form."""
+        table = self.window.docks.panels.classes.table
+        row = [r.code for r in table.classes.rows].index(code)
+        index = table.classes.index(row, FILL)
+        table.scrollTo(index)
+        place = table.visualRect(index).center()
+        QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        panel = self.window.docks.panels.synthesize
+        self.wait("the form opens", lambda: panel.form is not None)
+        panel.form["count"].value = count
+        self.picture(f"fill-form-{code}")
+        QTest.mouseClick(panel.start, Qt.MouseButton.LeftButton)
+
+    # Steps
+
+    def open_smears(self, data: Path | None) -> None:
+        """Open the sample by its menu entry, and the fields as if dropped."""
+        self.viewer.open_sample("napari-cytosynth", "marrow")
+        self.wait("cells on the sample", lambda: len(self.session.index) > 300)
+        self.settle()
+        self.picture("sample")
+        if data is None:
+            return
+        fields = sorted((data / "detection" / "bccd").rglob("*.jpg"))[:FIELDS]
+        self.session.open_smears([str(path) for path in fields])
+        smears = self.session.project.smears
+        self.wait("fields open", lambda: len(smears()) == FIELDS + 1)
+        self.settle()
+        self.picture("seven-smears")
+
+    def label(self) -> None:
+        """Label by key: the sample by its truth, the fields by a plausible class."""
+        taxonomy = self.session.project.taxonomy
+        truth = sample_truth()
+        boxes = np.array([o.box for o in truth.objects], np.float32)
+        sample = self.session.project.smears()[0].id
+        for number in range(LABELS):
+            if number % 6 == 5:
+                self._focus_another_smear()
+            cell = self.session.state.focus
+            assert cell is not None
+            table = self.session.index.table
+            code = "NGS"
+            if table.smear_of(cell) == sample:
+                overlap = box_iou(table.boxes[[table.row(cell)]], boxes)[0]
+                code = truth.objects[int(overlap.argmax())].label
+            before = len(self.session.project.journal.labels())
+            self.key(taxonomy[code].keys)
+            now = len(self.session.project.journal.labels())
+            assert now >= before, "a key took labels away"
+        self.settle()
+        assert len(self.session.project.journal.labels()) == LABELS
+        self.picture("forty-labels")
+
+    def _focus_another_smear(self) -> None:
+        """Click a card of another smear, if the queue shows one."""
+        index, listing = self.session.index, self.session.state.listing
+        here = self.session.state.smear
+        for row, cell in enumerate(listing.ids[:400]):
+            number = CellId(int(cell))
+            if index.label(number) or index.table.smear_of(number) == here:
+                continue
+            self.grid.cellChosen.emit(row)
+            spin(0.1)
+            return
+
+    def undo_and_redo(self) -> None:
+        """Undo and redo by key."""
+        for _ in range(UNDONE):
+            self.named_key(Qt.Key.Key_Z, ctrl=True)
+        for _ in range(REDONE):
+            self.named_key(Qt.Key.Key_Y, ctrl=True)
+        self.settle()
+        expected = LABELS - UNDONE + REDONE
+        assert len(self.session.project.journal.labels()) == expected
+        self.picture("undone-and-redone")
+
+    def digits_on_the_canvas(self) -> None:
+        """Press every digit on the focused canvas, on each of our layers."""
+        counts = self._counts()
+        labels = len(self.session.project.journal.labels())
+        for layer in list(self.viewer.layers):
+            self.viewer.layers.selection.active = layer
+            if hasattr(layer, "selected_data"):
+                layer.selected_data = set(range(min(5, len(layer.data))))
+            self.canvas.setFocus()
+            for digit in "1234567890":
+                QTest.keyClick(self.canvas, digit)
+                spin(0.02)
+        self.settle()
+        assert self._counts() == counts, "a digit deleted something"
+        made = len(self.session.project.journal.labels()) - labels
+        assert made >= 0
+        for _ in range(len(self.viewer.layers) * 10):
+            if len(self.session.project.journal.labels()) <= labels:
+                break
+            self.named_key(Qt.Key.Key_Z, ctrl=True)
+        self.settle()
+        self.picture("digits-delete-nothing")
+
+    def _counts(self) -> tuple[int, int]:
+        return len(self.viewer.layers), len(self.session.project.cells())
+
+    def add_a_cell(self) -> None:
+        """Double click where no cell is; click it, and the queue has it."""
+        cells = len(self.session.index)
+        left, top, width, height = self.window.canvas.view_rectangle
+        smear = self.session.state.smear
+        assert smear is not None
+        for share in np.linspace(0.2, 0.8, 25):
+            x, y = left + width * float(share), top + height * 0.35
+            if self.session.index.at(smear, x, y) is None:
+                break
+        place = self.place_on_canvas(x, y)
+        QTest.mouseClick(self.canvas, Qt.MouseButton.LeftButton, pos=place)
+        QTest.mouseDClick(self.canvas, Qt.MouseButton.LeftButton, pos=place)
+        self.wait("a cell is added", lambda: len(self.session.index) == cells + 1)
+        self.settle()
+        self.picture("cell-added")
+
+    def fill(self) -> None:
+        """Fill a class with few real cells and one with none."""
+        for code in ("MON", "BAS"):
+            self.press_fill(code, FILLED)
+            self.wait(
+                f"{code} streams",
+                lambda c=code: bool(self.session.project.synthetic(c)),
+            )
+            self.picture(f"filling-{code}")
+            self.settle()
+            made = self._waiting(code)
+            _log.info("%s: %d made; %s", code, made, self.session.state.fill_outcome)
+            assert made > 0
+        self.session.set_tab(Tab.SYNTHETIC)
+        self.picture("synthetic")
+
+    def _waiting(self, code: str) -> int:
+        return len(self.session.project.synthetic(code, Status.PROPOSED))
+
+    def judge(self) -> None:
+        """Accept by key."""
+        grid = self.window.docks.panels.review.grid
+        for _ in range(ACCEPTED):
+            QTest.keyClick(grid, "a")
+            spin(0.05)
+        self.settle()
+        accepted = self.session.project.synthetic(status=Status.ACCEPTED)
+        assert len(accepted) == ACCEPTED
+        self.picture("accepted")
+
+    def cancel_a_fill(self) -> None:
+        """Start a long fill, and press Cancel beside it."""
+        self.press_fill("MON", 200)
+        panel = self.window.docks.panels.synthesize
+        self.wait("Cancel shows", lambda: bool(_cancels(panel)))
+        spin(1.0)
+        self.picture("fill-to-cancel")
+        began = time.monotonic()
+        QTest.mouseClick(_cancels(panel)[0], Qt.MouseButton.LeftButton)
+        self.wait("the fill stops", lambda: not self.session.state.tasks)
+        _log.info("cancelled within %.1f s", time.monotonic() - began)
+        self.picture("fill-cancelled")
+
+    def evidence(self) -> None:
+        """Look at the evidence tab."""
+        self.session.set_tab(Tab.EVIDENCE)
+        self.picture("evidence")
+
+    def close_and_reopen(self) -> None:
+        """Close the window; open it again; everything is there."""
+        before = self._everything()
+        self.viewer.close()
+        self.window.close()
+        self.open()
+        self.settle()
+        assert self._everything() == before, "something was lost"
+        self.picture("reopened")
+
+    def _everything(self) -> object:
+        project = self.session.project
+        labels = {c: label.code for c, label in project.journal.labels().items()}
+        synthetic = {c.id: (c.code, c.status) for c in project.synthetic()}
+        smears = [s.uri for s in project.smears()]
+        return labels, synthetic, smears, project.cells().ids.tolist()
+
+
+def _cancels(panel: QWidget) -> list[QPushButton]:
+    buttons = panel.findChildren(QPushButton)
+    return [b for b in buttons if b.text() == "Cancel" and b.isVisible()]
+
+
+def developer_data() -> Path | None:
+    """Return the folder of developer data, or None."""
+    folder = Path(os.environ.get("CYTOSYNTH_DATA", ROOT / ".." / "shared" / "data"))
+    return folder if (folder / "MANIFEST.csv").is_file() else None
+
+
+def main() -> None:
+    """Drive the window from its opening to its reopening."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--images", type=Path, default=ROOT / "docs" / "images")
+    options.add_argument("--project", type=Path, default=None)
+    chosen = options.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+    _log.setLevel(logging.INFO)
+    app = QApplication.instance() or QApplication([])
+    with tempfile.TemporaryDirectory() as folder:
+        project = chosen.project or Path(folder) / "driven.cytosynth"
+        drive = Drive(project, chosen.images)
+        drive.open_smears(developer_data())
+        drive.label()
+        drive.undo_and_redo()
+        drive.digits_on_the_canvas()
+        drive.add_a_cell()
+        drive.fill()
+        drive.judge()
+        drive.cancel_a_fill()
+        drive.evidence()
+        drive.close_and_reopen()
+        assert "torch" not in sys.modules, "torch was loaded in the viewer's process"
+        drive.viewer.close()
+        drive.window.close()
+    app.processEvents()
+    worst = max(drive.longest, key=lambda name: drive.longest[name])
+    _log.info("longest block: %.0f ms, before %s", drive.longest[worst] * 1000, worst)
+    _log.info("no torch in this process; everything was there after reopening")
+
+
+if __name__ == "__main__":
+    main()
