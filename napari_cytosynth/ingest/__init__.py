@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_cytosynth.ingest.calibration import calibrate
     from napari_cytosynth.ingest.crops import cut_crops, is_wide
-    from napari_cytosynth.ingest.fingerprint import fingerprint
+    from napari_cytosynth.ingest.identity import fingerprint
     from napari_cytosynth.ingest.opening import open_smear
     from napari_cytosynth.ingest.tiles import detect_cells
 
@@ -24,7 +24,7 @@ _HOMES = {
     "calibrate": "calibration",
     "cut_crops": "crops",
     "detect_cells": "tiles",
-    "fingerprint": "fingerprint",
+    "fingerprint": "identity",
     "is_wide": "crops",
     "open_smear": "opening",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ class LazyLevel:
     def __init__(self, shape: tuple[int, int], fetch: Fetch) -> None:
         self.shape = (*shape, 3)
         self._fetch = fetch
+        self.keeper: object = None
 
     @property
     def size(self) -> int:
@@ -130,14 +132,17 @@ class PyramidImage:
         smear: Smear,
         plans: Sequence[LevelPlan],
         notes: Sequence[str] = (),
-        release: Callable[[], None] = lambda: None,
+        release: Callable[[], object] = bool,
     ) -> None:
         self.smear = smear
         plans = with_coarser_levels(plans)
         self.levels: Sequence[LazyLevel] = tuple(p.level for p in plans)
         self.downsamples: Sequence[float] = tuple(p.downsample for p in plans)
         self.notes: Sequence[str] = tuple(notes)
-        self._release = release
+        # The file closes when nobody holds the picture or one of its levels any more.
+        for level in self.levels:
+            level.keeper = self
+        self._release = weakref.finalize(self, release)
         for note in notes:
             logger.info("%s: %s", smear.uri, note)
 
@@ -154,7 +159,6 @@ class PyramidImage:
     def close(self) -> None:
         """Release the file. Idempotent."""
         self._release()
-        self._release = _nothing
 
 
 def array_level(pixels: RGB) -> LazyLevel:
@@ -233,7 +237,3 @@ def _window(key: Any, size: int) -> tuple[int, int, Any]:
     if not 0 <= index < size:
         raise IndexError(f"Index {key} lies outside an axis of {size} pixels.")
     return index, index + 1, 0
-
-
-def _nothing() -> None:
-    """Stand in for the release of a file that is already closed."""

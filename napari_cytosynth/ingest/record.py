@@ -6,7 +6,7 @@ from pathlib import Path
 
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.smear import Smear
-from napari_cytosynth.ingest.fingerprint import fingerprint
+from napari_cytosynth.ingest.identity import fingerprint
 
 PLAUSIBLE_MPP = (0.02, 5.0)
 """Micrometres a pixel that a microscope's picture can have; 72 dpi is 353."""

@@ -110,8 +110,8 @@ def _refuse_too_large(uri: str, page: Any) -> None:
 def _planes(uri: str, series: Any) -> list[Plane]:
     with decoding(uri):
         opened = [
-            Plane.of(uri, zarr.open_array(level.aszarr(), mode="r"), level.axes)
-            for level in series.levels
+            Plane.of(uri, zarr.open_array(series.aszarr(level=i), mode="r"), level.axes)
+            for i, level in enumerate(series.levels)
         ]
     return [p for i, p in enumerate(opened) if i == 0 or p.shape < opened[i - 1].shape]
 
