@@ -196,7 +196,7 @@ class CanvasPresenter:
         self._session, self._view, self._keyboard = session, view, keyboard
         self._shown = CanvasState()
         self._rectangle: Rectangle | None = None
-        self._clicking = False
+        self._clicking, self._blank = False, True
         self._listen()
         self._render()
         self._centre()
@@ -208,6 +208,7 @@ class CanvasPresenter:
         for event in (events.synthetic, events.review, events.tasks, events.judged):
             event.connect(self._render)
         events.focus.connect(self._on_focus)
+        events.reopened.connect(self._on_reopened)
         view.clicked.connect(self._on_clicked)
         view.doubleClicked.connect(self._on_double_clicked)
         view.viewMoved.connect(self._on_view_moved)
@@ -231,7 +232,14 @@ class CanvasPresenter:
     def _show_smear(self, smear: SmearId | None) -> None:
         image = self._session.image(smear) if smear is not None else None
         mpp = self._session.smears.mpp(smear) if smear is not None else 1.0
+        self._blank = image is None
         self._view.show_smear(image, mpp)
+
+    def _on_reopened(self, smear: int) -> None:
+        """Show a picture that could not be read before."""
+        if smear == self._shown.smear and self._blank:
+            self._show_smear(self._shown.smear)
+            self._centre()
 
     def _wish(self) -> Wish:
         state = self._session.state

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.app.jobs import Jobs, Order
+from napari_cytosynth.core.errors import WorkerError
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Compute
 from napari_cytosynth.core.splits import Split
@@ -80,6 +81,8 @@ class Learned:
         The ranking.
     strategy : str
         By which it was ranked.
+    problem : WorkerError or None
+        Why new cells have no vectors.
     """
 
     key: str
@@ -88,6 +91,7 @@ class Learned:
     summary: tuple[ClassSummary, ...]
     suggestion: Suggestion
     strategy: str
+    problem: WorkerError | None = None
 
 
 class Learner:
@@ -118,7 +122,7 @@ class Learner:
     ) -> None:
         self._project, self._compute, self._jobs = project, compute, jobs
         self._config, self._strategy = config, strategy
-        self._behind = False
+        self._behind, self._told = False, ""
         self._rounds = 0
         self.key = ""
         self.head: Head | None = None
@@ -148,11 +152,18 @@ class Learner:
 
     def _learned(self, learned: Learned) -> None:
         self.key, self.head = learned.key, learned.head
+        self._tell(learned.problem)
         self.on_learned(learned)
         if learned.strategy == self._strategy():
             self.on_ranked(learned.suggestion)
         else:
             self.rerank()
+
+    def _tell(self, problem: WorkerError | None) -> None:
+        """Say why the backend did not answer; once, and not after every label."""
+        if problem is not None and str(problem) != self._told:
+            self._jobs.tell("Learning", problem)
+        self._told = "" if problem is None else str(problem)
 
     def _ranked(self, answer: tuple[str, Suggestion]) -> None:
         strategy, suggestion = answer
@@ -160,13 +171,17 @@ class Learner:
             self.on_ranked(suggestion)
 
     def _round(self) -> Task[Learned]:
-        config = self._config
-        key = yield from embed(self._project, self._compute, config.embedder)
+        config, problem = self._config, None
+        try:
+            key = yield from embed(self._project, self._compute, config.embedder)
+        except WorkerError as error:
+            # Labelling goes on with the vectors that there are, or at random.
+            key, problem = fingerprint(config.embedder), error
         head = yield from fit(self._project, self._compute, key, config.seed)
         guesses = yield from predict(self._project, key, head)
         summary = summarise(self._project, key, head)
         strategy, suggestion = yield from self._rank_with(key, head)
-        return Learned(key, head, guesses, summary, suggestion, strategy)
+        return Learned(key, head, guesses, summary, suggestion, strategy, problem)
 
     def _ranking(self) -> Task[tuple[str, Suggestion]]:
         return (yield from self._rank_with(self.key, self.head))
@@ -193,6 +208,13 @@ def embed(project: Project, compute: Compute, embedder: str) -> Task[str]:
     from napari_cytosynth.workflows.embed import embed_cells
 
     return (yield from embed_cells(project, compute, embedder=embedder))
+
+
+def fingerprint(embedder: str) -> str:
+    """Return the fingerprint of an embedder without asking the backend."""
+    from napari_cytosynth.workflows.embed import fingerprint_of
+
+    return fingerprint_of(embedder)
 
 
 def fit(project: Project, compute: Compute, key: str, seed: int) -> Task[Head | None]:

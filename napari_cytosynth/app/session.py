@@ -157,6 +157,7 @@ class Session(Reading):
     def _on_smear_added(self, smear: Smear) -> None:
         if self.state.smear is None:
             self.state.smear = smear.id
+        self.events.reopened.emit(int(smear.id))
 
     def import_labels(self, path: str | Path, format: str) -> None:  # noqa: A002
         """Read labels of another tool; their mode is "import"."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TypeAlias
 
 from napari_cytosynth.app.jobs import Jobs, Order
@@ -17,6 +17,9 @@ from napari_cytosynth.core.tasks import Progress, Task
 
 Opener: TypeAlias = Callable[[str], SmearImage]
 """Opens the picture at a uri."""
+
+KEPT = 16
+"""Pictures that stay open."""
 
 OPEN = "open"
 """Key of the task that opens smears and finds their cells."""
@@ -106,7 +109,7 @@ class Smears:
         yield Progress(0, 0, f"{title}: opening")
         try:
             if isinstance(what, str):
-                smear = add_smear(self._project, what)
+                smear = self._relinked(add_smear(self._project, what), what)
             else:
                 smear = self.record(what)
             yield Progress(0, 0, f"{title}: finding cells", payload=("added", smear))
@@ -129,6 +132,13 @@ class Smears:
         else:
             self._jobs.tell("Opening a smear", value)
 
+    def _relinked(self, smear: Smear, uri: str) -> Smear:
+        """Point a smear whose file is gone at the same picture, found elsewhere."""
+        if "://" in smear.uri or Path(smear.uri).exists():
+            return smear
+        place = str(Path(uri).absolute())
+        return self._project.relink(smear.id, place, smear.fingerprint)
+
     def record(self, smear: SmearId) -> Smear:
         """Return the record of a smear."""
         return next(s for s in self._project.smears() if s.id == smear)
@@ -143,6 +153,8 @@ class Smears:
     def image(self, smear: SmearId) -> SmearImage | None:
         """Return the open picture of a smear; None, said once, if it cannot be read."""
         if smear in self._images:
+            # The newest stand last.
+            self._images[smear] = self._images.pop(smear)
             return self._images[smear]
         if smear in self._broken:
             return None
@@ -152,7 +164,7 @@ class Smears:
             self._broken.add(smear)
             self._jobs.tell("Opening a smear", error)
             return None
-        self._images[smear] = image
+        self._put(smear, image)
         return image
 
     def prefetch(self, smear: SmearId) -> None:
@@ -181,7 +193,14 @@ class Smears:
         if image is not None and smear in self._images:
             image.close()
         elif image is not None:
-            self._images[smear] = image
+            self._put(smear, image)
+
+    def _put(self, smear: SmearId, image: SmearImage) -> None:
+        """Keep a picture; the one shown longest ago is closed for it."""
+        self._images[smear] = image
+        while len(self._images) > KEPT:
+            oldest = next(iter(self._images))
+            self._images.pop(oldest).close()
 
     def close(self) -> None:
         """Close all pictures."""

@@ -22,6 +22,7 @@ class SessionEvents(SignalGroup):
     * ``touched(cell)``: label, comment, skip or box of one cell changed.
     * ``cells()``: the set of cells changed (found, added, removed, undone).
     * ``predictions()``: the model's guesses changed.
+    * ``reopened(smear)``: the picture of a smear, moved before, can be read again.
     * ``judged(number)``: the verdict on one synthetic cell changed.
     """
 
@@ -50,6 +51,7 @@ class SessionEvents(SignalGroup):
     cells = Signal()
     predictions = Signal()
     judged = Signal(int)
+    reopened = Signal(int)
 
 
 @dataclass
