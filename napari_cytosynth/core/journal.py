@@ -1,8 +1,7 @@
 """The append-only journal, and the fold that turns it into what holds now.
 
-Nothing is ever changed or deleted. Undo is an event that names the event it takes
-back, so undo and redo have no limit and survive retraining, a crash and the end of the
-session.
+Nothing is ever changed or deleted. Undo is an event that names the one it takes back, so
+undo and redo have no limit and survive retraining, a crash and the end of a session.
 """
 
 from __future__ import annotations
@@ -183,16 +182,14 @@ class Journal:
         self._labels: dict[CellId, Label] = {}
         self.last_id = EventId(0)
         for event in events:
-            self.apply(event)
+            self._take(event)
+        found = ((cell, self._standing(cell)) for cell in self._of_cell)
+        self._labels = {CellId(c): label for c, label in found if label is not None}
 
     def check(self, *events: Event) -> None:
-        """Raise what :meth:`apply` would raise for these events, and change nothing.
+        """Raise InputError where :meth:`apply` would, and change nothing.
 
-        Raises
-        ------
-        InputError
-            If an id does not follow, an event names no cell, or undoes what is not
-            there.
+        An id must follow, a cell be named, and what is undone must have been done.
         """
         if len(events) > 1 and any(e.kind in _SWITCHES for e in events):
             Journal((*self.events(), *events))
@@ -229,17 +226,20 @@ class Journal:
 
     def apply(self, event: Event) -> None:
         """Take in the next event; raises as :meth:`check` does."""
+        self._refresh(self._take(event))
+
+    def _take(self, event: Event) -> Event:
+        """Take in an event; return the one that it does, undoes or redoes."""
         self._refuse(event, self.last_id)
         self._events[event.id] = event
         self.last_id = event.id
         if event.kind in _SWITCHES:
-            self._switch(event)
-            return
+            return self._switch(event)
         self._file(event)
         if event.kind in _UNDOABLE:
             self._done.setdefault(event.annotator, []).append(event.id)
             self._undone[event.annotator] = []
-        self._refresh(event)
+        return event
 
     def _file(self, event: Event) -> None:
         """Note the event where the questions below look for it."""
@@ -252,7 +252,7 @@ class Journal:
         else:
             self._of_cell.setdefault(_cell_of(event), []).append(event.id)
 
-    def _switch(self, event: Event) -> None:
+    def _switch(self, event: Event) -> Event:
         target = int(event.data["of"])
         undo = event.kind is EventKind.UNDO
         owner = self._events[target].annotator
@@ -262,7 +262,7 @@ class Journal:
         sink = self._undone if undo else self._done
         sink.setdefault(owner, []).append(target)
         (self._inactive.add if undo else self._inactive.discard)(target)
-        self._refresh(self._events[target])
+        return self._events[target]
 
     def _refresh(self, event: Event) -> None:
         """Bring the labels up to date with an event done, undone or redone."""
@@ -274,11 +274,14 @@ class Journal:
             }
         elif event.kind is not EventKind.VERDICT and event.cell is not None:
             cell = CellId(int(event.cell))
-            label = self.label(cell)
-            if label is None or self.is_removed(cell):
+            label = self._standing(cell)
+            if label is None:
                 self._labels.pop(cell, None)
             else:
                 self._labels[cell] = label
+
+    def _standing(self, cell: int) -> Label | None:
+        return None if self.is_removed(CellId(cell)) else self.label(CellId(cell))
 
     def undo_target(self, annotator: str) -> Event | None:
         """Return the event that undo would take back, or None."""
@@ -319,13 +322,14 @@ class Journal:
 
     def is_removed(self, cell: CellId) -> bool:
         """Tell whether a cell was struck out, split, or its adding undone."""
-        if self._last(cell, _REMOVES) is not None:
-            return True
-        return any(
-            number in self._inactive
-            for number in self._of_cell.get(cell, [])
-            if self._events[number].kind is EventKind.CELL_ADDED
-        )
+        for number in self._of_cell.get(cell, []):
+            kind = self._events[number].kind
+            undone = number in self._inactive
+            if (kind in _REMOVES and not undone) or (
+                kind is EventKind.CELL_ADDED and undone
+            ):
+                return True
+        return False
 
     def box(self, cell: CellId) -> tuple[float, float, float, float] | None:
         """Return the corrected box of a cell, or None where the detector's stands."""

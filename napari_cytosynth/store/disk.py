@@ -146,7 +146,7 @@ class DiskBackend:
             [smear for smear, _ in smears],
             {int(s.id): c for s, c in smears if c is not None},
             runs,
-            [rows.read_event(row) for row in read(rows.READ_EVENTS)],
+            rows.read_events(read(rows.READ_EVENTS).fetchall()),
             [rows.read_job(row) for row in read(rows.READ_JOBS)],
         )
 
