@@ -50,3 +50,11 @@ def held(open_desk: OpenDesk, runner: HeldRunner) -> Desk:
     desk = open_desk(runner=runner)
     runner.release("learn")
     return desk
+
+
+@pytest.fixture
+def taught(held: Desk, runner: HeldRunner) -> Desk:
+    """Return a desk with 25 labels of 60 cells and a model that learnt from them."""
+    held.label_truly(25)
+    runner.release("learn")
+    return held

@@ -182,7 +182,7 @@ def test_a_moved_file_is_told_once_and_labelling_goes_on(open_desk: Any) -> None
     opener: Any = session.smears._opener
     session.smears.close()
     opener.missing = {f"tiny-{n}.png" for n in range(1, 7)}
-    desk.label_truly(30)
+    desk.label_truly(12)
     assert desk.views.canvas.shown("show_smear")[0] is None
     told = [said for said in desk.failures if "no picture" in said]
     assert 1 <= len(told) == len(set(told)) <= 6
