@@ -11,8 +11,8 @@ from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.ingest import calibrate, detect_cells, open_smear
-from napari_cytosynth.testing.painter import FieldSpec
-from napari_cytosynth.testing.painter.make_sample import make_sample
+from napari_cytosynth.testing.painter import FieldSpec, paint_field
+from napari_cytosynth.testing.painter.make_sample import SEED, SPEC, make_sample
 from napari_cytosynth.workflows.sample import sample_smear_path, sample_truth
 
 
@@ -99,3 +99,16 @@ def test_the_script_writes_the_same_again(tmp_path):
             assert path.read_bytes() == (tmp_path / "b" / name).read_bytes(), name
     truth = json.loads((tmp_path / "a" / "marrow_truth.json").read_text("utf-8"))
     assert truth["licenses"][0]["name"] == "CC0 1.0"
+
+
+@pytest.mark.slow
+def test_the_script_paints_the_sample_that_is_committed():
+    painted = paint_field(SPEC, np.random.default_rng(SEED))
+    group = zarr.open_group(sample_smear_path(), mode="r")
+    committed = np.moveaxis(group["0"][:], 0, 2).astype(float)
+    # Other versions of the libraries may round otherwise, so nearly is enough.
+    assert np.abs(committed - painted.pixels).mean() < 2
+    truth = sample_truth().objects
+    assert [c.concept for c in painted.cells] == [
+        o.attributes["concept"] for o in truth
+    ]
