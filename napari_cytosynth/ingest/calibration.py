@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from skimage.filters import threshold_multiotsu
+from skimage.filters import threshold_multiotsu, threshold_otsu
 
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.smear import Calibration, MppSource, SmearImage
@@ -82,7 +82,7 @@ def calibrate(image: SmearImage, mpp: float | None = None) -> Calibration:
         mpp_source=scale.source,
         background=background,
         stain_vectors=stains,
-        thresholds=_thresholds(nuclear_dye(density, stains), level),
+        thresholds=_thresholds(density, nuclear_dye(density, stains), level),
         confidence=scale.confidence,
     )
 
@@ -171,17 +171,20 @@ def _upper_otsu(dyed: npt.NDArray[np.float32]) -> float:
     return float(threshold_multiotsu(classes=3, hist=hist)[1])
 
 
-def _thresholds(dye: npt.NDArray[np.float32], level: float) -> dict[str, float]:
-    """Return the detector's thresholds on the nuclear dye."""
+def _thresholds(density: Image32, dye: Image32, level: float) -> dict[str, float]:
+    """Return thresholds on the nuclear dye, and on green for red cells."""
     nucleus = 0.45 * level
     rest = dye[dye < 0.3 * level]
     middle = float(np.median(rest)) if len(rest) else 0.0
     noise = 1.48 * float(np.median(np.abs(rest - middle))) if len(rest) else 0.0
     cytoplasm = middle + max(2.5 * noise, 0.06 * level)
+    green = density[..., 1][dye < 0.3 * level].clip(-0.1, 0.5)
+    red = float(threshold_otsu(green)) if len(green) and np.ptp(green) else 0.0
     return {
         "level": level,
         "nucleus": nucleus,
         "cytoplasm": min(cytoplasm, 0.6 * nucleus),
+        "red": max(red, 0.04),
     }
 
 

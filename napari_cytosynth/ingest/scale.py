@@ -10,16 +10,16 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 from napari_cytosynth.core.smear import FALLBACK_MPP, RED_CELL_UM, MppSource
+from napari_cytosynth.ingest.masks import pale_middles_filled
 from napari_cytosynth.ingest.stain import (
     RGB,
     RIM,
     Colour,
+    Mask,
     optical_density,
     purple,
     smooth,
 )
-
-Mask = npt.NDArray[np.bool_]
 
 Radii = npt.NDArray[np.float64]
 
@@ -116,19 +116,7 @@ def _red_cells(window: RGB, background: Colour, dark: Mask) -> Mask:
         return np.zeros_like(dark)
     threshold = max(float(threshold_otsu(rest)), 0.04)
     stained = (density > threshold) & (window.max(axis=-1) > RIM)
-    return _without_pale_middles(stained) & ~dark
-
-
-def _without_pale_middles(stained: Mask) -> Mask:
-    """Fill round holes; the gaps between touching cells are hollow-sided and stay."""
-    labels, count = ndimage.label(~stained)
-    areas = np.bincount(labels.ravel(), minlength=count + 1)
-    fill = np.zeros(count + 1, bool)
-    for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
-        h, w = rows.stop - rows.start, columns.stop - columns.start
-        full = areas[number] / (h * w)
-        fill[number] = full > 0.65 and max(h, w) < 1.6 * min(h, w)
-    return np.asarray(stained | fill[labels], bool)
+    return pale_middles_filled(stained) & ~dark
 
 
 def _radii(mask: Mask) -> npt.NDArray[np.float64]:

@@ -36,7 +36,7 @@ def painted_pixels(height: int = 96, width: int = 128) -> npt.NDArray[np.uint8]:
 class ReaderContract:
     """Tests of a :class:`~napari_cytosynth.core.protocols.SmearReader`.
 
-    Subclasses implement :meth:`reader` and :meth:`write`; where the format loses colour,
+    Subclasses implement :meth:`reader` and :meth:`write`; where a format loses colour,
     they set ``tolerance``.
     """
 
