@@ -14,7 +14,13 @@ from typing import Any
 
 from napari_cytosynth.core.errors import FormatError
 from napari_cytosynth.core.protocols import ImageRecord, ObjectRecord, Records
-from napari_cytosynth.formats.files import number, read_text, safe_name, write_text
+from napari_cytosynth.formats.files import (
+    demand_listed,
+    number,
+    read_text,
+    safe_name,
+    write_text,
+)
 
 KINDS = ("nucleated cell", "red cell", "platelet")
 """Names of the categories 1, 2 and 3 where labels are kinds of object."""
@@ -55,11 +61,7 @@ class Coco:
         """Write a file; what stood there is replaced at once or not."""
         numbers = {i.file_name: n for n, i in enumerate(records.images, 1)}
         names = {name: n for n, name in enumerate(category_names(records), 1)}
-        if strangers := {o.image for o in records.objects} - set(numbers):
-            raise FormatError(
-                f"'{path}': objects lie in '{sorted(strangers)[0]}', which is not "
-                "among the pictures. List every picture."
-            )
+        demand_listed(records, path)
         document = {
             "info": {"description": "napari-cytosynth", "version": "1"},
             "images": [_image_entry(i, numbers) for i in records.images],
@@ -79,7 +81,7 @@ def category_names(records: Records) -> tuple[str, ...]:
     used = {o.label for o in records.objects}
     labels = sorted((used | set(records.classes)) - {""})
     names = records.classes or tuple(labels)
-    if set(labels) <= set(KINDS):
+    if labels and set(labels) <= set(KINDS):
         names = KINDS
     names = (*names, *(name for name in labels if name not in names))
     return (*names, UNLABELLED) if "" in used else names

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from napari_cytosynth.core.errors import CytoSynthError, FormatError, StorageError
 from napari_cytosynth.core.files import PARTIAL, sync_folder, write_durably
+from napari_cytosynth.core.records import Records
 
 MAX_BYTES = 1 << 30
 """Largest annotation file that is read at all."""
@@ -89,6 +90,17 @@ def safe_name(name: str, where: str) -> str:
             "to the data set's folder and stays inside it; remove '..', drive and root."
         )
     return str(PurePosixPath(plain))
+
+
+def demand_listed(records: Records, path: Path) -> None:
+    """Raise FormatError if an object lies in a picture that is not listed."""
+    listed = {image.file_name for image in records.images}
+    for found in records.objects:
+        if found.image not in listed:
+            raise FormatError(
+                f"'{path}': an object lies in '{found.image}', which is not among the "
+                "pictures. List every picture."
+            )
 
 
 @contextmanager

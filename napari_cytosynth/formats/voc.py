@@ -19,6 +19,7 @@ from defusedxml.ElementTree import fromstring
 from napari_cytosynth.core.errors import FormatError
 from napari_cytosynth.core.protocols import ImageRecord, ObjectRecord, Records
 from napari_cytosynth.formats.files import (
+    demand_listed,
     number,
     read_text,
     safe_name,
@@ -64,6 +65,7 @@ class Voc:
 
     def write(self, records: Records, path: Path) -> None:
         """Write ``path`` as a folder, or as one file where it ends in ``.xml``."""
+        demand_listed(records, path)
         if path.suffix.lower() == ".xml":
             if len(records.images) != 1:
                 raise FormatError(
