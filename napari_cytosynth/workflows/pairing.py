@@ -46,6 +46,7 @@ def pair_pictures(
     pairs: dict[str, Smear] = {}
     strangers = []
     painted = {o.image for o in records.objects if o.synthetic}
+    painted -= {o.image for o in records.objects if not o.synthetic}
     for image in (i for i in records.images if i.file_name not in painted):
         smear = _by_name(image, smears) or _by_content(project, image, smears, path)
         if smear is None:
@@ -116,7 +117,7 @@ def _same_stem(parts: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
 def _by_content(
     project: Project, image: ImageRecord, smears: list[Smear], path: Path
 ) -> Smear | None:
-    from napari_cytosynth.ingest.fingerprint import fingerprint
+    from napari_cytosynth.ingest.identity import fingerprint
 
     folder = path if path.is_dir() else path.parent
     for place in _BESIDE:
