@@ -1,6 +1,7 @@
 """Labels in and out of a project, with real pictures."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from napari_cytosynth.testing.tiny import (
     tiny_calibration,
     tiny_crops,
     tiny_detections,
+    tiny_smear,
     tiny_synthetic,
 )
 from napari_cytosynth.workflows.detect import add_smear
@@ -189,19 +191,14 @@ def test_synthetic_objects_never_become_real(
     path = _file(
         tmp_path,
         _on_cell(project, 0, "BA"),
+        _on_cell(project, 1, "BA", synthetic=True),
         ObjectRecord("one.png", BOX, "BA", synthetic=True),
-    )
-    # A picture with a synthetic cell in it is none of the project's smears.
-    with pytest.raises(InputError):
-        import_labels(project, _file(tmp_path, ObjectRecord("x.png", BOX, "BA")), "csv")
-    path = _file(
-        tmp_path,
-        _on_cell(project, 0, "BA"),
         ObjectRecord("s/1.png", (0, 0, 96, 96), "BA", synthetic=True),
     )
     report = import_labels(project, path, "csv")
-    assert (report.labelled, report.synthetic, report.added) == (1, 1, 0)
+    assert (report.labelled, report.synthetic, report.added) == (1, 3, 0)
     assert report.strangers == ()
+    assert set(project.journal.labels()) == {1}
 
 
 def test_strange_pictures_are_reported(project: MemoryProject, tmp_path: Path) -> None:
@@ -362,23 +359,16 @@ def test_export_spares_foreign_files(project: MemoryProject, tmp_path: Path) -> 
 
 def test_smears_get_short_unlike_names() -> None:
     project = MemoryProject(built_in("pbc11"))
-    from napari_cytosynth.testing.tiny import tiny_smear
-
     for number, uri in enumerate(
         ("/data/a/one.png", "/data/b/one.png", "/data/two.png", "C:\\x\\three.png")
     ):
-        smear = tiny_smear(number)
-        project.add_smear(type(smear)(**{**_fields(smear), "uri": uri}))
+        project.add_smear(replace(tiny_smear(number), uri=uri))
     assert smear_names(project.smears()) == {
         1: "a/one.png",
         2: "b/one.png",
         3: "two.png",
         4: "three.png",
     }
-
-
-def _fields(smear) -> dict:
-    return {name: getattr(smear, name) for name in smear.__dataclass_fields__}
 
 
 def test_boxes_are_paired_one_to_one_best_first() -> None:
