@@ -1,42 +1,41 @@
-"""Adds smears to a project and finds their cells; or finds cells with no project."""
+"""Adds smears to a project, and finds their cells."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_cytosynth.core.cells import Detections, ObjectKind
+from napari_cytosynth.core.cells import Detections
 from napari_cytosynth.core.errors import InputError
-from napari_cytosynth.core.geometry import Box
+from napari_cytosynth.core.geometry import Box, box_iou
 from napari_cytosynth.core.ids import CellId, SmearId
 from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.project import Job, JobState, Project
-from napari_cytosynth.core.protocols import (
-    Detector,
-    ImageRecord,
-    ObjectRecord,
-    Records,
-)
+from napari_cytosynth.core.protocols import Detector
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.smear import Calibration, Smear, SmearImage
 from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.workflows.detect_files import CATEGORIES, detect_files
 
-CATEGORIES = {
-    ObjectKind.NUCLEATED: "nucleated cell",
-    ObjectKind.RED_CELL: "red cell",
-    ObjectKind.PLATELET: "platelet",
-}
-"""Names of the COCO categories 1, 2 and 3."""
+__all__ = [
+    "CATEGORIES",
+    "HAND_UM",
+    "add_cell",
+    "add_smear",
+    "detect_files",
+    "find_cells",
+    "smear_by_id",
+]
 
 HAND_UM = 12.0
 """Side of the box of a cell that the detector does not see, micrometres."""
 
 _LOOK_UM = 60.0
 _BATCH = 1000
+_SAME_CELL = 0.5  # overlap above which two boxes mark one cell
 
 
 def add_smear(
@@ -118,18 +117,31 @@ def find_cells(
         If the smear is unknown, or its picture damaged.
     """
     from napari_cytosynth.ingest import open_smear
+
+    image = open_smear(smear_by_id(project, smear_id).uri)
+    try:
+        calibration = _calibration(project, smear_id, image)
+        job = _job(project, smear_id, detector, calibration.mpp)
+        if job.state is JobState.DONE:
+            yield Progress(1, 1, "cells were found before")
+            return 0
+        sink = _Sink(project, smear_id, image, calibration, job)
+        yield from _fill(sink, detector)
+        return sink.added
+    finally:
+        image.close()
+
+
+def _fill(sink: _Sink, detector: str) -> Task[None]:
+    """Scan the rest of a smear into its sink, and note how that ended."""
     from napari_cytosynth.ingest.tiles import Tiling, scan
 
-    job = _job(project, smear_id, detector)
-    if job.state is JobState.DONE:
-        yield Progress(1, 1, "cells were found before")
-        return 0
-    image = open_smear(smear_by_id(project, smear_id).uri)
-    sink = _Sink(project, smear_id, image, _calibration(project, smear_id, image), job)
-    found = load("detectors", detector)()
+    tiling = Tiling(start=int(sink.job.data["tiles"]))
+    plugin = load("detectors", detector)()
     try:
-        tiling = Tiling(start=int(job.data["tiles"]))
-        for done, total, part in scan(image, found, sink.calibration, tiling=tiling):
+        for done, total, part in scan(
+            sink.image, plugin, sink.calibration, tiling=tiling
+        ):
             sink.take(part, done, last=done == total)
             yield Progress(done, total, "finding cells", sink.newest)
         sink.close(JobState.DONE)
@@ -139,9 +151,6 @@ def find_cells(
     except Exception:
         sink.close(JobState.FAILED)
         raise
-    finally:
-        image.close()
-    return sink.added
 
 
 def add_cell(
@@ -185,7 +194,7 @@ def add_cell(
     try:
         calibration = _calibration(project, smear_id, image)
         box = _box_around(image, calibration, x, y)
-        standing = _standing_cell(project, smear_id, box, (x, y))
+        standing = _standing_cell(project, smear_id, box)
         if standing is not None:
             return standing
         boxes = np.array([[box.x, box.y, box.width, box.height]], np.float32)
@@ -193,53 +202,6 @@ def add_cell(
     finally:
         image.close()
     return project.add_cell_by_hand(smear_id, box, crop[0], author)
-
-
-def detect_files(
-    paths: Sequence[str | Path],
-    *,
-    objects: str = "nucleated",
-    detector: str = "classic",
-) -> Task[Records]:
-    """Find cells in files and folders, without a project.
-
-    Parameters
-    ----------
-    paths : sequence of str or Path
-        Pictures, and folders of pictures; of folders every picture below them.
-    objects : str
-        ``"nucleated"``, or ``"all"`` for red cells and platelets too.
-    detector : str
-        Name of a detector plug-in.
-
-    Yields
-    ------
-    Progress
-        At least one a picture.
-
-    Returns
-    -------
-    Records
-        Pictures without cells are listed too; file names are relative to the folder
-        that was given, else the base name.
-
-    Raises
-    ------
-    InputError
-        If a file is no picture, or a folder holds none.
-    """
-    files = [pair for path in paths for pair in _pictures(Path(path))]
-    found = load("detectors", detector)()
-    images: list[ImageRecord] = []
-    cells: list[ObjectRecord] = []
-    for number, (path, name) in enumerate(files):
-        record, objects_found = yield from _detect_file(
-            path, name, found, objects, (number, len(files))
-        )
-        images.append(record)
-        cells.extend(objects_found)
-    yield Progress(len(files), len(files), "done")
-    return Records(tuple(images), tuple(cells), tuple(CATEGORIES.values()))
 
 
 def smear_by_id(project: Project, smear_id: SmearId) -> Smear:
@@ -295,33 +257,42 @@ class _Sink:
 
         found = Detections.concatenate(self._waiting)
         # A crash between the cells' commit and the job's leaves the job behind by a
-        # batch; the detector finds the very same boxes again.
-        new = np.array([_key(b) not in self._known for b in found.boxes], dtype=bool)
-        found = found.take(new)
+        # batch, and a person may have added a cell before: neither is found again.
+        found = found.take(~_covered(found.boxes, self._known))
         self._waiting = []
         if len(found):
             crops = cut_crops(self.image, found.boxes, self.calibration.mpp)
             self.newest = self.project.add_cells(self.smear, found, crops)
             self.added += len(found)
 
-    def _standing_boxes(self) -> set[bytes]:
+    def _standing_boxes(self) -> npt.NDArray[np.float32]:
         cells = self.project.cells()
-        return {_key(box) for box in cells.boxes[cells.smears == self.smear]}
+        return np.asarray(cells.boxes[cells.smears == self.smear], np.float32)
 
     def _note(self, state: JobState) -> None:
         data = {**self.job.data, "tiles": self._tiles}
         self.project.put_job(Job(self.job.key, state, data))
 
 
-def _key(box: npt.NDArray[np.float32]) -> bytes:
-    return np.asarray(box, np.float32).tobytes()
+def _covered(
+    boxes: npt.NDArray[np.float32], known: npt.NDArray[np.float32]
+) -> npt.NDArray[np.bool_]:
+    """Tell which boxes mark a cell that is already known."""
+    if not len(boxes) or not len(known):
+        return np.zeros(len(boxes), bool)
+    low, high = boxes[:, :2].min(axis=0), (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
+    near = (known[:, :2] < high) & (known[:, :2] + known[:, 2:] > low)
+    overlaps = box_iou(boxes, known[near.all(axis=1)])
+    return np.asarray(overlaps.max(axis=1, initial=0) > _SAME_CELL, bool)
 
 
-def _job(project: Project, smear: SmearId, detector: str) -> Job:
+def _job(project: Project, smear: SmearId, detector: str, mpp: float) -> Job:
+    """Return the row to go on with; a new one if detector or scale are others now."""
     key = f"detect:{smear}"
+    asked = {"detector": detector, "mpp": mpp}
     job = next((j for j in project.jobs() if j.key == key), None)
-    if job is None or job.data.get("detector") != detector:
-        return Job(key, JobState.RUNNING, {"detector": detector, "tiles": 0})
+    if job is None or any(job.data.get(name) != asked[name] for name in asked):
+        return Job(key, JobState.RUNNING, {**asked, "tiles": 0})
     return job
 
 
@@ -352,74 +323,12 @@ def _box_around(image: SmearImage, calibration: Calibration, x: float, y: float)
     return Box(x - side / 2, y - side / 2, side, side)
 
 
-def _standing_cell(
-    project: Project, smear: SmearId, box: Box, point: tuple[float, float]
-) -> CellId | None:
-    """Return the standing cell of the very same box: the one that was clicked."""
-    del point
+def _standing_cell(project: Project, smear: SmearId, box: Box) -> CellId | None:
+    """Return the standing cell that a box marks already: the one that was clicked."""
     cells = project.cells()
-    wanted = _key(np.array([box.x, box.y, box.width, box.height], np.float32))
-    for row in np.flatnonzero(cells.smears == smear):
-        if _key(cells.boxes[row]) == wanted:
-            return CellId(int(cells.ids[row]))
-    return None
-
-
-def _pictures(path: Path) -> Iterator[tuple[Path, str]]:
-    """Yield each picture and its name relative to the folder that was given."""
-    from napari_cytosynth.ingest.opening import find_pictures
-
-    if not path.is_dir() or path.suffix == ".zarr":
-        yield path, path.name
-        return
-    yield from ((p, p.relative_to(path).as_posix()) for p in find_pictures(path))
-
-
-def _detect_file(
-    path: Path, name: str, detector: Detector, objects: str, place: tuple[int, int]
-) -> Task[tuple[ImageRecord, list[ObjectRecord]]]:
-    from napari_cytosynth.ingest import calibrate, detect_cells, open_smear
-
-    number, total = place
-    yield Progress(number, total, name)
-    image = open_smear(path)
-    try:
-        calibration = calibrate(image)
-        task = detect_cells(image, detector, calibration, objects=objects)
-        found = yield from _renamed(task, Progress(number, total, name))
-    finally:
-        image.close()
-    smear = image.smear
-    record = ImageRecord(
-        name,
-        smear.width,
-        smear.height,
-        calibration.mpp,
-        str(calibration.mpp_source),
-    )
-    return record, [_object(name, found, i) for i in range(len(found))]
-
-
-def _renamed(task: Task[Detections], progress: Progress) -> Task[Detections]:
-    """Count pictures rather than tiles; still a sign of life for each tile."""
-    try:
-        while True:
-            next(task)
-            yield progress
-    except StopIteration as stop:
-        found: Detections = stop.value
-        return found
-    finally:
-        task.close()
-
-
-def _object(name: str, found: Detections, i: int) -> ObjectRecord:
-    x, y, width, height = (float(v) for v in found.boxes[i])
-    return ObjectRecord(
-        image=name,
-        box=(x, y, width, height),
-        label=CATEGORIES[ObjectKind(int(found.kinds[i]))],
-        score=float(found.scores[i]),
-        outline=tuple((float(px), float(py)) for px, py in found.outlines[i]),
-        edge=bool(found.edges[i]),
-    )
+    rows = np.flatnonzero(cells.smears == smear)
+    wanted = np.array([[box.x, box.y, box.width, box.height]], np.float32)
+    overlaps = box_iou(wanted, cells.boxes[rows])[0]
+    if overlaps.max(initial=0) <= _SAME_CELL:
+        return None
+    return CellId(int(cells.ids[rows[overlaps.argmax()]]))

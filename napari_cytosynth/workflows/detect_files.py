@@ -1,0 +1,130 @@
+"""Finds cells in files and folders, with no project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from napari_cytosynth.core.cells import Detections, ObjectKind
+from napari_cytosynth.core.protocols import (
+    Detector,
+    ImageRecord,
+    ObjectRecord,
+    Records,
+)
+from napari_cytosynth.core.registry import load
+from napari_cytosynth.core.tasks import Progress, Task
+
+CATEGORIES = {
+    ObjectKind.NUCLEATED: "nucleated cell",
+    ObjectKind.RED_CELL: "red cell",
+    ObjectKind.PLATELET: "platelet",
+}
+"""Names of the COCO categories 1, 2 and 3."""
+
+
+def detect_files(
+    paths: Sequence[str | Path],
+    *,
+    objects: str = "nucleated",
+    detector: str = "classic",
+) -> Task[Records]:
+    """Find cells in files and folders, without a project.
+
+    Parameters
+    ----------
+    paths : sequence of str or Path
+        Pictures, and folders of pictures; of folders every picture below them.
+    objects : str
+        ``"nucleated"``, or ``"all"`` for red cells and platelets too.
+    detector : str
+        Name of a detector plug-in.
+
+    Yields
+    ------
+    Progress
+        At least one a picture.
+
+    Returns
+    -------
+    Records
+        Pictures without cells are listed too; file names are relative to the folder
+        that was given, else the base name.
+
+    Raises
+    ------
+    InputError
+        If a file is no picture, or a folder holds none.
+    """
+    files = [pair for path in paths for pair in _pictures(Path(path))]
+    found = load("detectors", detector)()
+    images: list[ImageRecord] = []
+    cells: list[ObjectRecord] = []
+    for number, (path, name) in enumerate(files):
+        record, objects_found = yield from _detect_file(
+            path, name, found, objects, (number, len(files))
+        )
+        images.append(record)
+        cells.extend(objects_found)
+    yield Progress(len(files), len(files), "done")
+    return Records(tuple(images), tuple(cells), tuple(CATEGORIES.values()))
+
+
+def _pictures(path: Path) -> Iterator[tuple[Path, str]]:
+    """Yield each picture and its name relative to the folder that was given."""
+    from napari_cytosynth.ingest.opening import find_pictures
+
+    if not path.is_dir() or path.suffix == ".zarr":
+        yield path, path.name
+        return
+    yield from ((p, p.relative_to(path).as_posix()) for p in find_pictures(path))
+
+
+def _detect_file(
+    path: Path, name: str, detector: Detector, objects: str, place: tuple[int, int]
+) -> Task[tuple[ImageRecord, list[ObjectRecord]]]:
+    from napari_cytosynth.ingest import calibrate, detect_cells, open_smear
+
+    number, total = place
+    yield Progress(number, total, name)
+    image = open_smear(path)
+    try:
+        calibration = calibrate(image)
+        task = detect_cells(image, detector, calibration, objects=objects)
+        found = yield from _renamed(task, Progress(number, total, name))
+    finally:
+        image.close()
+    smear = image.smear
+    record = ImageRecord(
+        name,
+        smear.width,
+        smear.height,
+        calibration.mpp,
+        str(calibration.mpp_source),
+    )
+    return record, [_object(name, found, i) for i in range(len(found))]
+
+
+def _renamed(task: Task[Detections], progress: Progress) -> Task[Detections]:
+    """Count pictures rather than tiles; still a sign of life for each tile."""
+    try:
+        while True:
+            next(task)
+            yield progress
+    except StopIteration as stop:
+        found: Detections = stop.value
+        return found
+    finally:
+        task.close()
+
+
+def _object(name: str, found: Detections, i: int) -> ObjectRecord:
+    x, y, width, height = (float(v) for v in found.boxes[i])
+    return ObjectRecord(
+        image=name,
+        box=(x, y, width, height),
+        label=CATEGORIES[ObjectKind(int(found.kinds[i]))],
+        score=float(found.scores[i]),
+        outline=tuple((float(px), float(py)) for px, py in found.outlines[i]),
+        edge=bool(found.edges[i]),
+    )
