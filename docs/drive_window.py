@@ -42,7 +42,7 @@ from napari_cytosynth.workflows.sample import sample_truth
 ROOT = Path(__file__).parents[1]
 FIELDS, LABELS, UNDONE, REDONE, FILLED, ACCEPTED = 6, 40, 5, 2, 24, 10
 SIZE = (1600, 1000)
-PATIENCE = 240.0
+PATIENCE = 900.0
 
 _log = logging.getLogger("drive")
 
@@ -81,9 +81,7 @@ class Drive:
         found = canvas_parent(self.grid.window())
         assert found is not None
         names = ("CanvasBackendDesktop",)
-        return next(
-            w for w in found.findChildren(QWidget) if type(w).__name__ in names
-        )
+        return next(w for w in found.findChildren(QWidget) if type(w).__name__ in names)
 
     def key(self, keys: str) -> None:
         """Press keys in the queue, as a person at the keyboard does."""
@@ -163,8 +161,8 @@ class Drive:
         boxes = np.array([o.box for o in truth.objects], np.float32)
         sample = self.session.project.smears()[0].id
         for number in range(LABELS):
-            if number % 6 == 5:
-                self._focus_another_smear()
+            if number % 5 == 4:
+                self._click_a_card_of_a_new_smear()
             cell = self.session.state.focus
             assert cell is not None
             table = self.session.index.table
@@ -177,20 +175,34 @@ class Drive:
             now = len(self.session.project.journal.labels())
             assert now >= before, "a key took labels away"
         self.settle()
-        assert len(self.session.project.journal.labels()) == LABELS
+        labels = self.session.project.journal.labels()
+        assert len(labels) == LABELS
+        table = self.session.index.table
+        smears = {table.smear_of(cell) for cell in labels}
+        assert len(smears) >= min(4, len(self.session.project.smears()))
+        _log.info("%d labels in %d smears", len(labels), len(smears))
         self.picture("forty-labels")
 
-    def _focus_another_smear(self) -> None:
-        """Click a card of another smear, if the queue shows one."""
+    def _click_a_card_of_a_new_smear(self) -> None:
+        """Go on in a smear of which no cell is labelled yet, if there is one left."""
         index, listing = self.session.index, self.session.state.listing
-        here = self.session.state.smear
-        for row, cell in enumerate(listing.ids[:400]):
-            number = CellId(int(cell))
-            if index.label(number) or index.table.smear_of(number) == here:
-                continue
-            self.grid.cellChosen.emit(row)
-            spin(0.1)
-            return
+        done = {
+            index.table.smear_of(cell) for cell in self.session.project.journal.labels()
+        }
+        for row, cell in enumerate(listing.ids):
+            if index.table.smear_of(CellId(int(cell))) not in done:
+                self._click_card(row)
+                return
+
+    def _click_card(self, row: int) -> None:
+        """Scroll to a card and click it."""
+        columns = self.grid.model().columns
+        index = self.grid.model().index(row // columns, row % columns)
+        self.grid.scrollTo(index)
+        spin(0.1)
+        place = self.grid.visualRect(index).center()
+        QTest.mouseClick(self.grid.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        spin(0.2)
 
     def undo_and_redo(self) -> None:
         """Undo and redo by key."""
@@ -232,19 +244,27 @@ class Drive:
     def add_a_cell(self) -> None:
         """Double click where no cell is; click it, and the queue has it."""
         cells = len(self.session.index)
-        left, top, width, height = self.window.canvas.view_rectangle
-        smear = self.session.state.smear
-        assert smear is not None
-        for share in np.linspace(0.2, 0.8, 25):
-            x, y = left + width * float(share), top + height * 0.35
-            if self.session.index.at(smear, x, y) is None:
-                break
+        x, y = self._missed_cell()
+        self.window.canvas.centre_on(x + 30, y + 20)
+        spin(0.5)
         place = self.place_on_canvas(x, y)
         QTest.mouseClick(self.canvas, Qt.MouseButton.LeftButton, pos=place)
         QTest.mouseDClick(self.canvas, Qt.MouseButton.LeftButton, pos=place)
         self.wait("a cell is added", lambda: len(self.session.index) == cells + 1)
         self.settle()
         self.picture("cell-added")
+
+    def _missed_cell(self) -> tuple[float, float]:
+        """Return the centre of a painted cell that the detector did not find."""
+        sample = self.session.project.smears()[0].id
+        self.session.show_smear(sample)
+        spin(0.5)
+        for painted in sample_truth().objects:
+            x, y, width, height = painted.box
+            middle = x + width / 2, y + height / 2
+            if not painted.edge and self.session.index.at(sample, *middle) is None:
+                return middle
+        return 40.0, 40.0
 
     def fill(self) -> None:
         """Fill a class with few real cells and one with none."""

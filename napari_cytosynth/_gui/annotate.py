@@ -22,7 +22,9 @@ class CommentLine(QLineEdit):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setPlaceholderText("Remark on this cell; Return keeps it, Escape leaves it")
+        self.setPlaceholderText(
+            "Remark on this cell; Return keeps it, Escape leaves it"
+        )
         self.setAccessibleName("Remark on the focused cell")
         self.hide()
         self.returnPressed.connect(self._give)

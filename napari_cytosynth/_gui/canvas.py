@@ -48,6 +48,7 @@ class CanvasAdapter(QObject):
         self._image: SmearImage | None = None
         self._mosaic: Mosaic | None = None
         self._zoomed = False
+        self._left_at: tuple[float, float] | None = None
         self._waiting: dict[str, Callable[[], None]] = {}
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -146,10 +147,19 @@ class CanvasAdapter(QObject):
     def _exchange(self, mosaic: Mosaic | None) -> None:
         before, self._mosaic = self._mosaic, mosaic
         self._show_mosaic()
-        if mosaic is None or mosaic.focus is None:
-            return
-        if before is None or before.focus != mosaic.focus:
-            self._centre_on_tile(mosaic.focus)
+        moved = before is None or mosaic is None or before.focus != mosaic.focus
+        if moved and self._left_at is not None:
+            self._centre_on_tile()
+
+    def follow_mosaic(self, follow: bool) -> None:
+        """Look at the synthetic cell under review, or back at the smear."""
+        camera = self._viewer.scene.camera
+        if follow and self._left_at is None:
+            self._left_at = tuple(camera.center[-2:])
+            self._centre_on_tile()
+        elif not follow and self._left_at is not None:
+            camera.center = self._left_at
+            self._left_at = None
 
     @property
     def view_rectangle(self) -> tuple[float, float, float, float]:
@@ -169,9 +179,10 @@ class CanvasAdapter(QObject):
         width = 0.0 if self._image is None else self._image.smear.width
         return 0.0, self._bridge.length(width) + MOSAIC_GAP_UM
 
-    def _centre_on_tile(self, index: int) -> None:
-        plan = MosaicPlan(len(self._mosaic.tiles) if self._mosaic else 0)
-        x, y = plan.centre(index)
+    def _centre_on_tile(self) -> None:
+        if self._mosaic is None or self._mosaic.focus is None:
+            return
+        x, y = MosaicPlan(len(self._mosaic.tiles)).centre(self._mosaic.focus)
         top, left = self._mosaic_corner()
         place = (top + y * MOSAIC_MPP, left + x * MOSAIC_MPP)
         self._viewer.scene.camera.center = place
@@ -244,7 +255,9 @@ class _Mouse:
         yield
         moved = 0.0
         while event.type == "mouse_move":
-            moved = max(moved, abs(event.pos[0] - start[0]), abs(event.pos[1] - start[1]))
+            moved = max(
+                moved, abs(event.pos[0] - start[0]), abs(event.pos[1] - start[1])
+            )
             yield
         if plain and moved <= _CLICK_PIXELS:
             self._on_click(where)

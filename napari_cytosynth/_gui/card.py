@@ -89,9 +89,7 @@ def _paint_marks(painter: QPainter, picture: QRectF, card: Card) -> None:
         draw_pill(painter, "unverified", place, "#ffb454")
 
 
-def _paint_class(
-    painter: QPainter, box: QRectF, card: Card, colours: Colours
-) -> None:
+def _paint_class(painter: QPainter, box: QRectF, card: Card, colours: Colours) -> None:
     font = QFont(painter.font())
     font.setPixelSize(12)
     font.setBold(True)

@@ -114,7 +114,10 @@ class ClassDelegate(QStyledItemDelegate):
 
     def _paint_class(self, painter: QPainter, box: QRectF, row: ClassRow) -> None:
         draw_symbol(
-            painter, row.symbol, row.colour, QRectF(box.left() + 5, box.top() + 7, 12, 12)
+            painter,
+            row.symbol,
+            row.colour,
+            QRectF(box.left() + 5, box.top() + 7, 12, 12),
         )
         font = QFont(painter.font())
         font.setPixelSize(13)

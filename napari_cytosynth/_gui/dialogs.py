@@ -20,7 +20,11 @@ class FormDialog(QDialog):
     """A magicgui form with OK and Cancel; does not block."""
 
     def __init__(
-        self, title: str, form: Form, done: Callable[[dict[str, Any]], object], parent: QWidget
+        self,
+        title: str,
+        form: Form,
+        done: Callable[[dict[str, Any]], object],
+        parent: QWidget,
     ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -82,9 +82,7 @@ class Docks:
         self.actions = ActionRow()
         self.panels.synthesize.setObjectName("fill")
         self.below = _column(self.panels.annotate, self.panels.status)
-        self.right = _column(
-            self.panels.classes, self.panels.synthesize, self.actions
-        )
+        self.right = _column(self.panels.classes, self.panels.synthesize, self.actions)
         self.right.setMinimumWidth(455)
         self.show_theme(theme)
 

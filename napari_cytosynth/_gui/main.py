@@ -16,6 +16,7 @@ from napari_cytosynth._gui.docks import Docks
 from napari_cytosynth._gui.heartbeat import Heartbeat
 from napari_cytosynth._gui.runner import QtRunner
 from napari_cytosynth._gui.settings import keep_annotator
+from napari_cytosynth.app.panels import Tab
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.app.window import Presenters, present
 
@@ -77,10 +78,11 @@ class Window(QObject):
         panels.classes.classChosen.connect(self._back_to_queue)
         panels.synthesize.formClosed.connect(self._on_form_closed)
         self.docks.actions.asked.connect(self.dialogs.open)
-        self.session.events.tab.connect(self._back_to_queue)
+        self.session.events.tab.connect(self._on_tab)
         self.session.events.annotator.connect(keep_annotator)
         self.session.events.failed.connect(self._on_failed)
         self.viewer.events.theme.connect(self._on_theme)
+
     def show(self, host: QWidget | None = None) -> None:
         """Dock the widgets, begin the session, give the keyboard to the queue.
 
@@ -172,6 +174,10 @@ class Window(QObject):
         if not self._closing:
             self.docks.panels.annotate.take_keys()
 
+    def _on_tab(self, tab: Tab) -> None:
+        self.canvas.follow_mosaic(tab is Tab.SYNTHETIC)
+        self._back_to_queue()
+
     def _on_class_key(self, key: str) -> None:
         self.docks.panels.annotate.keyPressed.emit(key)
 
@@ -189,4 +195,3 @@ class Window(QObject):
 def build(viewer: Viewer, session: Session, runner: QtRunner) -> Window:
     """Bind a session to a viewer; ``show()`` the result."""
     return Window(viewer, session, runner)
-

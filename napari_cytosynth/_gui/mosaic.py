@@ -21,7 +21,7 @@ COLUMNS = 6
 _GAP = 8
 _STEP = CROP_PIXELS + _GAP
 _MARGIN = 20
-_TITLE = 34
+_TITLE = 40
 _STATUS = {"accepted": "#2e9e5b", "rejected": "#b3261e"}
 
 
@@ -40,7 +40,7 @@ class MosaicPlan:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
-        columns = min(COLUMNS, max(3, self.tiles))
+        columns = COLUMNS
         rows = max(1, -(-self.tiles // COLUMNS))
         width = 2 * _MARGIN + columns * _STEP - _GAP
         return width, 2 * _MARGIN + _TITLE + rows * _STEP - _GAP
@@ -90,11 +90,11 @@ def paint_mosaic(mosaic: Mosaic) -> npt.NDArray[np.uint8]:
 
 def _paint_title(painter: QPainter, mosaic: Mosaic, width: int) -> None:
     font = QFont("Sans Serif")
-    font.setPixelSize(15)
+    font.setPixelSize(14)
     font.setBold(True)
     painter.setFont(font)
     painter.setPen(QColor("#d9c8ff"))
-    room = QRectF(_MARGIN, 12, width - 2 * _MARGIN, _TITLE)
+    room = QRectF(_MARGIN, 14, width - 2 * _MARGIN, _TITLE)
     flags = int(Qt.AlignmentFlag.AlignVCenter) | int(Qt.TextFlag.TextWordWrap)
     painter.drawText(room, flags, mosaic.title)
 

@@ -35,9 +35,7 @@ def image_of(crop: npt.NDArray[np.uint8]) -> QImage:
     """Return a QImage that owns its copy of uint8[h, w, 3]."""
     pixels = np.ascontiguousarray(crop)
     height, width = pixels.shape[:2]
-    picture = QImage(
-        pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888
-    )
+    picture = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
     return picture.copy()
 
 

@@ -56,8 +56,11 @@ class StartPage(QWidget):
         self._explain()
 
     def _lay_out(self) -> None:
-        title = QLabel("<b>CytoSynth</b><br>Label the cells that matter; "
-                       "fill in the rare ones, checked.", self)
+        title = QLabel(
+            "<b>CytoSynth</b><br>Label the cells that matter; "
+            "fill in the rare ones, checked.",
+            self,
+        )
         title.setWordWrap(True)
         place = QHBoxLayout()
         place.addWidget(self.folder, 1)

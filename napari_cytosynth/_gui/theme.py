@@ -69,6 +69,8 @@ def blend(first: str, second: str, share: float) -> str:
 def ink_on(colour: str) -> str:
     """Return black or white, whichever reads better on ``colour`` (WCAG luminance)."""
     channels = [c / 255 for c in QColor(colour).getRgb()[:3]]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    linear = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels
+    ]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     return "#000000" if luminance > 0.179 else "#ffffff"
