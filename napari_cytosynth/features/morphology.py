@@ -20,7 +20,7 @@ from napari_cytosynth.features.shape import (
 )
 from napari_cytosynth.features.texture import texture_features
 
-_VERSION = 1
+_VERSION = 2
 _BATCH = 64
 
 
