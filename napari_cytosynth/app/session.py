@@ -93,7 +93,7 @@ class Session(Reading):
         self.events.focus.connect(self._prefetch)
         self.events.listing.connect(self._prefetch)
         self.smears.on_added = self._on_smear_added
-        self.smears.on_found = self._on_cells_changed
+        self.smears.on_cells = self._on_cells_changed
         self.exchange.on_imported = self._on_cells_changed
         self.events.evidence.connect(self.summarise)
         self.events.blind.connect(self.summarise)
@@ -174,7 +174,7 @@ class Session(Reading):
         """Write labels for another tool; synthetic cells only if asked for."""
         self.exchange.write(Path(path), format, include_synthetic=include_synthetic)
 
-    def _on_cells_changed(self, *_: object) -> None:
+    def _on_cells_changed(self) -> None:
         self.reload()
         self.summarise()
         self.learner.refit()

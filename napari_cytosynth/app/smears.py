@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TypeAlias
 
+import numpy as np
+
 from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.core.errors import CytoSynthError
 from napari_cytosynth.core.ids import SmearId
@@ -52,7 +54,7 @@ class Smears:
         self._detector = "classic"
         self._current: SmearId | None = None
         self.on_added: Callable[[Smear], None] = lambda _: None
-        self.on_found: Callable[[Smear], None] = lambda _: None
+        self.on_cells: Callable[[], None] = lambda: None
 
     def open(self, uris: Sequence[str]) -> None:
         """Add pictures, and find their cells."""
@@ -116,7 +118,7 @@ class Smears:
             self._current = smear.id
             found = find_cells(self._project, smear.id, detector=self._detector)
             yield from _noted(found, title)
-            yield Progress(1, 1, f"{title}: done", payload=("found", smear))
+            yield Progress(1, 1, f"{title}: done")
         except (CytoSynthError, OSError) as error:
             yield Progress(0, 0, f"{title}: failed", payload=("failed", error))
 
@@ -127,8 +129,8 @@ class Smears:
         if what == "added":
             self._broken.discard(value.id)
             self.on_added(value)
-        elif what == "found":
-            self.on_found(value)
+        elif what == "cells":
+            self.on_cells()
         else:
             self._jobs.tell("Opening a smear", value)
 
@@ -216,11 +218,13 @@ def _open_smear(uri: str) -> SmearImage:
 
 
 def _noted(task: Task[int], title: str) -> Task[int]:
-    """Put the smear's name before each note of a task."""
+    """Put the smear's name before each note of a task; say what cells are new."""
     try:
         while True:
             step = next(task)
-            yield replace(step, note=f"{title}: {step.note}", payload=None)
+            new = isinstance(step.payload, np.ndarray) and len(step.payload) > 0
+            payload = ("cells", step.payload) if new else None
+            yield replace(step, note=f"{title}: {step.note}", payload=payload)
     except StopIteration as stop:
         return int(stop.value)
     finally:
