@@ -3,7 +3,8 @@
 Adding smears never moves a cell from one side to the other, and the cells of one
 patient or slide never stand on both. With fewer than five groups a split by group would
 leave one side empty or odd, so blocks of the picture stand in for groups, and every
-figure then says so.
+figure then says so. The split therefore changes once: when the fifth group comes.
+Models are to be fitted again then; no figure mixes the two.
 """
 
 from __future__ import annotations
