@@ -34,7 +34,7 @@ HAND_UM = 12.0
 """Side of the box of a cell that the detector does not see, micrometres."""
 
 _LOOK_UM = 60.0
-_BATCH = 1000
+_BATCH = 256
 _SAME_CELL = 0.5  # overlap above which two boxes mark one cell
 
 
