@@ -36,6 +36,11 @@ class Box:
         """Centre as (x, y)."""
         return self.x + self.width / 2, self.y + self.height / 2
 
+    def contains(self, x: float, y: float) -> bool:
+        """Tell whether a point lies in the box, or on its border."""
+        inside_x = self.x <= x <= self.x + self.width
+        return inside_x and self.y <= y <= self.y + self.height
+
     def moved(self, dx: float, dy: float) -> Box:
         """Return the same box shifted by (dx, dy)."""
         return Box(self.x + dx, self.y + dy, self.width, self.height)

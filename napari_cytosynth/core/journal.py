@@ -1,7 +1,7 @@
 """The append-only journal, and the fold that turns it into what holds now.
 
-Nothing is ever changed or deleted. Undo is an event that names the one it takes back, so
-undo and redo have no limit and survive retraining, a crash and the end of a session.
+Nothing is ever changed or deleted. Undo is an event that names the one it takes back,
+so undo and redo have no limit and survive retraining, a crash and a session's end.
 """
 
 from __future__ import annotations

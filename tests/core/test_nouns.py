@@ -36,7 +36,8 @@ def test_overlap_is_fair(first, second) -> None:
     iou = box_iou(a, b)[0, 0]
     assert 0 <= iou <= 1 + 1e-12
     assert iou == box_iou(b, a)[0, 0]
-    moved = box_iou(a + (7, -3, 0, 0), b + (7, -3, 0, 0))[0, 0]
+    shift = np.array([[7, -3, 0, 0]])
+    moved = box_iou(a + shift, b + shift)[0, 0]
     assert moved == pytest.approx(iou, abs=1e-6)
 
 

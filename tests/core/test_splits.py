@@ -42,7 +42,7 @@ def test_known_keys_never_move() -> None:
         "p4": "audit",
         "p5": "train",
     }
-    assert hash_share("p1") == pytest.approx(0.85786, abs=1e-5)
+    assert hash_share("p1") == pytest.approx(0.50451523, abs=1e-8)
 
 
 def test_share_of_audit_groups() -> None:
@@ -52,9 +52,7 @@ def test_share_of_audit_groups() -> None:
 
 
 @given(
-    groups=st.lists(
-        st.text(min_size=1, max_size=5), min_size=5, max_size=12, unique=True
-    ),
+    groups=st.lists(st.text(min_size=1, max_size=5), min_size=5, unique=True),
     more=st.lists(st.text(min_size=6, max_size=9), max_size=5, unique=True),
 )
 def test_adding_smears_moves_no_cell(groups, more) -> None:
