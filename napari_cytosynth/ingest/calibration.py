@@ -39,6 +39,7 @@ DEFAULT_STAINS: tuple[Colour, Colour] = ((0.55, 0.80, 0.24), (0.35, 0.75, 0.56))
 
 _DEFAULT_LEVEL = 1.0  # density of the nuclear dye in nuclei
 _WEAKEST_LEVEL = 0.25
+_RED = 0.4  # of the threshold that parts red cells from glass: some are pale
 _RANGE = (-0.2, 2.0)
 
 
@@ -184,7 +185,7 @@ def _thresholds(density: Image32, dye: Image32, level: float) -> dict[str, float
         "level": level,
         "nucleus": nucleus,
         "cytoplasm": min(cytoplasm, 0.6 * nucleus),
-        "red": max(red, 0.04),
+        "red": max(_RED * red, 0.03),
     }
 
 

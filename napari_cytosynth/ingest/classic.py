@@ -66,7 +66,7 @@ class ClassicConfig:
     rim_um: float = 0.8
     reach_um: float = 6.0
     strand_um: float = 1.2
-    platelet: float = 0.18
+    platelet: float = 0.15
     lobes: LobeConfig = field(default_factory=LobeConfig)
     red: RedConfig = field(default_factory=RedConfig)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 from skimage.segmentation import watershed
 
@@ -12,6 +13,7 @@ from napari_cytosynth.core.smear import RED_CELL_UM
 from napari_cytosynth.ingest.masks import (
     Labels,
     areas_of,
+    at_border,
     disc,
     opened,
     pale_middles_filled,
@@ -28,6 +30,7 @@ class RedConfig:
     radius_um: float = 1.6
     deepest_um: float = 6.0
     red_um2: tuple[float, float] = (14.0, 95.0)
+    cut_um2: float = 4.0
     platelet_um2: tuple[float, float] = (1.5, 14.0)
     clearance_um: float = 0.8
     strand_um: float = 0.5
@@ -58,7 +61,10 @@ def red_cells(stained: Mask, config: RedConfig, mpp: float) -> Labels:
     peaks = (deep == highest) & (deep >= config.radius_um / mpp)
     markers, count = ndimage.label(peaks, np.ones((3, 3)))
     cells = np.asarray(watershed(-deep, markers, mask=filled), np.int32)
-    return _of_area(cells, count, config.red_um2, mpp)
+    smallest = np.full(count + 1, config.red_um2[0])
+    # The picture's border leaves slivers of red cells; they are marked as cut.
+    smallest[at_border(cells)] = config.cut_um2
+    return _of_area(cells, smallest, config.red_um2[1], mpp)
 
 
 def platelets(
@@ -87,7 +93,8 @@ def platelets(
     away = ndimage.distance_transform_edt(~taken) if taken.any() else np.inf
     loose = (dye > floor) & np.asarray(away > config.clearance_um / mpp)
     labels, count = ndimage.label(opened(loose, config.strand_um / mpp))
-    return _of_area(np.asarray(labels, np.int32), count, config.platelet_um2, mpp)
+    low, high = config.platelet_um2
+    return _of_area(np.asarray(labels, np.int32), np.full(count + 1, low), high, mpp)
 
 
 def red_score(area_um2: float) -> float:
@@ -97,8 +104,8 @@ def red_score(area_um2: float) -> float:
 
 
 def _of_area(
-    labels: Labels, count: int, limits: tuple[float, float], mpp: float
+    labels: Labels, smallest: npt.NDArray[np.float64], largest: float, mpp: float
 ) -> Labels:
-    areas = areas_of(labels, count) * mpp * mpp
-    labels[((areas < limits[0]) | (areas > limits[1]))[labels]] = 0
+    areas = areas_of(labels, len(smallest) - 1) * mpp * mpp
+    labels[((areas < smallest) | (areas > largest))[labels]] = 0
     return labels

@@ -31,7 +31,7 @@ def holes_filled(mask: Mask, most: float) -> Mask:
     areas = np.bincount(labels.ravel(), minlength=count + 1)
     fill = areas <= most
     fill[0] = False
-    fill[_at_border(labels)] = False
+    fill[at_border(labels)] = False
     return np.asarray(mask | fill[labels], bool)
 
 
@@ -57,7 +57,7 @@ def pale_middles_filled(stained: Mask, most: float = np.inf) -> Mask:
         full = areas[number] > 0.65 * height * width
         round_ = max(height, width) < 1.6 * min(height, width)
         fill[number] = full and round_ and areas[number] <= most
-    fill[_at_border(labels)] = False
+    fill[at_border(labels)] = False
     return np.asarray(stained | fill[labels], bool)
 
 
@@ -66,6 +66,7 @@ def areas_of(labels: Labels, count: int) -> npt.NDArray[np.int64]:
     return np.bincount(labels.ravel(), minlength=count + 1)
 
 
-def _at_border(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+def at_border(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+    """Return the labels that touch the border of the array."""
     edges = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
     return np.unique(np.concatenate(edges))
