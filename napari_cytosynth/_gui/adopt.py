@@ -1,4 +1,4 @@
-"""Takes pictures that are dropped or opened while the docks are open into the project."""
+"""Takes pictures that are dropped, or opened as layers, into the open project."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class DropTap(QObject):
             widget.removeEventFilter(self)
         self._watched.clear()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Take drops of pictures only."""
         kind = event.type()
         if kind not in (QEvent.Type.DragEnter, QEvent.Type.Drop):

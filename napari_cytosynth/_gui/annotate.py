@@ -42,7 +42,7 @@ class CommentLine(QLineEdit):
             self.given.emit(text)
         self.left.emit()
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         """Leave on Escape."""
         if event.key() == Qt.Key.Key_Escape:
             self.hide()
@@ -167,7 +167,7 @@ class AnnotateWidget(QWidget):
         """Open the comment line."""
         self.comment.ask(text)
 
-    def resizeEvent(self, event: object) -> None:  # noqa: N802
+    def resizeEvent(self, event: object) -> None:
         """Keep the words for an empty grid in its middle."""
         super().resizeEvent(event)
         self.empty.setGeometry(self.grid.rect().adjusted(40, 0, -40, 0))

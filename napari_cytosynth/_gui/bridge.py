@@ -1,8 +1,8 @@
 """The one place where project coordinates become napari's, and back.
 
 The project speaks level-0 pixels, x before y, corner-based: the first pixel spans 0..1.
-napari speaks y before x, puts the *centre* of the first pixel at the origin, and our layers
-are scaled in micrometres. So ``world = (pixel[y, x] - 0.5) * mpp``.
+napari speaks y before x, puts the *centre* of the first pixel at the origin, and our
+layers are scaled in micrometres. So ``world = (pixel[y, x] - 0.5) * mpp``.
 """
 
 from __future__ import annotations

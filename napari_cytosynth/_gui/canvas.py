@@ -123,7 +123,7 @@ class CanvasAdapter(QObject):
     def _swap(self, image: SmearImage | None, mpp: float) -> None:
         self._image = image
         if image is None:
-            self._layers.hide_smear()
+            self._layers.smear.hide()
             return
         self._bridge = Bridge(mpp)
         camera = self._viewer.scene.camera

@@ -124,6 +124,7 @@ def _paint_caption(
 
 
 def _three_lines(painter: QPainter, caption: str, width: int) -> str:
-    """Cut a caption with an ellipsis so that three lines hold it; hovering shows all."""
+    """Cut a caption so that three lines hold it; hovering shows all of it."""
     room = int(width * 2.6)
-    return painter.fontMetrics().elidedText(caption, Qt.TextElideMode.ElideRight, room)
+    mode = Qt.TextElideMode.ElideRight
+    return str(painter.fontMetrics().elidedText(caption, mode, room))

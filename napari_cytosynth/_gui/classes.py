@@ -102,14 +102,14 @@ class ClassTable(QTableView):
             self.viewport().update()
             self.hoveredOver.emit(index.row())
 
-    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802
-        """The pointer left the list."""
+    def leaveEvent(self, event: QEvent) -> None:
+        """Take the reference away with the pointer."""
         self.painter.hovered = -1
         self.viewport().update()
         self.hoveredOver.emit(-1)
         super().leaveEvent(event)
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mousePressEvent(self, event: QMouseEvent) -> None:
         """Tell where it was clicked; the keyboard stays where it is."""
         index = self.indexAt(event.position().toPoint())
         if index.isValid() and event.button() == Qt.MouseButton.LeftButton:
@@ -191,7 +191,7 @@ class ClassesWidget(QWidget):
         self.table.painter.colours = colours
         self.table.viewport().update()
 
-    def hideEvent(self, event: QEvent) -> None:  # noqa: N802
+    def hideEvent(self, event: QEvent) -> None:
         """Take the popup away with the dock."""
         self._popup.hide()
         super().hideEvent(event)

@@ -51,15 +51,15 @@ class ClassModel(QAbstractTableModel):
             last = self.index(index, len(HEADERS) - 1)
             self.dataChanged.emit(self.index(index, 0), last)
 
-    def rowCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
+    def rowCount(self, parent: QModelIndex | None = None) -> int:
         """Return the number of classes."""
         return len(self.rows)
 
-    def columnCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
+    def columnCount(self, parent: QModelIndex | None = None) -> int:
         """Return the number of columns."""
         return len(HEADERS)
 
-    def headerData(  # noqa: N802
+    def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = 0
     ) -> Any:
         """Return column titles and their hints."""

@@ -32,5 +32,6 @@ def fill_class(viewer: Viewer) -> None:
 
 
 def _opened(viewer: Viewer) -> CytoSynthWidget:
+    widget: CytoSynthWidget
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, _WIDGET)
     return widget

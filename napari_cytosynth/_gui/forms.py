@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, TypeAlias, get_args, get_type_hints
 
 from magicgui.widgets import Container, create_widget
 
-Form = Container
+Form: TypeAlias = Any
 """A magicgui container; its values are read by :func:`values_of`."""
 
 

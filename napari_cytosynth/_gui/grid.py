@@ -130,11 +130,11 @@ class CardModel(QAbstractTableModel):
         self.columns = max(1, columns)
         self.endResetModel()
 
-    def rowCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
+    def rowCount(self, parent: QModelIndex | None = None) -> int:
         """Return the rows of the grid."""
         return -(-len(self._store) // self.columns)
 
-    def columnCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
+    def columnCount(self, parent: QModelIndex | None = None) -> int:
         """Return the cards in a row."""
         return self.columns
 
@@ -252,7 +252,7 @@ class CardGrid(QTableView):
         """Place of the framed card."""
         return self._delegate.focus
 
-    def paintEvent(self, event: QEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QEvent) -> None:
         """Paint, then load what was missing."""
         super().paintEvent(event)
         if self._store.waiting and not self._loading.isActive():
@@ -273,24 +273,24 @@ class CardGrid(QTableView):
         return range(first, rows * columns)
 
     def _fitting(self) -> int:
-        return max(1, self.viewport().width() // CARD_WIDTH)
+        return max(1, int(self.viewport().width()) // CARD_WIDTH)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+    def resizeEvent(self, event: QResizeEvent) -> None:
         """Lay the cards out for the new width."""
         super().resizeEvent(event)
         if self._fitting() != self._model.columns:
             self._model.reset(self._fitting())
             self.show_focus(self._delegate.focus)
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mousePressEvent(self, event: QMouseEvent) -> None:
         """Tell which card was clicked."""
         self.setFocus(Qt.FocusReason.MouseFocusReason)
         place = self._model.position(self.indexAt(event.position().toPoint()))
         if place is not None and event.button() == Qt.MouseButton.LeftButton:
             self.cellChosen.emit(place)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        """Leave keys that are not ours to the window; the grid moves by itself never."""
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Leave keys that are not ours to the window; never move by itself."""
         event.ignore()
 
 

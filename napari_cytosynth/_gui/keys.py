@@ -1,8 +1,8 @@
 """Names of keys, and the layer bindings that make digits on the canvas harmless.
 
-In napari a digit deletes: on a Points layer ``1`` removes the selected points, on Shapes
-``3`` does, and ``viewer.bind_key`` on a digit never fires. So our keys live in our own
-focused widgets, and our layers bind every key that could do harm, on the instance.
+In napari a digit deletes: on a Points layer ``1`` removes the selected points, on a
+Shapes layer ``3`` does, and ``viewer.bind_key`` on a digit never fires. So our keys
+live in our own focused widgets, and our layers bind what could do harm.
 """
 
 from __future__ import annotations
@@ -34,13 +34,14 @@ _NAMED = {
 }
 _HISTORY = frozenset({"Ctrl+Z", "Ctrl+Y", "Ctrl+Shift+Z"})
 
+_MOVES = (
+    *("Space", "Escape", "Delete", "Backspace", "Home", "End"),
+    *("Left", "Right", "Up", "Down", "PageUp", "PageDown"),
+)
+
 CANVAS_KEYS = {
     **{c: c for c in string.digits + string.ascii_lowercase},
-    **{
-        name: name
-        for name in ("Space", "Escape", "Delete", "Backspace", "Home", "End")
-        + ("Left", "Right", "Up", "Down", "PageUp", "PageDown")
-    },
+    **{name: name for name in _MOVES},
     "Enter": "Return",
     "Control-Z": "Ctrl+Z",
     "Control-Y": "Ctrl+Y",
@@ -77,8 +78,8 @@ _KNOWN = frozenset(int(key.value) for key in _NAMED)
 class KeyTap(QObject):
     """Turns key events of one focused widget into names, before Qt's own shortcuts.
 
-    Keys with Ctrl or Alt stay with napari's menus, but for undo and redo; Tab stays with
-    Qt, so that the window can be walked by keyboard.
+    Keys with Ctrl or Alt stay with napari's menus, but for undo and redo; Tab stays
+    with Qt, so that the window can be walked by keyboard.
     """
 
     pressed = Signal(str)
@@ -87,7 +88,7 @@ class KeyTap(QObject):
         super().__init__(widget)
         widget.installEventFilter(self)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Take the keys that are ours."""
         kind = event.type()
         if kind not in (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress):

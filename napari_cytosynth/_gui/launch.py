@@ -66,7 +66,7 @@ def window_for(
 
 
 def compute_for(settings: Settings) -> Compute:
-    """Return the worker that the settings name, or one of our own, started when needed."""
+    """Return the worker of the settings, or one of our own that starts when needed."""
     from napari_cytosynth.worker import WorkerClient, WorkerProcess
 
     if settings.address:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import cast
 
 from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
@@ -18,6 +19,7 @@ from napari_cytosynth._gui.runner import QtRunner
 from napari_cytosynth._gui.settings import keep_annotator
 from napari_cytosynth.app.panels import Tab
 from napari_cytosynth.app.session import Session
+from napari_cytosynth.app.views import Views
 from napari_cytosynth.app.window import Presenters, present
 
 _log = logging.getLogger(__name__)
@@ -60,7 +62,9 @@ class Window(QObject):
         self.canvas = CanvasAdapter(viewer, self)
         self.docks = Docks(self.canvas, viewer.theme)
         self.heartbeat = Heartbeat(self)
-        self.presenters: Presenters | None = present(session, self.docks.panels)
+        # mypy takes the protocol's members as settable, and so as invariant.
+        views = cast("Views", self.docks.panels)
+        self.presenters: Presenters | None = present(session, views)
         self.dialogs = Dialogs(session, self.docks.right)
         self._activity = Activity(runner, session.jobs.cancel)
         self._drops = DropTap(session.open_smears, self)
@@ -154,7 +158,7 @@ class Window(QObject):
             widget.deleteLater()
         self.docks.right.deleteLater()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Close with the window, or when the user takes a dock off."""
         gone = event.type() == QEvent.Type.ParentChange and (
             isinstance(watched, QWidget) and watched.parent() is None

@@ -1,4 +1,4 @@
-"""Paints the synthetic cells of a class into one picture that cannot pass for a smear."""
+"""Paints synthetic cells into one picture that cannot pass for a smear."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reader and sample data: smears as layers, which an open CytoSynth window takes over."""
+"""Reader and sample data: smears as layers; an open CytoSynth takes them over."""
 
 from __future__ import annotations
 

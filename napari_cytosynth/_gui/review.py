@@ -85,7 +85,7 @@ class ReviewWidget(QWidget):
         """Show what the critics said, and how the cell was made."""
         self.details.setText("\n\n".join(lines))
 
-    def resizeEvent(self, event: object) -> None:  # noqa: N802
+    def resizeEvent(self, event: object) -> None:
         """Keep the words for an empty grid in its middle."""
         super().resizeEvent(event)
         self.empty.setGeometry(self.grid.rect().adjusted(40, 0, -40, 0))

@@ -22,7 +22,7 @@ DRAIN_SECONDS = 0.02
 
 @dataclass(eq=False)
 class _Job:
-    """One task under way. ``inbox`` is filled by its thread, emptied by the window's."""
+    """One task under way; its thread fills ``inbox``, the window's empties it."""
 
     key: str
     task: Task[Any]
@@ -38,11 +38,11 @@ class _Job:
 class QtRunner(QObject):
     """Implements :class:`napari_cytosynth.core.tasks.Runner` for the viewer.
 
-    Each task runs in a thread of its own; progress, result and error reach the callbacks
-    in the thread of this object. Of progress without a payload only the newest is
-    delivered. A superseded task is closed between two yields and its late answers are
-    dropped; the newer one starts once the older has cleaned up, so two tasks of one key
-    never overlap.
+    Each task runs in a thread of its own; progress, result and error reach the
+    callbacks in the thread of this object. Of progress without a payload only the
+    newest is delivered. A superseded task is closed between two yields and its late
+    answers are dropped; the newer one starts once the older has cleaned up, so two
+    tasks of one key never overlap.
     """
 
     taskStarted = Signal(str)
@@ -120,7 +120,7 @@ class QtRunner(QObject):
         return not self._threads
 
     def _work(self, job: _Job, older: _Job | None) -> None:
-        """Drive one task. Runs in the task's thread and touches no Qt object but a signal."""
+        """Drive one task, in a thread of its own; touches no Qt but a signal."""
         if older is not None:
             older.ended.wait()
         try:

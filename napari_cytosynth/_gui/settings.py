@@ -1,4 +1,4 @@
-"""Settings: napari keeps them (Preferences > CytoSynth); here they become plain values."""
+"""Settings: napari keeps them (Preferences > CytoSynth); here they turn plain."""
 
 from __future__ import annotations
 

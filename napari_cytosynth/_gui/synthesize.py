@@ -127,7 +127,7 @@ class SynthesizeWidget(QFrame):
             self.form.native.deleteLater()
             self.form = None
 
-    def keyPressEvent(self, event: QEvent) -> None:  # noqa: N802
+    def keyPressEvent(self, event: QEvent) -> None:
         """Return confirms, Escape leaves."""
         if self.form is not None and event.key() == Qt.Key.Key_Escape:
             self._close_form()

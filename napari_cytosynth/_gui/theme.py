@@ -63,7 +63,7 @@ def blend(first: str, second: str, share: float) -> str:
         round(x * (1 - share) + y * share)
         for x, y in zip(a.getRgb()[:3], b.getRgb()[:3], strict=True)
     ]
-    return QColor(*mixed).name()
+    return str(QColor(*mixed).name())
 
 
 def ink_on(colour: str) -> str:

@@ -34,7 +34,7 @@ class ElidedLabel(QLabel):
         self.setToolTip(text)
         self._fit()
 
-    def resizeEvent(self, event: object) -> None:  # noqa: N802
+    def resizeEvent(self, event: object) -> None:
         """Fit the text to the new width."""
         super().resizeEvent(event)
         self._fit()

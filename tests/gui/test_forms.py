@@ -8,20 +8,20 @@ from pytestqt.qtbot import QtBot
 from napari_cytosynth._gui.forms import form_of, values_of
 
 
-def verb(project: object, path: str | Path, format: str, *, count: int = 7) -> None:
+def verb(project: object, path: str | Path, kind: str, *, count: int = 7) -> None:
     """Stand for a workflow."""
 
 
 def test_types_and_defaults_come_from_the_signature(qtbot: QtBot) -> None:
     form = form_of(
         verb,
-        ("path", "format", "count"),
-        choices={"format": ("voc", "coco")},
+        ("path", "kind", "count"),
+        choices={"kind": ("voc", "coco")},
         options={"count": {"min": 1, "max": 9}},
     )
     qtbot.addWidget(form.native)
-    form["format"].value = "coco"
-    form["path"].value = Path("a/b")
-    assert values_of(form) == {"path": Path("a/b"), "format": "coco", "count": 7}
+    form["kind"].value = "coco"
+    form["path"].value = Path("/a/b")
+    assert values_of(form) == {"path": Path("/a/b"), "kind": "coco", "count": 7}
     with pytest.raises(ValueError, match="9"):
         form["count"].value = 10

@@ -28,7 +28,7 @@ def steps(n: int, result: Any, threads: list[int] | None = None) -> Task[Any]:
 
 
 class Gate:
-    """A task that waits between two yields until it is let go, and says if it closed."""
+    """A task that waits between two yields until it is let go."""
 
     def __init__(self, result: str = "late") -> None:
         self.open, self.entered = threading.Event(), threading.Event()
