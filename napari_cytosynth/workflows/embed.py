@@ -26,6 +26,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 """Endings of files that :func:`embed_folder` takes for pictures, in small letters."""
 
 _CALIBRATED = 32
+_HERE = 64
 _SYNTHETIC = "synthetic vectors"
 _Ids = npt.NDArray[np.int64]
 
@@ -201,7 +202,11 @@ def _embedded(key: str, crops: Crops, compute: Compute | None) -> Task[Vectors]:
     if compute is not None:
         return (yield from compute.embed(name_of(key), crops))
     made: Embedder = load("embedders", name_of(key))()
-    return made.embed(crops)
+    parts = []
+    for start in range(0, len(crops), _HERE):
+        parts.append(made.embed(crops[start : start + _HERE]))
+        yield Progress(min(start + _HERE, len(crops)), len(crops), "embedding")
+    return np.concatenate(parts)
 
 
 def embed_folder(

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from napari_cytosynth.bench import embed, rank
+from napari_cytosynth.bench.pack import figure_cells
+from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.registry import names
+
+
+def test_rank_tells_every_strategy_beside_the_floor(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(rank, "SIZES", (500, 1000, 2000))
+    rows = rank.run(tmp_path, quick=True)
+    ranked = [row for row in rows if row["case"] == "re-rank"]
+    assert {row["peer"] for row in ranked} == {*names("strategies"), "plain margin"}
+    assert {row["size"] for row in ranked} == {"500 x 384", "1000 x 384"}
+    for row in ranked:
+        assert row["ratio"] == pytest.approx(row["value"] / row["floor"])
+    assert rows[0]["case"] == "refit, warm"
+
+
+def test_embed_needs_the_developer_data(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no PBC pack"):
+        embed.run(tmp_path)
+
+
+@pytest.mark.data
+def test_figures_use_only_cells_kept_for_figures(developer_data: Path) -> None:
+    pack = figure_cells(developer_data, each=3)
+    assert pack.crops.shape == (33, 96, 96, 3)
+    assert len(set(pack.codes.tolist())) == 11
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_embed_beats_the_plain_feature(
+    monkeypatch: pytest.MonkeyPatch, developer_data: Path
+) -> None:
+    monkeypatch.setattr(embed, "_EACH_QUICK", 40)
+    monkeypatch.setattr(embed, "SHOTS", (10,))
+    rows = embed.run(developer_data, seeds=2, quick=True)
+    worth = {r["embedder"]: r for r in rows if r["case"] == "logistic head"}
+    assert worth["morphology"]["value"] > worth["colour histogram"]["value"]
+    assert worth["morphology"]["low"] < worth["morphology"]["value"]
+    assert worth["morphology"]["value"] < worth["morphology"]["high"]
