@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_cytosynth.app.cards import CellCards, CropCache
+from napari_cytosynth.app.cards import CellCards
 from napari_cytosynth.app.keys import Keyboard
 from napari_cytosynth.app.panels import Sort, Tab
 from napari_cytosynth.app.session import Session
@@ -29,8 +29,7 @@ class AnnotatePresenter:
 
     def __init__(self, session: Session, view: AnnotateView) -> None:
         self._session, self._view = session, view
-        self._crops = CropCache(session.project, session.index)
-        self._cards = CellCards(session, session.state.listing, self._crops)
+        self._cards = CellCards(session, session.state.listing, session.crops)
         self.keyboard = Keyboard(session, view.show_pending, self._ask_comment)
         self._show_all()
         self._listen_to_session()
@@ -76,7 +75,7 @@ class AnnotatePresenter:
 
     def _show_cards(self) -> None:
         listing = self._session.state.listing
-        self._cards = CellCards(self._session, listing, self._crops)
+        self._cards = CellCards(self._session, listing, self._session.crops)
         self._view.show_cards(self._cards)
         self._show_focus()
 

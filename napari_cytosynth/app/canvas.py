@@ -197,6 +197,7 @@ class CanvasPresenter:
         self._shown = CanvasState()
         self._rectangle: Rectangle | None = None
         self._clicking, self._blank = False, True
+        self._added: tuple[float, float] | None = None
         self._listen()
         self._render()
         self._centre()
@@ -268,8 +269,16 @@ class CanvasPresenter:
 
     def _on_focus(self) -> None:
         self._render()
-        if not self._clicking:
+        if not self._clicking and not self._is_just_added():
             self._centre()
+
+    def _is_just_added(self) -> bool:
+        """Tell whether this is the cell that a double click asked for."""
+        added, focus = self._added, self._shown.focus
+        if added is None or focus is None or not focus.box.contains(*added):
+            return False
+        self._added = None
+        return True
 
     def _centre(self) -> None:
         if self._shown.focus is not None:
@@ -295,11 +304,8 @@ class CanvasPresenter:
             self._focus_in_place(cell)
             self._session.state.say(f"Here is cell {cell} already; it was focused.")
             return
-        self._clicking = True
-        try:
-            self._session.add_cell(smear, x, y)
-        finally:
-            self._clicking = False
+        self._added = (x, y)
+        self._session.add_cell(smear, x, y)
 
     def _focus_in_place(self, cell: CellId) -> None:
         self._clicking = True

@@ -2,61 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
-import numpy as np
-import numpy.typing as npt
-
-from napari_cytosynth.app.cellindex import CellIndex
+from napari_cytosynth.app.crops import CropCache
 from napari_cytosynth.app.listing import Listing
 from napari_cytosynth.app.panels import Card
 from napari_cytosynth.app.session import Session
-from napari_cytosynth.core.cells import CROP_PIXELS
 from napari_cytosynth.core.ids import CellId, SyntheticId
-from napari_cytosynth.core.project import Project
-
-PAGE = 24
-"""Crops that are read at once: about one screenful of the grid."""
-
-KEPT_PAGES = 40
-"""Pages kept in memory: 26 MB."""
-
-Crop = npt.NDArray[np.uint8]
-
-
-class CropCache:
-    """Crops of real cells, read by the page.
-
-    Parameters
-    ----------
-    project : Project
-        Holds them.
-    index : CellIndex
-        Tells which cells stand.
-    """
-
-    def __init__(self, project: Project, index: CellIndex) -> None:
-        self._project, self._index = project, index
-        self._crops: OrderedDict[int, Crop] = OrderedDict()
-
-    def get(self, ids: npt.NDArray[np.int64], row: int) -> Crop:
-        """Return uint8[96, 96, 3] of the cell at ``row``, and read its page ahead."""
-        cell = int(ids[row])
-        if cell not in self._crops:
-            self._read(ids[row - row % PAGE : row - row % PAGE + PAGE], cell)
-        self._crops.move_to_end(cell)
-        return self._crops[cell]
-
-    def _read(self, page: npt.NDArray[np.int64], cell: int) -> None:
-        new = [int(i) for i in page if int(i) not in self._crops]
-        wanted = [i for i in new if i in self._index]
-        if cell not in wanted:
-            # Struck out while it was still listed: an empty card, for one repaint.
-            self._crops[cell] = np.full((CROP_PIXELS, CROP_PIXELS, 3), 255, np.uint8)
-        crops = self._project.crops(wanted)
-        self._crops.update(zip(wanted, crops, strict=True))
-        while len(self._crops) > PAGE * KEPT_PAGES:
-            self._crops.popitem(last=False)
 
 
 class CellCards:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LEARN, RANK = "learn", "rank"
 """Keys of the two tasks."""
 
+_AHEAD = 60
+
 
 @dataclass(frozen=True, slots=True)
 class LearnerConfig:
@@ -127,6 +129,7 @@ class Learner:
         self.key = ""
         self.head: Head | None = None
         self.on_learned: Callable[[Learned], None] = lambda _: None
+        self.warm: Callable[[npt.NDArray[np.int64]], None] = lambda _: None
         self.on_ranked: Callable[[Suggestion], None] = lambda _: None
 
     def refit(self) -> None:
@@ -200,6 +203,8 @@ class Learner:
             n=config.cards,
             seed=config.seed + self._rounds,
         )
+        # The next cards are read here, and not when they are painted.
+        self.warm(suggestion.query.ids[:_AHEAD])
         return strategy, suggestion
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from napari_cytosynth.app.desk import Desk
-from napari_cytosynth.app.jobs import Jobs
+from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.app.state import SessionState
 from napari_cytosynth.core.errors import CytoSynthError
 from napari_cytosynth.core.ids import CellId, SmearId, SyntheticId
 from napari_cytosynth.core.journal import Author, Event, EventKind, Mode
 from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.tasks import Progress, Task
 
 _MOVES_CELLS = frozenset(
     {
@@ -102,23 +103,32 @@ class Reading(Desk):
         self.summarise()
         return True
 
-    def add_cell(self, smear: SmearId, x: float, y: float) -> CellId | None:
-        """Add a cell that the detector missed, and focus it; level-0 pixels."""
+    def add_cell(self, smear: SmearId, x: float, y: float) -> None:
+        """Add a cell that the detector missed, and focus it; level-0 pixels.
+
+        The picture is asked what lies there, so it takes a moment.
+        """
+        if not self.has_name():
+            return
+        author = Author(self.state.annotator, model=self.state.model)
+        task = self._adding(smear, (x, y), author)
+        key = f"add:{smear}:{x:.0f}:{y:.0f}"
+        self.jobs.start(Order(key, "Adding a cell", task, self._added, quiet=True))
+
+    def _adding(
+        self, smear: SmearId, place: tuple[float, float], author: Author
+    ) -> Task[CellId]:
         from napari_cytosynth.workflows.detect import add_cell
 
-        if not self.has_name():
-            return None
-        author = Author(self.state.annotator, model=self.state.model)
-        try:
-            cell = add_cell(self.project, smear, x, y, author)
-        except (CytoSynthError, OSError) as error:
-            self.jobs.tell("Adding a cell", error)
-            return None
+        yield Progress(0, 1, "looking at the cell")
+        return add_cell(self.project, smear, *place, author)
+
+    def _added(self, cell: CellId) -> None:
         self.reload()
+        self.remember()
         self.focus_cell(cell)
         self.summarise()
         self.on_labels_changed()
-        return cell
 
     def undo(self) -> bool:
         """Take back the last thing this annotator did; the focus goes back to it."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from napari_cytosynth.app.crops import CropCache
 from napari_cytosynth.app.exchange import Exchange
 from napari_cytosynth.app.figures import class_figures
 from napari_cytosynth.app.fills import Fills
@@ -82,12 +83,14 @@ class Session(Reading):
         self.learner = Learner(
             project, compute, self.jobs, self._config, lambda: self.state.strategy
         )
+        self.crops = CropCache(project)
         self._figures: Mapping[str, tuple[Figure, Figure]] = {}
         self._bind()
 
     def _bind(self) -> None:
         self.learner.on_learned = self._on_learned
         self.learner.on_ranked = self.rank
+        self.learner.warm = self.crops.warm
         self.fills.on_changed = self.summarise
         self.fills.on_verdict = self._on_verdict
         self.events.focus.connect(self._prefetch)

@@ -137,7 +137,7 @@ def test_a_point_outside_is_refused_with_a_sentence(fields: list[str]) -> None:
     desk = sit_down(MemoryProject(built_in("marrow21")))
     desk.session.open_smears(fields[:1])
     smear, n = desk.session.state.smear, len(desk.session.index)
-    assert desk.session.add_cell(smear, 5000.0, 10.0) is None
+    desk.session.add_cell(smear, 5000.0, 10.0)
     assert "outside" in desk.failures[-1]
     assert len(desk.session.index) == n
     desk.session.close()
