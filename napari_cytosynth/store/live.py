@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.cells import CellTable, Detections
-from napari_cytosynth.core.errors import InputError, ProjectError
+from napari_cytosynth.core.errors import ProjectError
 from napari_cytosynth.core.geometry import Box
 from napari_cytosynth.core.ids import CellId, EventId, SmearId, SyntheticId
 from napari_cytosynth.core.journal import Author, Event, EventKind, Journal
@@ -23,6 +23,7 @@ from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.store import rules
 from napari_cytosynth.store.backend import Backend
 from napari_cytosynth.store.columns import CellRun, Columns
+from napari_cytosynth.store.smears import Smears
 from napari_cytosynth.store.synthetics import Synthetics
 
 _RUN = 4096
@@ -48,8 +49,7 @@ class LiveProject:
         self._closed = False
         contents = backend.load()
         self._taxonomy = contents.taxonomy
-        self._smears = {int(s.id): s for s in contents.smears}
-        self._calibrations = dict(contents.calibrations)
+        self._smears = Smears(backend, contents.smears, contents.calibrations)
         self._columns = Columns(contents.runs)
         self._jobs = {job.key: job for job in contents.jobs}
         self._journal = Journal(contents.events)
@@ -87,54 +87,27 @@ class LiveProject:
     def add_smear(self, smear: Smear) -> Smear:
         """Add a smear, or return the one of the same fingerprint; sets its id."""
         with self._held():
-            for known in self._smears.values():
-                if known.fingerprint == smear.fingerprint:
-                    return known
-            added = replace(smear, id=SmearId(max(self._smears, default=0) + 1))
-            self._backend.save_smear(added)
-            self._smears[added.id] = added
-            return added
+            return self._smears.add(smear)
 
     def smears(self) -> list[Smear]:
         """Return all smears, in order of id."""
         self._demand_open()
-        return list(self._smears.values())
-
-    def _smear(self, smear: int) -> Smear:
-        if smear not in self._smears:
-            raise InputError(
-                f"Smear {smear} is not in project '{self.name}', which holds "
-                f"{len(self._smears)}. Add it first, or give an id from smears()."
-            )
-        return self._smears[smear]
+        return self._smears.all()
 
     def relink(self, smear: SmearId, uri: str, fingerprint: str) -> Smear:
         """Point a smear at a moved file; the fingerprint must be the same."""
         with self._held():
-            known = self._smear(smear)
-            if known.fingerprint != fingerprint:
-                raise InputError(
-                    f"'{uri}' is not the picture of smear {smear} ('{known.uri}'): its "
-                    "content differs. Only the very same file can be relinked; add "
-                    "this one as a new smear."
-                )
-            moved = replace(known, uri=uri)
-            self._backend.save_smear(moved)
-            self._smears[smear] = moved
-            return moved
+            return self._smears.relink(smear, uri, fingerprint)
 
     def set_calibration(self, smear: SmearId, calibration: Calibration) -> None:
         """Store the calibration of a smear, replacing an older one."""
         with self._held():
-            self._smear(smear)
-            self._backend.save_calibration(smear, calibration)
-            self._calibrations[smear] = calibration
+            self._smears.calibrate(smear, calibration)
 
     def calibration(self, smear: SmearId) -> Calibration | None:
         """Return the calibration of a smear, or None before it was made."""
         self._demand_open()
-        self._smear(smear)
-        return self._calibrations.get(smear)
+        return self._smears.calibration(smear)
 
     def add_cells(
         self,
@@ -149,7 +122,7 @@ class LiveProject:
         With an ``author`` each gets a "cell added" event, as if added by hand.
         """
         self._demand_open()
-        self._smear(smear)
+        self._smears.demand(smear)
         rules.check_detections(found, crops)
         if not len(found):
             return np.zeros(0, np.int64)

@@ -17,7 +17,7 @@ from napari_cytosynth.core.geometry import box_iou
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Author, Event, Mode
 from napari_cytosynth.core.project import Project
-from napari_cytosynth.core.protocols import Format, ObjectRecord
+from napari_cytosynth.core.protocols import Format, ObjectRecord, Records
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.smear import FALLBACK_MPP, Smear
 from napari_cytosynth.core.tasks import Progress, Task, run_to_end
@@ -80,10 +80,9 @@ def import_labels(
     *,
     author: Author | None = None,
     mapping: Mapping[str, str] | None = None,
-    replace_labels: bool = False,
 ) -> ImportReport:
     """Import labels and return when done; see :func:`importing`."""
-    options = ImportOptions(author or Author("import"), mapping or {}, replace_labels)
+    options = ImportOptions(author or Author("import"), mapping or {})
     return run_to_end(importing(project, Path(path), format, options))
 
 
@@ -127,9 +126,8 @@ def importing(
 
     Pictures are matched to smears by name, else by content. A box that overlaps a cell
     by an IoU of at least 0.5 is that cell; any other is added as a cell by hand.
-    Everything is checked before anything is kept; labels are kept in one transaction at
-    the end, so an interrupted import labels nothing, and importing again adds nothing
-    twice.
+    All is checked before anything is kept; labels are kept in one transaction at the end,
+    so an interrupted import labels nothing, and a second one adds nothing twice.
 
     Parameters
     ----------
@@ -161,26 +159,36 @@ def importing(
     records = reader.read(path)
     smears, strangers = pair_pictures(project, records, path)
     painted = sum(o.synthetic for o in records.objects)
-    real = [o for o in records.objects if o.image in smears and not o.synthetic]
-    codes = resolve_labels({o.label for o in real}, project.taxonomy, options.mapping)
-    wanted = [o for o in real if codes[o.label] is not None]
-    found = list(_locate(project, smears, wanted, codes))
+    found = _plan(project, records, smears, options.mapping)
     _check_pictures(found)
+    planned = sum(len(part.codes) for part in found)
     counts: Counter[str] = Counter(
         pictures=len(smears),
         synthetic=painted,
-        skipped=len(records.objects) - painted - len(wanted),
+        skipped=len(records.objects) - painted - planned,
     )
     events: list[Event] = []
-    author = replace(options.author, mode=Mode.IMPORT)
-    options = replace(options, author=author)
+    options = replace(options, author=replace(options.author, mode=Mode.IMPORT))
     for place, part in enumerate(found):
         yield Progress(place, len(found), f"importing {Path(part.smear.uri).name}")
-        cells = _add_missing(project, part, author, counts)
+        cells = _add_missing(project, part, options.author, counts)
         events += _label(project, part, cells, options, counts)
     project.record(*events)
     counts["labelled"] = len(events)
     return ImportReport(**counts, strangers=strangers, notes=records.notes)
+
+
+def _plan(
+    project: Project,
+    records: Records,
+    smears: Mapping[str, Smear],
+    mapping: Mapping[str, str],
+) -> list[_Found]:
+    """Work out what becomes of every real object on a known smear; change nothing."""
+    real = [o for o in records.objects if o.image in smears and not o.synthetic]
+    codes = resolve_labels({o.label for o in real}, project.taxonomy, mapping)
+    wanted = [o for o in real if codes[o.label] is not None]
+    return list(_locate(project, smears, wanted, codes))
 
 
 def resolve_labels(

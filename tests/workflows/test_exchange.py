@@ -19,7 +19,7 @@ from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Author, EventKind, Mode
 from napari_cytosynth.core.protocols import ImageRecord, ObjectRecord, Records
 from napari_cytosynth.core.provenance import Status
-from napari_cytosynth.core.tasks import Progress
+from napari_cytosynth.core.tasks import Progress, run_to_end
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.formats.coco import Coco
 from napari_cytosynth.formats.csv import Csv
@@ -141,7 +141,8 @@ def test_a_readers_label_stays_unless_told(
     path = _file(tmp_path, _on_cell(project, 0, "BA"))
     assert import_labels(project, path, "csv").kept == 1
     assert project.journal.label(CellId(1)).code == "MO"
-    report = import_labels(project, path, "csv", replace_labels=True)
+    options = ImportOptions(ANN, replace_labels=True)
+    report = run_to_end(importing(project, path, "csv", options))
     assert report.labelled == 1
     assert project.journal.label(CellId(1)).code == "BA"
 
