@@ -155,12 +155,12 @@ class LatentGenerator:
             tensors["classes"] = rows
             tuned = [i for i, c in enumerate(cells.codes) if c in meta["tuned"]]
             tensors["cells.id"] = cells.ids[tuned].astype(np.int64)
-        return weights
+        return Weights(tensors, meta)
 
     def generate(
         self, request: Request, weights: Weights, rng: np.random.Generator
     ) -> Iterator[Batch]:
-        """Yield draws of a class, four at a time at most.
+        """Yield draws of a class, four at a time at most, and signs of life between.
 
         ``rng`` is not used: a draw depends on the request's seed and its own number.
 
@@ -179,14 +179,15 @@ class LatentGenerator:
         provenance = self._provenance(request, weights, options, shift)
         stop = request.start + request.count
         for block in range(request.start // BLOCK, -(-stop // BLOCK)):
-            crops = shift.apply(self._paint(request, block, condition, options))
             low, high = (
                 max(request.start, block * BLOCK),
                 min(stop, (block + 1) * BLOCK),
             )
-            wanted = crops[low - block * BLOCK : high - block * BLOCK]
-            items = tuple(SyntheticCell(c, request.code, provenance) for c in wanted)
-            yield Batch(items, low)
+            own = slice(low - block * BLOCK, high - block * BLOCK)
+            for crops in self._paint(request, block, condition, options):
+                wanted = () if crops is None else shift.apply(crops)[own]
+                items = (SyntheticCell(c, request.code, provenance) for c in wanted)
+                yield Batch(tuple(items), low)
 
     def _is_to_learn(
         self,
@@ -281,7 +282,7 @@ class LatentGenerator:
         block: int,
         condition: npt.NDArray[np.float32],
         options: LatentConfig,
-    ) -> npt.NDArray[np.uint8]:
+    ) -> Iterator[npt.NDArray[np.uint8] | None]:
         from napari_cytosynth.synthesis._torch.paint import Stroke, paint
 
         size = self.net.size

@@ -158,7 +158,8 @@ class _Service:
 
         def frames() -> Iterator[Frame]:
             with closing(batches):
-                yield from (wire.batch_frame(b) for b in batches if len(b))
+                for batch in batches:
+                    yield wire.batch_frame(batch) if len(batch) else wire.ALIVE
 
         return self._stream(request, "generate", frames)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from napari_cytosynth.core.errors import Cancelled, CytoSynthError
 from napari_cytosynth.core.protocols import Weights
-from napari_cytosynth.worker.wire import Frame, error_frame
+from napari_cytosynth.worker.wire import ALIVE, Frame, error_frame
 
 logger = logging.getLogger(__name__)
 
@@ -20,8 +20,7 @@ QUEUE_FRAMES = 4
 POLL_SECONDS = 0.2
 """How often a waiting job looks whether it was cancelled."""
 
-DONE = Frame({"type": "done"}).encode()
-ALIVE = Frame({"type": "alive"}).encode()
+_DONE = Frame({"type": "done"})
 
 
 class WorkerJob:
@@ -56,7 +55,7 @@ class WorkerJob:
         try:
             return self._frames.get(timeout=timeout)
         except queue.Empty:
-            return None if self._cancelled.is_set() else ALIVE
+            return None if self._cancelled.is_set() else ALIVE.encode()
 
     def _run(self) -> None:
         try:
@@ -73,7 +72,7 @@ class WorkerJob:
         try:
             for frame in self._source():
                 self._put(frame.encode())
-            self._put(DONE)
+            self._put(_DONE.encode())
             self._put(None)
         except Cancelled:
             logger.info("A job was cancelled.")

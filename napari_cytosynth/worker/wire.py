@@ -77,6 +77,10 @@ class Frame:
         return _HEAD.pack(len(text), len(blob)) + text + blob
 
 
+ALIVE = Frame({"type": "alive"})
+"""A sign of life."""
+
+
 class FrameReader:
     """Cuts a stream of bytes into frames.
 
@@ -89,11 +93,6 @@ class FrameReader:
     def __init__(self, limit: int = MAX_FRAME) -> None:
         self._limit = limit
         self._buffer = bytearray()
-
-    @property
-    def pending(self) -> bool:
-        """True if the last frame is cut short."""
-        return bool(self._buffer)
 
     def feed(self, chunk: bytes) -> Iterator[Frame]:
         """Take in bytes and yield the frames that are now whole.

@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-TOKEN = "a-token-for-tests"
-
 _SERVE = """
 import json, sys
 from napari_cytosynth.testing.fakes import FakeCompute
@@ -30,7 +28,7 @@ def start() -> Iterator[Callable[..., str]]:
 
     def begin(**settings: Any) -> str:
         process = subprocess.Popen(
-            [sys.executable, "-c", _SERVE, json.dumps({"token": TOKEN, **settings})],
+            [sys.executable, "-c", _SERVE, json.dumps(settings)],
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -33,9 +33,9 @@ from napari_cytosynth.testing.contracts_generator import stacked, tiny_labelled
 from napari_cytosynth.testing.fakes import FakeCellGenerator, FakeEmbedder
 from napari_cytosynth.worker import WorkerClient, WorkerProcess, wire
 from napari_cytosynth.worker.serve import ServeSettings, serve
-from tests.worker.conftest import TOKEN
 
 FAKE_WORKER = (sys.executable, "-m", "napari_cytosynth.testing.fake_worker")
+TOKEN = "a-token-for-tests"
 LIMIT = 400_000
 WAIT = 30.0
 
@@ -46,7 +46,7 @@ def ask(count: int = 8, **config: float) -> Request:
 
 @pytest.fixture(scope="module")
 def address(start: Callable[..., str]) -> str:
-    return start(limits={"request_bytes": LIMIT})
+    return start(token=TOKEN, limits={"request_bytes": LIMIT})
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_nothing_answers(weights: Weights) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     client = WorkerClient(f"http://127.0.0.1:{port}", TOKEN)
-    with pytest.raises(WorkerUnreachableError, match=rf":{port} .* cytosynth worker"):
+    with pytest.raises(WorkerUnreachableError, match=rf":{port} .*cytosynth worker"):
         client.hello()
     with pytest.raises(WorkerUnreachableError, match="No worker answers"):
         first_full(client.generate("fake", ask(), weights))
@@ -378,13 +378,26 @@ def test_a_port_that_is_taken() -> None:
 def test_tls(start: Callable[..., str], tmp_path: Path) -> None:
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-        + ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
-        + ["-keyout", str(key), "-out", str(certificate)],
+        [
+            *[
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=here",
+            ],
+            *("-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(key), "-out", str(certificate)),
+        ],
         check=True,
         capture_output=True,
     )
-    url = start(certificate=str(certificate), key=str(key))
+    url = start(token=TOKEN, certificate=str(certificate), key=str(key))
     assert url.startswith("https://")
     trusting = WorkerClient(
         url, TOKEN, verify=ssl.create_default_context(cafile=str(certificate))

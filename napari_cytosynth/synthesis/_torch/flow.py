@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -13,7 +13,20 @@ Velocity: TypeAlias = Callable[[Tensor, float], Tensor]
 
 
 def heun(velocity: Velocity, noise: Tensor, times: Sequence[float]) -> Tensor:
-    """Follow a velocity field with Heun's second-order steps.
+    """Follow a velocity field with Heun's second-order steps, to the end.
+
+    See :func:`heun_steps`.
+    """
+    state = noise
+    for state in heun_steps(velocity, noise, times):  # noqa: B007 - the last
+        pass
+    return state
+
+
+def heun_steps(
+    velocity: Velocity, noise: Tensor, times: Sequence[float]
+) -> Iterator[Tensor]:
+    """Follow a velocity field with Heun's second-order steps, and yield each state.
 
     Parameters
     ----------
@@ -33,7 +46,7 @@ def heun(velocity: Velocity, noise: Tensor, times: Sequence[float]) -> Tensor:
         if i < last:
             step = state + (then - now) / 2 * (first + velocity(step, then))
         state = step
-    return state
+        yield state
 
 
 def even_times(steps: int) -> list[float]:

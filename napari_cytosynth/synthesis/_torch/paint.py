@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_cytosynth.synthesis._torch.flow import heun
+from napari_cytosynth.synthesis._torch.flow import heun_steps
 from napari_cytosynth.synthesis._torch.painter import Painter, PainterSize
 
 
@@ -54,8 +54,8 @@ def paint(
     condition: npt.NDArray[np.float32],
     stroke: Stroke,
     side: int = 96,
-) -> npt.NDArray[np.uint8]:
-    """Turn noise into crops.
+) -> Iterator[npt.NDArray[np.uint8] | None]:
+    """Turn noise into crops, step by step, so that it can be stopped between steps.
 
     Parameters
     ----------
@@ -66,18 +66,23 @@ def paint(
     condition : float32[width] or float32[n, width]
         What to paint: a row of the class table, plus the embedded look if wanted.
 
-    Returns
-    -------
-    uint8[n, side, side, 3]
+    Yields
+    ------
+    None, and at last uint8[n, side, side, 3]
         RGB.
     """
+    own = torch.from_numpy(np.array(condition)).expand(len(noise), -1)
+    free = net.class_table.weight[-1].expand(len(noise), -1)
+    codes = torch.from_numpy(noise).contiguous(memory_format=torch.channels_last)
+    velocity = _velocity(net, own, free, stroke)
+    states = heun_steps(velocity, codes, _times(stroke.steps))
+    for _ in range(stroke.steps):
+        # The mode is left before each yield: it would leak into the caller's thread.
+        with torch.inference_mode():
+            codes = next(states)
+        yield None
     with torch.inference_mode():
-        own = torch.from_numpy(np.array(condition)).expand(len(noise), -1)
-        free = net.class_table.weight[-1].expand(len(noise), -1)
-        start = torch.from_numpy(noise).contiguous(memory_format=torch.channels_last)
-        velocity = _velocity(net, own, free, stroke)
-        codes = heun(velocity, start, _times(stroke.steps))
-        return net.codec.to_crops(codes, side).numpy()
+        yield net.codec.to_crops(codes, side).numpy()
 
 
 def _velocity(net: Painter, own: Tensor, free: Tensor, stroke: Stroke) -> Any:
