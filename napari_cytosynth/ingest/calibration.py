@@ -17,6 +17,7 @@ from napari_cytosynth.ingest.stain import (
     Colour,
     Image32,
     Mask,
+    brightest,
     estimate_background,
     nuclear_dye,
     purple,
@@ -25,7 +26,7 @@ from napari_cytosynth.ingest.stain import (
     unusable,
 )
 
-WINDOW = 1024
+WINDOW = 768
 """Side of the windows that are looked at, level-0 pixels; nine at most."""
 
 WORKING_MPP = 0.4
@@ -89,7 +90,7 @@ def calibrate(image: SmearImage, mpp: float | None = None) -> Calibration:
 
 
 def sample_windows(image: SmearImage) -> list[npt.NDArray[np.uint8]]:
-    """Return up to nine windows of level 0: uint8[<= 1024, <= 1024, 3]."""
+    """Return up to nine windows of level 0: uint8[<= 768, <= 768, 3]."""
     height, width = image.levels[0].shape[:2]
     ys, xs = _starts(height), _starts(width)
     h, w = min(height, WINDOW), min(width, WINDOW)
@@ -112,7 +113,7 @@ def _scale(
     if image.smear.mpp is not None:
         return Scale(image.smear.mpp, MppSource.METADATA, 0.95)
     maps = [
-        smooth(purple(w, background), SMOOTH_PIXELS)[w.max(axis=-1) > RIM]
+        smooth(purple(w, background), SMOOTH_PIXELS)[brightest(w) > RIM]
         for w in windows
     ]
     values = np.concatenate(maps)

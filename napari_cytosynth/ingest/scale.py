@@ -16,6 +16,7 @@ from napari_cytosynth.ingest.stain import (
     RIM,
     Colour,
     Mask,
+    brightest,
     optical_density,
     purple,
     smooth,
@@ -115,7 +116,7 @@ def _red_cells(window: RGB, background: Colour, dark: Mask) -> Mask:
     if not len(rest) or np.ptp(rest) < 0.02:
         return np.zeros_like(dark)
     threshold = max(float(threshold_otsu(rest)), 0.04)
-    stained = (density > threshold) & (window.max(axis=-1) > RIM)
+    stained = (density > threshold) & (brightest(window) > RIM)
     return pale_middles_filled(stained) & ~dark
 
 

@@ -20,6 +20,7 @@ RIM = 50
 _BLACK = 0.35  # of the background's brightest channel
 _BLACK_UM = 1.2  # half the width of the narrowest black thing that is masked
 _RIM_EDGE_UM = 5.0
+_MANY = 1_000_000  # pixels from which the background is told well enough
 
 PURPLE = np.array([1.0, 1.0, -1.0], np.float32)
 """Weights of the densities of red, green and blue in :func:`purple`."""
@@ -70,6 +71,12 @@ def purple(rgb: RGB, background: Colour) -> Image32:
     return np.asarray(density[..., 0] + density[..., 1] - density[..., 2], np.float32)
 
 
+def brightest(rgb: RGB) -> npt.NDArray[np.uint8]:
+    """Return the largest channel of each pixel, uint8[...]."""
+    # Ten times quicker than ``max`` along an axis of three.
+    return np.maximum(np.maximum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])
+
+
 def unusable(rgb: RGB, background: Colour, mpp: float) -> Mask:
     """Mark black rims, black dirt and their blurred edges.
 
@@ -89,7 +96,7 @@ def unusable(rgb: RGB, background: Colour, mpp: float) -> Mask:
     -------
     bool[y, x]
     """
-    black = rgb.max(axis=-1) < max(_BLACK * max(background), RIM)
+    black = brightest(rgb) < max(_BLACK * max(background), RIM)
     if not black.any():
         return np.zeros_like(black)
     inside = ndimage.distance_transform_edt(np.pad(black, 1, mode="edge"))[1:-1, 1:-1]
@@ -158,7 +165,9 @@ def estimate_background(rgb: RGB) -> Colour:
     tuple of 3 floats
         0..255; white where there is nothing to go by.
     """
-    pixels = rgb[~_frame(rgb) & (rgb.max(axis=-1) > RIM)]
+    step = max(round((rgb.shape[0] * rgb.shape[1] / _MANY) ** 0.5), 1)
+    rgb = rgb[::step, ::step]
+    pixels = rgb[~_frame(rgb) & (brightest(rgb) > RIM)]
     if not len(pixels):
         return 255.0, 255.0, 255.0
     green = pixels[:, 1]
