@@ -14,13 +14,15 @@ PARTIAL = ".partial"
 def write_durably(path: Path, data: bytes) -> None:
     """Write a file so that after a crash it holds the old or the new bytes.
 
-    It is written beside its place, fsynced, renamed over it, and the folder is fsynced.
+    It is written beside its place, fsynced, renamed over it, and the folder is fsynced,
+    as are those that hold a folder made on the way.
 
     Raises
     ------
     OSError
         If the disk refuses; nothing is left behind.
     """
+    new_folders = [p for p in (path.parent, *path.parent.parents) if not p.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}{PARTIAL}")
     try:
@@ -32,7 +34,8 @@ def write_durably(path: Path, data: bytes) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    for folder in (path.parent, *(p.parent for p in new_folders)):
+        sync_folder(folder)
 
 
 def sync_file(path: Path) -> None:

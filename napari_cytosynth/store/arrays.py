@@ -32,6 +32,9 @@ PICTURES_A_CHUNK = 4
 VECTORS_A_SHARD = 2048
 VECTORS_A_CHUNK = 256
 
+# All shards in one folder: nested ones would each need their own fsync, and a walk.
+_KEYS: Any = {"name": "default", "separator": "."}
+
 
 class DurableStore(LocalStore):
     """A folder store whose every write is fsynced before it counts."""
@@ -80,13 +83,13 @@ class PictureArray:
             last = (row + count - 1) // PICTURES_A_SHARD
             shards.update(range(row // PICTURES_A_SHARD, last + 1))
         self._next = max(shards, default=-1) + 1
-        chunks = self._folder / "c"
-        for child in chunks.iterdir() if chunks.is_dir() else ():
-            if child.name.isdigit() and int(child.name) not in shards:
-                self._shard(int(child.name)).unlink(missing_ok=True)
+        keep = {self._shard(number).name for number in shards}
+        for path in self._folder.glob("c.*"):
+            if path.name not in keep:
+                path.unlink(missing_ok=True)
 
     def _shard(self, number: int) -> Path:
-        return self._folder / "c" / str(number) / "0" / "0" / "0"
+        return self._folder / f"c.{number}.0.0.0"
 
     def _opened(self) -> Any:
         if self._array is None:
@@ -181,7 +184,7 @@ class VectorArrays:
         found = np.full((len(ids), array.shape[1]), np.nan, np.float32)
         shards = (ids - 1) // VECTORS_A_SHARD
         for shard in np.unique(shards).tolist():
-            path = self._path(embedder) / "c" / str(shard) / "0"
+            path = self._path(embedder) / f"c.{shard}.0"
             if path.exists():
                 where = np.flatnonzero(shards == shard)
                 found[where] = _read_rows(array, ids[where] - 1, path)
@@ -236,6 +239,7 @@ def _new_pictures(store: DurableStore) -> Any:
         shards=(PICTURES_A_SHARD, *picture),
         dtype="uint8",
         compressors=ZstdCodec(level=1, checksum=True),
+        chunk_key_encoding=_KEYS,
         # A missing shard then means loss, never "all black".
         config={"write_empty_chunks": True},
         dimension_names=("row", "y", "x", "channel"),
@@ -251,6 +255,7 @@ def _new_vectors(store: DurableStore, embedder: str, dim: int) -> Any:
         dtype="float32",
         fill_value=float("nan"),
         compressors=Crc32cCodec(),
+        chunk_key_encoding=_KEYS,
         attributes={"embedder": embedder},
         dimension_names=("cell", "feature"),
     )

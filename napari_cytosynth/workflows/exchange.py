@@ -126,7 +126,7 @@ def importing(
 
     Pictures are matched to smears by name, else by content. A box that overlaps a cell
     by an IoU of at least 0.5 is that cell; any other is added as a cell by hand.
-    All is checked before anything is kept; labels are kept in one transaction at the end,
+    All is checked before anything is kept; labels go in in one transaction at the end,
     so an interrupted import labels nothing, and a second one adds nothing twice.
 
     Parameters
