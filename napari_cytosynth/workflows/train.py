@@ -166,28 +166,23 @@ def train_head(
         )
     rng = np.random.default_rng(seed)
     training = _enriched(real, enrich, rng)
-    made, codes = (
-        (yield from accepted_vectors(project, embedder_key, real.codes, rng, compute))
-        if synthetic
-        else (training.vectors[:0], ())
-    )
-    groups = _groups(real, training, len(codes))
+    made: Vectors = training.vectors[:0]
+    codes: tuple[str, ...] = ()
+    if synthetic:
+        made, codes = yield from accepted_vectors(
+            project, embedder_key, real.codes, rng, compute
+        )
     yield Progress(1, 2, f"fitting on {len(real)} real, {len(codes)} synthetic cells")
     head = fit_head(
         joined(training, made, codes),
         previous=stored_head(project, embedder_key),
-        groups=groups,
+        groups=_groups(real, training, len(codes)),
         seed=seed,
     )
+    counts = {"real": dict(Counter(real.codes)), "synthetic": dict(Counter(codes))}
+    meta = {"embedder": embedder_key, "seed": seed, **counts}
     weights = head.to_weights()
-    meta = {
-        **weights.meta,
-        "embedder": embedder_key,
-        "real": dict(Counter(real.codes)),
-        "synthetic": dict(Counter(codes)),
-        "seed": seed,
-    }
-    project.put_model(HEAD, Weights(weights.tensors, meta))
+    project.put_model(HEAD, Weights(weights.tensors, {**weights.meta, **meta}))
     return head
 
 
