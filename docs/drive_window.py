@@ -28,14 +28,15 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 
-from napari_cytosynth._gui.adopt import canvas_parent
+from napari_cytosynth._gui.adopt import canvas_widget
 from napari_cytosynth._gui.classlist import FILL
 from napari_cytosynth._gui.launch import open_or_create, window_for
 from napari_cytosynth._gui.main import Window
 from napari_cytosynth._gui.pictures import spin
-from napari_cytosynth.app.panels import Tab
+from napari_cytosynth.app.panels import Sort, Tab
 from napari_cytosynth.core.geometry import box_iou
 from napari_cytosynth.core.ids import CellId
+from napari_cytosynth.core.journal import Label
 from napari_cytosynth.core.provenance import Status
 from napari_cytosynth.workflows.sample import sample_truth
 
@@ -55,6 +56,8 @@ class Drive:
         self.images.mkdir(parents=True, exist_ok=True)
         self.longest: dict[str, float] = {}
         self.step = 0
+        self.truth = sample_truth()
+        self.boxes = np.array([o.box for o in self.truth.objects], np.float32)
         self.open()
 
     def open(self) -> None:
@@ -78,10 +81,9 @@ class Drive:
     @property
     def canvas(self) -> QWidget:
         """The native widget of the canvas."""
-        found = canvas_parent(self.grid.window())
+        found = canvas_widget(self.grid.window())
         assert found is not None
-        names = ("CanvasBackendDesktop",)
-        return next(w for w in found.findChildren(QWidget) if type(w).__name__ in names)
+        return found
 
     def key(self, keys: str) -> None:
         """Press keys in the queue, as a person at the keyboard does."""
@@ -155,44 +157,64 @@ class Drive:
         self.picture("seven-smears")
 
     def label(self) -> None:
-        """Label by key: the sample by its truth, the fields by a plausible class."""
-        taxonomy = self.session.project.taxonomy
-        truth = sample_truth()
-        boxes = np.array([o.box for o in truth.objects], np.float32)
-        sample = self.session.project.smears()[0].id
-        for number in range(LABELS):
-            if number % 5 == 4:
-                self._click_a_card_of_a_new_smear()
-            cell = self.session.state.focus
-            assert cell is not None
-            table = self.session.index.table
-            code = "NGS"
-            if table.smear_of(cell) == sample:
-                overlap = box_iou(table.boxes[[table.row(cell)]], boxes)[0]
-                code = truth.objects[int(overlap.argmax())].label
-            before = len(self.session.project.journal.labels())
-            self.key(taxonomy[code].keys)
-            now = len(self.session.project.journal.labels())
-            assert now >= before, "a key took labels away"
+        """Label by key: in the queue, then one cell of each field, then on."""
+        for _ in range(LABELS // 2):
+            self._label_focused()
+        self._label_each_field()
+        while len(self._labels()) < LABELS:
+            self._label_focused()
         self.settle()
-        labels = self.session.project.journal.labels()
-        assert len(labels) == LABELS
         table = self.session.index.table
-        smears = {table.smear_of(cell) for cell in labels}
-        assert len(smears) >= min(4, len(self.session.project.smears()))
-        _log.info("%d labels in %d smears", len(labels), len(smears))
+        smears = {table.smear_of(cell) for cell in self._labels()}
+        with_cells = len(np.unique(table.smears))
+        _log.info("%d labels in %d smears", len(self._labels()), len(smears))
+        assert len(self._labels()) == LABELS
+        assert len(smears) == with_cells
         self.picture("forty-labels")
 
-    def _click_a_card_of_a_new_smear(self) -> None:
-        """Go on in a smear of which no cell is labelled yet, if there is one left."""
-        index, listing = self.session.index, self.session.state.listing
-        done = {
-            index.table.smear_of(cell) for cell in self.session.project.journal.labels()
-        }
-        for row, cell in enumerate(listing.ids):
-            if index.table.smear_of(CellId(int(cell))) not in done:
-                self._click_card(row)
-                return
+    def _labels(self) -> dict[CellId, Label]:
+        return self.session.project.journal.labels()
+
+    def _label_focused(self) -> None:
+        """Press the key of the truth where it is known, else of a plausible class."""
+        cell = self.session.state.focus
+        assert cell is not None
+        table, code = self.session.index.table, "NGS"
+        if table.smear_of(cell) == self.session.project.smears()[0].id:
+            overlap = box_iou(table.boxes[[table.row(cell)]], self.boxes)[0]
+            code = self.truth.objects[int(overlap.argmax())].label
+        before = len(self._labels())
+        self.key(self.session.project.taxonomy[code].keys)
+        assert len(self._labels()) >= before, "a key took labels away"
+
+    def _label_each_field(self) -> None:
+        """In the tab *Predicted*, by smear, click a cell of each field and label it."""
+        tools = self.window.docks.panels.annotate.tools
+        self._click_tab(Tab.PREDICTED)
+        QTest.keyClicks(tools.sort, "by")
+        self.wait("sorted by smear", lambda: self.session.state.sort is Sort.SMEAR)
+        self.picture("predicted-by-smear")
+        table = self.session.index.table
+        for smear in self.session.project.smears()[1:]:
+            here = table.ids[table.smears == smear.id]
+            rows = [self.session.state.listing.row_of(int(cell)) for cell in here]
+            rows = [row for row in rows if row is not None]
+            if rows:
+                self._click_card(rows[0])
+                self.wait(
+                    f"smear {smear.id} shown",
+                    lambda s=smear: self.session.state.smear == s.id,
+                )
+                self._label_focused()
+        self.picture("a-field-labelled")
+        QTest.keyClicks(tools.sort, "most")
+        self._click_tab(Tab.QUEUE)
+
+    def _click_tab(self, tab: Tab) -> None:
+        bar = self.window.docks.panels.annotate.tools.tabs
+        place = bar.tabRect(list(Tab).index(tab)).center()
+        QTest.mouseClick(bar, Qt.MouseButton.LeftButton, pos=place)
+        self.wait(f"tab {tab}", lambda: self.session.state.tab is tab)
 
     def _click_card(self, row: int) -> None:
         """Scroll to a card and click it."""
@@ -212,13 +234,13 @@ class Drive:
             self.named_key(Qt.Key.Key_Y, ctrl=True)
         self.settle()
         expected = LABELS - UNDONE + REDONE
-        assert len(self.session.project.journal.labels()) == expected
+        assert len(self._labels()) == expected
         self.picture("undone-and-redone")
 
     def digits_on_the_canvas(self) -> None:
         """Press every digit on the focused canvas, on each of our layers."""
         counts = self._counts()
-        labels = len(self.session.project.journal.labels())
+        labels = len(self._labels())
         for layer in list(self.viewer.layers):
             self.viewer.layers.selection.active = layer
             if hasattr(layer, "selected_data"):
@@ -229,10 +251,10 @@ class Drive:
                 spin(0.02)
         self.settle()
         assert self._counts() == counts, "a digit deleted something"
-        made = len(self.session.project.journal.labels()) - labels
+        made = len(self._labels()) - labels
         assert made >= 0
         for _ in range(len(self.viewer.layers) * 10):
-            if len(self.session.project.journal.labels()) <= labels:
+            if len(self._labels()) <= labels:
                 break
             self.named_key(Qt.Key.Key_Z, ctrl=True)
         self.settle()
@@ -259,7 +281,7 @@ class Drive:
         sample = self.session.project.smears()[0].id
         self.session.show_smear(sample)
         spin(0.5)
-        for painted in sample_truth().objects:
+        for painted in self.truth.objects:
             x, y, width, height = painted.box
             middle = x + width / 2, y + height / 2
             if not painted.edge and self.session.index.at(sample, *middle) is None:
@@ -279,7 +301,7 @@ class Drive:
             made = self._waiting(code)
             _log.info("%s: %d made; %s", code, made, self.session.state.fill_outcome)
             assert made > 0
-        self.session.set_tab(Tab.SYNTHETIC)
+        self._click_tab(Tab.SYNTHETIC)
         self.picture("synthetic")
 
     def _waiting(self, code: str) -> int:
@@ -311,7 +333,7 @@ class Drive:
 
     def evidence(self) -> None:
         """Look at the evidence tab."""
-        self.session.set_tab(Tab.EVIDENCE)
+        self._click_tab(Tab.EVIDENCE)
         self.picture("evidence")
 
     def close_and_reopen(self) -> None:

@@ -69,6 +69,15 @@ def canvas_parent(window: QMainWindow) -> QWidget | None:
     return None
 
 
+def canvas_widget(window: QMainWindow) -> QWidget | None:
+    """Return the native widget of napari's canvas, which gets its keys and clicks."""
+    parent = canvas_parent(window)
+    for widget in [] if parent is None else parent.findChildren(QWidget):
+        if "CanvasBackend" in type(widget).__name__:
+            return widget
+    return None
+
+
 class LayerTap:
     """Takes over smears that our reader or the sample put into the viewer as layers."""
 

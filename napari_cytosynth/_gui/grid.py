@@ -220,7 +220,7 @@ class CardGrid(QTableView):
     def show_cards(self, cards: Cards) -> None:
         """Show another list; the place in it is kept by ``show_focus``."""
         self._store.replace(cards)
-        self._model.reset(self._fitting())
+        self._lay_out(self._fitting())
         self._store.want(self._in_view())
         self._store.load_some(LOAD_SECONDS)
 
@@ -265,6 +265,12 @@ class CardGrid(QTableView):
         if self._store.waiting:
             self._loading.start(0)
 
+    def _lay_out(self, columns: int) -> None:
+        self._model.reset(columns)
+        # Qt would do both later, and a scroll that comes before finds no range.
+        self.executeDelayedItemsLayout()
+        self.updateGeometries()
+
     def _in_view(self) -> range:
         columns, height = self._model.columns, self.viewport().height()
         first = max(0, self.rowAt(0)) * columns
@@ -279,7 +285,7 @@ class CardGrid(QTableView):
         """Lay the cards out for the new width."""
         super().resizeEvent(event)
         if self._fitting() != self._model.columns:
-            self._model.reset(self._fitting())
+            self._lay_out(self._fitting())
             self.show_focus(self._delegate.focus)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:

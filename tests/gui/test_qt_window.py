@@ -1,0 +1,218 @@
+"""The whole window with real events, over a tiny project in memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QPushButton
+
+from napari_cytosynth._gui.classlist import FILL, KEY, LABELLED
+from napari_cytosynth.app.panels import Tab
+from napari_cytosynth.core.provenance import Status
+
+Ctrl = Qt.KeyboardModifier.ControlModifier
+Left = Qt.MouseButton.LeftButton
+
+
+def settled(window: Any) -> bool:
+    return not window.session.state.tasks and len(window.session.state.listing) > 0
+
+
+@pytest.fixture
+def ready(qtbot: QtBot, window: Any) -> Any:
+    qtbot.waitUntil(lambda: settled(window), timeout=20_000)
+    window.canvas.flush()
+    return window
+
+
+def labels(window: Any) -> dict[int, str]:
+    found = window.session.project.journal.labels()
+    return {int(cell): label.code for cell, label in found.items()}
+
+
+def test_one_key_labels_and_moves_on(qtbot: QtBot, ready: Any) -> None:
+    cell, grid = ready.session.state.focus, ready.docks.panels.annotate.grid
+    QTest.keyClick(grid, "7")
+    assert labels(ready) == {int(cell): "BA"}
+    assert ready.session.state.focus != cell
+    QTest.keyClick(grid, Qt.Key.Key_Z, Ctrl)
+    assert labels(ready) == {}
+    QTest.keyClick(grid, Qt.Key.Key_Y, Ctrl)
+    assert labels(ready) == {int(cell): "BA"}
+
+
+def test_the_class_list_labels_filters_and_fills(qtbot: QtBot, ready: Any) -> None:
+    table = ready.docks.panels.classes.table
+    row = [r.code for r in table.classes.rows].index("MO")
+
+    def click(column: int) -> None:
+        place = table.visualRect(table.classes.index(row, column)).center()
+        QTest.mouseClick(table.viewport(), Left, pos=place)
+
+    click(KEY)
+    assert list(labels(ready).values()) == ["MO"]
+    click(LABELLED)
+    assert ready.session.state.filter == "MO"
+    click(FILL)
+    panel = ready.docks.panels.synthesize
+    assert panel.form is not None
+    assert "MO" in panel.title.text()
+    QTest.mouseClick(panel.leave, Left)
+    assert panel.form is None
+    click(FILL)
+    assert panel.form is not None, "Fill opens its form again after Close"
+
+
+def test_a_fill_streams_and_is_judged_by_key(qtbot: QtBot, ready: Any) -> None:
+    panel = ready.docks.panels.synthesize
+    ready.session.ask_fill("BA")
+    panel.form["count"].value = 4
+    QTest.mouseClick(panel.start, Left)
+    project = ready.session.project
+    qtbot.waitUntil(lambda: len(project.synthetic("BA")) >= 4, timeout=20_000)
+    qtbot.waitUntil(lambda: settled(ready), timeout=20_000)
+    ready.session.set_tab(Tab.SYNTHETIC)
+    grid = ready.docks.panels.review.grid
+    assert QApplication.focusWidget() in (grid, None)
+    QTest.keyClick(grid, "a")
+    QTest.keyClick(grid, "r")
+    assert len(project.synthetic("BA", Status.ACCEPTED)) == 1
+    assert len(project.synthetic("BA", Status.REJECTED)) == 1
+    assert not project.synthetic("BA")[0].verified
+    ready.canvas.flush()
+    assert "SYNTHETIC" in ready.canvas._layers.mosaic.layer.name
+
+
+def test_no_key_on_the_canvas_takes_anything_away(
+    qtbot: QtBot, ready: Any, canvas: Any
+) -> None:
+    cells = ready.session.project.cells().ids.tolist()
+    layers = list(ready.viewer.layers)
+    assert len(layers) >= 3
+    for layer in layers:
+        ready.viewer.layers.selection.active = layer
+        for key in "1234567890":
+            if hasattr(layer, "selected_data"):
+                layer.selected_data = set(range(min(3, len(layer.data))))
+            QTest.keyClick(canvas(), key)
+    qtbot.waitUntil(lambda: settled(ready), timeout=20_000)
+    assert ready.session.project.cells().ids.tolist() == cells
+    assert list(ready.viewer.layers) == layers
+    assert labels(ready), "a digit on the canvas labels"
+
+
+def test_a_click_on_a_cell_focuses_it(qtbot: QtBot, ready: Any, canvas: Any) -> None:
+    table, state = ready.session.index.table, ready.session.state
+    here = table.ids[table.smears == state.smear]
+    other = next(int(i) for i in here if i != state.focus)
+    x, y = table.box(other).centre
+    ready.canvas.centre_on(x, y)
+    ready.canvas.flush()
+    native = canvas()
+    QTest.mouseClick(native, Left, pos=native.rect().center())
+    assert state.focus == other
+
+
+def test_our_layers_cannot_be_edited(ready: Any) -> None:
+    assert all(not layer.editable for layer in ready.viewer.layers)
+
+
+def test_the_scale_bar_is_on_and_given_back(qtbot: QtBot, ready: Any) -> None:
+    viewer = ready.viewer
+    bar = viewer.canvas.overlays.scale_bar
+    assert bar.visible
+    callbacks = ready.canvas._mouse._before
+    ready.close()
+    assert not bar.visible
+    assert list(viewer.layers) == []
+    assert list(viewer.mouse_double_click_callbacks) == callbacks
+    assert "CytoSynth queue" not in viewer.window.dock_widgets
+
+
+def test_taking_a_dock_off_closes_the_session(qtbot: QtBot, ready: Any) -> None:
+    ready.viewer.window.remove_dock_widget(ready.docks.below)
+    qtbot.waitUntil(lambda: ready._closing)
+    assert list(ready.viewer.layers) == []
+
+
+def test_dropped_pictures_join_the_project(
+    qtbot: QtBot, ready: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[list[str]] = []
+    monkeypatch.setattr(ready._drops, "_take", taken.append)
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(Path("/a/field 1.png")))])
+
+    def drop() -> None:
+        given = (
+            Qt.DropAction.CopyAction,
+            mime,
+            Left,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        below = ready.docks.below
+        QApplication.sendEvent(below, QDragEnterEvent(QPoint(5, 5), *given))
+        QApplication.sendEvent(below, QDropEvent(QPointF(5, 5), *given))
+
+    drop()
+    qtbot.waitUntil(lambda: bool(taken))
+    assert taken == [[str(Path("/a/field 1.png"))]]
+    mime.setUrls([QUrl.fromLocalFile("/a/notes.csv")])
+    drop()
+    qtbot.wait(50)
+    assert len(taken) == 1
+
+
+def test_predictions_can_be_hidden(qtbot: QtBot, ready: Any) -> None:
+    blind = ready.docks.panels.annotate.tools.blind
+    QTest.mouseClick(blind, Left, pos=blind.rect().center() / 2)
+    blind.setChecked(True)
+    assert ready.session.state.blind
+
+
+def test_what_must_be_seen_is_there(ready: Any) -> None:
+    strip = ready.docks.panels.status
+    assert "Research use only" in strip.notice.text()
+    assert strip.annotator.text() == "reader"
+    names = [b.accessibleName() for b in ready.docks.below.findChildren(QPushButton)]
+    assert all(isinstance(name, str) for name in names)
+    for widget in (
+        ready.docks.panels.annotate.grid,
+        ready.docks.panels.review.grid,
+        ready.docks.panels.classes.table,
+    ):
+        assert widget.accessibleName()
+
+
+def test_the_mosaic_lies_beside_the_smear(ready: Any) -> None:
+    _, left = ready.canvas._mosaic_corner()
+    smear = ready.canvas._image.smear
+    assert left > ready.canvas._bridge.length(smear.width)
+
+
+def test_a_theme_change_repaints(ready: Any) -> None:
+    before = ready.docks.panels.annotate.grid._delegate.colours
+    ready.viewer.theme = "light"
+    after = ready.docks.panels.annotate.grid._delegate.colours
+    assert np.any(np.array([before.dark, after.dark]) != [True, True])
+    ready.viewer.theme = "dark"
+
+
+def test_no_torch_comes_with_the_window(ready: Any) -> None:
+    code = (
+        "import sys, napari_cytosynth._gui.launch as m; "
+        "assert m.open_window and 'torch' not in sys.modules"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr.decode()
