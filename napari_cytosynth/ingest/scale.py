@@ -35,7 +35,8 @@ SMOOTH_PIXELS = 1.5
 
 _SMALLEST = 3.0  # pixels of radius; below this a disc cannot be told from noise
 _RED_SPREAD, _NUCLEUS_SPREAD = 0.10, 0.35  # of the logarithm of the radius
-_NUCLEUS_WEIGHT = 1.5  # nuclei are few, but stand out where red cells do not
+_SMALL_RED = 4.5  # pixels of radius
+_CROWDED = 800  # discs a megapixel
 _ENOUGH = 8
 _MOST_DISCS = 2000
 _SIZES = np.geomspace(0.03, 1.2, 370)
@@ -78,15 +79,19 @@ def estimate_scale(windows: list[RGB], background: Colour, nucleus: float) -> Sc
         dark = ndimage.binary_fill_holes(dye > nucleus)
         red.append(_radii(_red_cells(window, background, dark)))
         nuclei.append(_radii(dark))
-    return _agreed(np.concatenate(red), np.concatenate(nuclei))
+    seen = sum(w.shape[0] * w.shape[1] for w in windows) / 1e6
+    return _agreed(np.concatenate(red), np.concatenate(nuclei), seen)
 
 
-def _agreed(red: Radii, nuclei: Radii) -> Scale:
-    """Return the pixel size under which most stained area has its known size."""
-    from_red = _evidence(red, RED_DISC_UM / 2, _RED_SPREAD)
-    from_nuclei = _NUCLEUS_WEIGHT * _evidence(
-        nuclei, NUCLEUS_DISC_UM / 2, _NUCLEUS_SPREAD
-    )
+def _agreed(red: Radii, nuclei: Radii, megapixels: float) -> Scale:
+    """Return the pixel size under which most discs have their known size."""
+    power = 2.0
+    if (red >= _SMALL_RED).sum() >= _CROWDED * megapixels:
+        # Where small cells crowd, some merge into a mass; there heads are counted, not
+        # areas.
+        red, power = red[red >= _SMALL_RED], 1.0
+    from_red = _evidence(red, (RED_DISC_UM / 2, _RED_SPREAD), power)
+    from_nuclei = _evidence(nuclei, (NUCLEUS_DISC_UM / 2, _NUCLEUS_SPREAD), power)
     total = from_red + from_nuclei
     if not total.any():
         return Scale(FALLBACK_MPP, MppSource.FALLBACK, 0.0)
@@ -96,16 +101,17 @@ def _agreed(red: Radii, nuclei: Radii) -> Scale:
     radii, um = (red, RED_DISC_UM) if by_red else (nuclei, NUCLEUS_DISC_UM)
     near = np.abs(np.log(radii * mpp * 2 / um)) < 2 * _RED_SPREAD
     share = float((radii[near] ** 2).sum() / max((radii**2).sum(), 1))
-    trust = share * min(1.0, near.sum() / _ENOUGH)
+    trust = share * min(1.0, float(near.sum()) / _ENOUGH)
     if by_red:
         return Scale(mpp, MppSource.RED_CELLS, trust)
     return Scale(mpp, MppSource.NUCLEI, trust / 2)
 
 
-def _evidence(radii: Radii, um: float, spread: float) -> Radii:
-    """Return, for each pixel size, the area of the discs that would have ``um``."""
+def _evidence(radii: Radii, expected: tuple[float, float], power: float) -> Radii:
+    """Return, for each pixel size, how much of the discs has the expected radius."""
+    um, spread = expected
     apart = np.log(_SIZES[:, None] * radii[None, :] / um) / spread
-    return np.asarray(np.exp(-0.5 * apart**2) @ radii**2, np.float64)
+    return np.asarray(np.exp(-0.5 * apart**2) @ radii**power, np.float64)
 
 
 def _red_cells(window: RGB, background: Colour, dark: Mask) -> Mask:
