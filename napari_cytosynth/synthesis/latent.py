@@ -56,6 +56,8 @@ class LatentConfig:
     tune : str
         Classes to learn from the real cells: ``"new"`` (those that the starter weights
         do not know), ``"all"`` or ``"none"``.
+    only : str
+        Code of the one class to learn, where it is to be learned at all; empty: each.
     tune_steps : int
         Training steps of that.
     seed : int
@@ -68,6 +70,7 @@ class LatentConfig:
     guidance: float = 1.5
     match_stain: bool = True
     tune: str = "new"
+    only: str = ""
     tune_steps: int = 60
     seed: int = 0
     concepts: Mapping[str, str] | None = None
@@ -197,6 +200,8 @@ class LatentGenerator:
         options: LatentConfig,
     ) -> bool:
         if options.tune == "none" or cells.count(code) < MIN_TO_LEARN:
+            return False
+        if options.only not in ("", code):
             return False
         return options.tune == "all" or self._index_of(concepts[code]) is None
 

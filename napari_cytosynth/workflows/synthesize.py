@@ -348,14 +348,14 @@ def _weights(
     They are fitted where there are none, or where the real cells changed since; but a
     fill that goes on keeps to the weights that it began with.
     """
-    generator = str(job.data["generator"])
-    name, known = f"generator:{generator}", _digest(cells)
+    generator, code = str(job.data["generator"]), str(job.data["code"])
+    name, known = f"generator:{generator}:{code}", _digest(cells)
     weights = project.model(name)
     begun = weights is not None and weights.sha256 == job.data.get("weights")
     if weights is None or not (begun or weights.meta.get("fitted on") == known):
         concepts = {c.code: c.concept for c in project.taxonomy}
         fitted = yield from compute.fit(
-            generator, cells, {"seed": 0, "concepts": concepts}
+            generator, cells, {"seed": 0, "concepts": concepts, "only": code}
         )
         weights = Weights(fitted.tensors, {**fitted.meta, "fitted on": known})
         project.put_model(name, weights)
