@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.app.shelf import Shelf
@@ -16,12 +17,9 @@ from napari_cytosynth.core.protocols import Compute
 from napari_cytosynth.core.provenance import Status
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.workflows.review import judge
-from napari_cytosynth.workflows.synthesize import (
-    FillReport,
-    fill,
-    resumable_jobs,
-    resume,
-)
+
+if TYPE_CHECKING:
+    from napari_cytosynth.workflows.synthesize import FillReport
 
 _SHOWN = (Status.PROPOSED, Status.ACCEPTED, Status.REJECTED)
 
@@ -58,13 +56,26 @@ class Fills:
         kept = [c for status in _SHOWN for c in self._project.synthetic(status=status)]
         self.shelf.put(sorted(kept, key=lambda cell: cell.id))
         self.relist()
-        for job in resumable_jobs(self._project):
-            self._resume(job)
+        for job in self._project.jobs(JobState.RUNNING):
+            if job.key.startswith("fill:"):
+                self._resume(job)
 
     def _resume(self, job: Job) -> None:
         code = str(job.data["code"])
         if not self.is_running(code):
-            self._run(code, resume(self._project, self._compute, job))
+            self._run(code, self._resuming(job))
+
+    def _resuming(self, job: Job) -> Task[FillReport]:
+        from napari_cytosynth.workflows.synthesize import resume
+
+        return (yield from resume(self._project, self._compute, job))
+
+    def _filling(self, code: str, count: int, generator: str) -> Task[FillReport]:
+        # Imported in the task's thread: it brings half a second of libraries.
+        from napari_cytosynth.workflows.synthesize import fill
+
+        made = fill(self._project, self._compute, code, count, generator=generator)
+        return (yield from made)
 
     def is_running(self, code: str) -> bool:
         """Tell whether a fill of this class runs."""
@@ -78,8 +89,7 @@ class Fills:
             )
             return False
         self._state.fill_class = ""
-        task = fill(self._project, self._compute, code, count, generator=generator)
-        self._run(code, task)
+        self._run(code, self._filling(code, count, generator))
         return True
 
     def _run(self, code: str, task: Task[FillReport]) -> None:

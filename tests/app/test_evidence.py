@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from napari_cytosynth.app.figures import NOT_YET, curves, figure
+from napari_cytosynth.evidence.record import CaseResult, ClassResult, Evidence
+from napari_cytosynth.metrics.intervals import Interval
+from napari_cytosynth.testing.desk import Desk, HeldRunner
+
+
+def evidence_with(recall: Interval | None) -> Evidence:
+    macro = Interval(0.7, 0.6, 0.8, 90)
+    cases = tuple(
+        CaseResult(name, title, macro, {"BA": ClassResult(None, recall)})
+        for name, title in (("real", "real cells"), ("synthetic", "with synthetic"))
+    )
+    return Evidence(
+        verdict="no benefit found",
+        caveats=("split by blocks",),
+        cases=cases,
+        differences=(),
+        counts={"BA": {"real": 3, "synthetic": 5, "audit": 4}},
+        seeds=(0, 1),
+        seed=0,
+        embedder="fake:1",
+    )
+
+
+def test_before_any_evaluation_nothing_is_claimed(desk: Desk) -> None:
+    view = desk.views.evidence
+    assert view.shown("show_curves") == ()
+    assert view.shown("show_verdict") == (NOT_YET, ())
+
+
+def test_curves_show_each_case_with_its_interval() -> None:
+    macro, recall = curves(evidence_with(Interval(0.5, 0.3, 0.7, 12)))
+    assert macro.cases == ("real cells", "with synthetic")
+    assert macro.figures[0].text == "0.70 (0.60-0.80)"
+    assert recall.title == "Recall of BA on audit cells"
+    assert recall.figures[1].text == "0.50 (0.30-0.70)"
+
+
+@pytest.mark.parametrize(
+    "interval",
+    [None, Interval(float("nan"), 0.0, 1.0, 3), Interval(0.5, 0.1, float("nan"), 3)],
+)
+def test_what_cannot_be_estimated_says_so(interval: Interval | None) -> None:
+    assert figure(interval).text == "cannot be estimated yet"
+    _, recall = curves(evidence_with(interval))
+    assert recall.figures[0].value is None
+
+
+def test_an_evaluation_runs_in_the_background_and_is_shown(
+    held: Desk, runner: HeldRunner
+) -> None:
+    view = held.views.evidence
+    view.evaluateAsked.emit()
+    assert view.shown("show_busy").key == "evaluate"
+    runner.release("evaluate")
+    assert view.shown("show_busy") is None
+    sentence, _ = view.shown("show_verdict")
+    assert "cannot be estimated yet" in sentence
+
+
+def test_the_last_evaluation_is_there_after_reopening(open_desk: Any) -> None:
+    first = open_desk()
+    first.session.evaluate()
+    said = first.views.evidence.shown("show_verdict")
+    second = open_desk(first.session.project)
+    assert second.views.evidence.shown("show_verdict") == said
+
+
+def test_a_late_answer_of_an_older_evaluation_is_dropped(
+    held: Desk, runner: HeldRunner
+) -> None:
+    held.session.evaluate()
+    held.session.evaluate()
+    runner.release("evaluate")
+    assert held.session.state.evidence is None
+    runner.release("evaluate")
+    assert held.session.state.evidence is not None
