@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from napari.layers import Layer
 from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtGui import QDropEvent
@@ -79,10 +80,22 @@ def canvas_widget(window: QMainWindow) -> QWidget | None:
 
 
 class LayerTap:
-    """Takes over smears that our reader or the sample put into the viewer as layers."""
+    """Takes over smears that our reader or the sample put into the viewer as layers.
 
-    def __init__(self, viewer: Viewer, take: Take) -> None:
-        self._viewer, self._take = viewer, take
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where they appear.
+    take : callable
+        Told their uris.
+    adopt : callable
+        Offered each layer; False leaves it to be removed.
+    """
+
+    def __init__(
+        self, viewer: Viewer, take: Take, adopt: Callable[[Layer], bool]
+    ) -> None:
+        self._viewer, self._take, self._offer = viewer, take, adopt
         viewer.layers.events.inserted.connect(self._inserted)
         self._adopt()
 
@@ -96,8 +109,9 @@ class LayerTap:
 
     def _adopt(self) -> None:
         found = [x for x in self._viewer.layers if SMEAR_KEY in x.metadata]
-        uris = [str(layer.metadata[SMEAR_KEY]) for layer in found]
+        uris = [str(layer.metadata.pop(SMEAR_KEY)) for layer in found]
         for layer in found:
-            self._viewer.layers.remove(layer)
+            if not self._offer(layer):
+                self._viewer.layers.remove(layer)
         if uris:
             self._take(uris)

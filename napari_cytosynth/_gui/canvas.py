@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePath
 from typing import Any
 
+from napari.layers import Image
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject, QTimer, Signal
 
@@ -105,6 +106,13 @@ class CanvasAdapter(QObject):
     def show_mosaic(self, mosaic: Mosaic | None) -> None:
         """Draw synthetic cells beside the smear; the one under review is centred."""
         self._later("mosaic", lambda: self._exchange(mosaic))
+
+    def adopt(self, layer: Image) -> bool:
+        """Take over a layer that shows a smear already, if there is none of ours.
+
+        To remove it and add one of our own would stop the window for longer.
+        """
+        return self._layers.smear.adopt(layer)
 
     def flush(self) -> None:
         """Draw what waits, in order; of each kind only the newest."""

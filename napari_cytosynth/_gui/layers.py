@@ -68,16 +68,26 @@ class Slot:
             self._viewer.layers.remove(self._layer)
         self._layer = None
 
+    def adopt(self, layer: Layer) -> bool:
+        """Take over a layer of the right kind that is there; False if one is ours."""
+        if self.layer is not None:
+            return False
+        self._own(layer)
+        return True
+
     def _add(self, layer: Layer) -> None:
-        self._layer, self._hidden = layer, False
-        layer.metadata[_MARK] = True
         layers = self._viewer.layers
         active = layers.selection.active
         layers.insert(len(layers) if self._at is None else self._at, layer)
-        layer.editable = False
-        self._keys.bind(layer)
+        self._own(layer)
         if active is not None and active in layers:
             layers.selection.active = active
+
+    def _own(self, layer: Layer) -> None:
+        self._layer, self._hidden = layer, False
+        layer.metadata[_MARK] = True
+        layer.editable = False
+        self._keys.bind(layer)
 
 
 class OurLayers:

@@ -122,7 +122,9 @@ class Window(QObject):
             if canvas is not None:
                 self._drops.watch(canvas)
         self.session.start()
-        self._layers = LayerTap(self.viewer, self.session.open_smears)
+        self._layers = LayerTap(
+            self.viewer, self.session.open_smears, self.canvas.adopt
+        )
         self.heartbeat.start()
         QTimer.singleShot(0, self._back_to_queue)
 
