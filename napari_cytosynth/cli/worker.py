@@ -29,8 +29,12 @@ def run(
         bool,
         typer.Option("--plain", help="Other machines without TLS; trust them all."),
     ] = False,
+    max_mb: Annotated[
+        int, typer.Option(min=1, max=65536, help="Largest request, MiB.")
+    ] = 1024,
 ) -> None:
     """Serve until interrupted."""
+    from napari_cytosynth.worker.app import Limits
     from napari_cytosynth.worker.serve import ServeSettings, serve
 
     settings = ServeSettings(
@@ -40,6 +44,7 @@ def run(
         certificate=str(certificate or ""),
         key=str(key or ""),
         plain=plain,
+        limits=Limits(request_bytes=max_mb * 2**20),
     )
     serve(settings, _announce)
 

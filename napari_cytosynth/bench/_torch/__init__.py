@@ -1,0 +1,1 @@
+"""Bare torch loops that the benchmarks of generators stand beside."""

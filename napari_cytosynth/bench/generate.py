@@ -1,0 +1,173 @@
+"""How long generators take, beside bare torch loops of as many steps.
+
+Three parts: the ``embedding`` generator fitted on 2,000 made-up vectors and drawn from;
+16 cells by ``latent`` through a warm worker process, which is what a person waits for;
+and how soon a worker is free again after Cancel.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_cytosynth.core.cells import CROP_PIXELS
+from napari_cytosynth.core.protocols import Batch, LabelledCells, Request, Weights
+from napari_cytosynth.core.tasks import run_to_end
+from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.synthesis.embedding import EmbeddingConfig, EmbeddingGenerator
+from napari_cytosynth.synthesis.latent import BLOCK, LatentConfig, LatentGenerator
+from napari_cytosynth.worker import WorkerProcess
+
+CELLS, DIMS, VECTORS, PICTURES = 2000, 64, 1000, 16
+_CODES = built_in("pbc11").cell_codes
+
+Row = dict[str, Any]
+
+
+def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[Row]:
+    """Measure on made-up vectors and on the shipped weights.
+
+    Parameters
+    ----------
+    data : Path
+        Not used.
+    seeds : int
+        Rounds; the best is told, as interruptions only ever add.
+    quick : bool
+        One round.
+
+    Returns
+    -------
+    list of dict
+        Seconds, with the bare loop of the same run as ``floor``.
+    """
+    del data
+    rounds = 1 if quick else seeds
+    return [_embedding(rounds), *_latent(rounds)]
+
+
+def _embedding(rounds: int) -> Row:
+    from napari_cytosynth.bench._torch.bare import embedding_loop
+
+    cells = _made_up()
+    classes = np.array([_CODES.index(c) for c in cells.codes], np.int64)
+    steps = EmbeddingConfig().draw_steps
+    floor = _best(
+        lambda: embedding_loop(cells.vectors, classes, VECTORS, steps), rounds
+    )
+    took = _best(lambda: _fit_and_draw(cells), rounds)
+    row = _row("fit and draw", f"{CELLS} x {DIMS}, {VECTORS} drawn", took, floor)
+    return row | {
+        "embedder": "made up",
+        "class": None,
+        "peer": "embedding",
+        "n": rounds,
+    }
+
+
+def _fit_and_draw(cells: LabelledCells) -> None:
+    generator = EmbeddingGenerator()
+    weights = run_to_end(generator.fit(cells, {"seed": 0}))
+    rng = np.random.default_rng(0)
+    drawn = sum(map(len, generator.generate(_ask("MO", VECTORS), weights, rng)))
+    assert drawn == VECTORS
+
+
+def _latent(rounds: int) -> list[Row]:
+    """Measure a worker from its start to Cancel."""
+    compute = WorkerProcess()
+    try:
+        none = run_to_end(compute.fit("latent", _no_cells(), {}))
+        began = time.perf_counter()
+        _shown(compute, none, 1)
+        rows = [_row("first cells, worker cold", "4", time.perf_counter() - began)]
+        took = _best(lambda: _shown(compute, none, PICTURES), rounds)
+        freed = _best(lambda: _cancel(compute, none), rounds)
+    finally:
+        compute.close()
+    floor = _best(_bare_latent(), rounds)
+    rows.append(_row("cells shown, worker warm", f"{PICTURES}", took, floor))
+    rows.append(_row("free again after Cancel", "", freed))
+    return [r | {"peer": "latent", "class": "BA", "n": rounds} for r in rows]
+
+
+def _bare_latent() -> Callable[[], object]:
+    from napari_cytosynth.bench._torch.bare import latent_loop
+
+    net = LatentGenerator().net
+    return lambda: latent_loop(net, PICTURES, BLOCK, LatentConfig().steps)
+
+
+def _shown(compute: WorkerProcess, weights: Weights, count: int) -> None:
+    batches = compute.generate("latent", _ask("BA", count), weights)
+    assert sum(map(len, batches)) == count
+
+
+def _cancel(compute: WorkerProcess, weights: Weights) -> float:
+    """Return the seconds from closing a job to the worker's next sign of work."""
+    batches = compute.generate("latent", _ask("BA", 64), weights)
+    _first(batches)
+    began = time.perf_counter()
+    batches.close()
+    run_to_end(compute.fit("latent", _no_cells(), {}))
+    return time.perf_counter() - began
+
+
+def _first(batches: Any) -> Batch:
+    batch: Batch = next(b for b in batches if len(b))
+    return batch
+
+
+def _made_up() -> LabelledCells:
+    rng = np.random.default_rng(0)
+    centres = rng.normal(0, 2, (len(_CODES), DIMS))
+    kinds = rng.integers(len(_CODES), size=CELLS)
+    vectors = (centres[kinds] + rng.normal(size=(CELLS, DIMS))).astype(np.float32)
+    codes = tuple(_CODES[k] for k in kinds)
+    groups = np.array(["made up"] * CELLS)
+    return LabelledCells(
+        np.arange(CELLS), codes, _no_crops(), vectors, "made up", groups
+    )
+
+
+def _no_cells() -> LabelledCells:
+    none = np.zeros(0, np.int64)
+    vectors = np.zeros((0, 0), np.float32)
+    return LabelledCells(none, (), _no_crops(), vectors, "", np.zeros(0, np.str_))
+
+
+def _no_crops() -> Any:
+    return np.zeros((0, CROP_PIXELS, CROP_PIXELS, 3), np.uint8)
+
+
+def _ask(code: str, count: int) -> Request:
+    return Request(code, count, 0, built_in("pbc11"))
+
+
+def _best(work: Callable[[], object], rounds: int) -> float:
+    """Return the least seconds; those that ``work`` tells, or those that it took."""
+    times = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        told = work()
+        took = time.perf_counter() - began
+        times.append(told if isinstance(told, float) else took)
+    return min(times)
+
+
+def _row(case: str, size: str, value: float, floor: float | None = None) -> Row:
+    ratio = None if floor is None else value / floor
+    return {
+        "case": case,
+        "dataset": "made up",
+        "size": size,
+        "metric": "seconds",
+        "unit": "s",
+        "value": value,
+        "floor": floor,
+        "ratio": ratio,
+    }
