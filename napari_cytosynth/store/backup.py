@@ -11,7 +11,7 @@ from pathlib import Path
 from napari_cytosynth.core.errors import ProjectError
 from napari_cytosynth.core.files import PARTIAL, sync_folder
 from napari_cytosynth.store.complaints import storage_errors
-from napari_cytosynth.store.project import find_project, with_suffix
+from napari_cytosynth.store.project import SUFFIX, find_project, with_suffix
 
 _ATTEMPTS = 5
 _ARRAYS = ("crops.zarr", "synthetic.zarr", "embeddings.zarr")
@@ -29,7 +29,8 @@ def backup(path: str | Path, target: str | Path) -> Path:
     path : path
         The project.
     target : path
-        Folder of the copy, which must not exist; ``.cytosynth`` is appended.
+        An existing folder, into which to copy; else the copy's own name, to which
+        ``.cytosynth`` is appended.
 
     Returns
     -------
@@ -45,7 +46,9 @@ def backup(path: str | Path, target: str | Path) -> Path:
     StorageError
         If the disk refuses; nothing is left of the copy.
     """
-    source, copy = find_project(path), with_suffix(target)
+    source = find_project(path)
+    into = Path(target).is_dir() and Path(target).suffix != SUFFIX
+    copy = with_suffix(Path(target) / source.name if into else target)
     if copy.exists():
         raise ProjectError(
             f"'{copy}' is already there. A backup never writes over anything; choose "

@@ -65,6 +65,11 @@ class Holder:
         return self.host == platform.node()
 
     @property
+    def exists(self) -> bool:
+        """True if some process of this machine has that number now."""
+        return bool(psutil.pid_exists(self.pid))
+
+    @property
     def alive(self) -> bool:
         """True if that very process still runs on this machine."""
         try:
@@ -117,15 +122,13 @@ class ProjectLock:
         """Take this file over; False if it was swapped for another meanwhile."""
         ours = _kernel_lock(handle)
         holder = Holder.read(_text(handle))
-        if holder is not None and not holder.here and not break_lock:
+        here = holder is None or holder.here
+        if not here and not break_lock:
             raise ProjectLockedError(_elsewhere(self._path.parent, holder))
-        alive = holder is not None and holder.here and holder.alive
-        if alive and not ours:
+        if here and _is_held(ours, holder):
             raise ProjectLockedError(_in_use(self._path.parent, holder))
         if ours is False:
-            if holder is None:  # taken this moment, not yet written
-                raise ProjectLockedError(_in_use(self._path.parent, holder))
-            # Its process died, but a child of it still keeps the kernel's lock.
+            # Its process is gone, but a child of it still keeps the kernel's lock.
             self._path.unlink(missing_ok=True)
             return False
         if not _same_file(handle, self._path):
@@ -174,6 +177,19 @@ def _kernel_lock(handle: int) -> bool | None:
     return True
 
 
+def _is_held(ours: bool | None, holder: Holder | None) -> bool:
+    """Tell whether a process of this machine holds the file.
+
+    Where the kernel tells, clocks are not trusted: a shifted one must not make a living
+    holder look dead.
+    """
+    if ours is None:
+        return holder is not None and holder.alive
+    if ours:
+        return False
+    return holder is None or holder.exists
+
+
 def _text(handle: int) -> str:
     os.lseek(handle, 0, os.SEEK_SET)
     return os.read(handle, 4096).decode("utf-8", "replace")
@@ -202,9 +218,10 @@ def _in_use(folder: Path, holder: Holder | None) -> str:
     )
 
 
-def _elsewhere(folder: Path, holder: Holder) -> str:
+def _elsewhere(folder: Path, holder: Holder | None) -> str:
+    pid, host = (holder.pid, holder.host) if holder else (0, "unknown")
     return (
-        f"Project '{folder}' is held by process {holder.pid} on computer "
-        f"'{holder.host}'. Close it there. If that computer is off or the process is "
-        "gone for sure, open it with --break-lock (break_lock=True)."
+        f"Project '{folder}' is held by process {pid} on computer '{host}'. Close it "
+        "there. If that computer is off or the process is gone for sure, open it with "
+        "--break-lock (break_lock=True)."
     )

@@ -52,6 +52,12 @@ def test_backup_never_writes_over(project, tmp_path: Path) -> None:
         backup(project.path, copy)
 
 
+def test_backup_into_a_folder_keeps_the_name(project, tmp_path: Path) -> None:
+    (tmp_path / "copies").mkdir()
+    copy = backup(project.path, tmp_path / "copies")
+    assert copy == tmp_path / "copies" / "p.cytosynth"
+
+
 def test_backup_of_nothing(tmp_path: Path) -> None:
     with pytest.raises(ProjectNotFoundError):
         backup(tmp_path / "none", tmp_path / "copy")

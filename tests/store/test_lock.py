@@ -64,6 +64,39 @@ def test_killed_process_is_taken_over(folder: Path, elsewhere) -> None:
         assert project.name == "p"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
+def test_child_of_a_dead_process_does_not_hold_the_project(folder: Path) -> None:
+    script = """
+import os, sys
+from napari_cytosynth.store.lock import ProjectLock
+lock = ProjectLock(__import__("pathlib").Path(sys.argv[1]))
+if os.fork():
+    os._exit(0)
+print("child", os.getpid(), flush=True)
+sys.stdin.read()
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline().startswith("child")
+    assert process.wait() == 0
+    with open_project(folder) as project:
+        assert project.name == "p"
+    process.communicate()
+
+
+def test_shifted_clock_does_not_make_a_living_holder_look_dead(
+    folder: Path, elsewhere
+) -> None:
+    text = json.loads((folder / "project.lock").read_text())
+    (folder / "project.lock").write_text(json.dumps({**text, "started": 1.0}))
+    with pytest.raises(ProjectLockedError, match="of this computer"):
+        open_project(folder)
+
+
 def test_same_process_cannot_open_twice(folder: Path) -> None:
     with (
         open_project(folder),
