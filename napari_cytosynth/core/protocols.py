@@ -224,7 +224,11 @@ class CellGenerator(Protocol):
     """``"cells"`` or ``"vectors"``."""
 
     def fit(self, cells: LabelledCells, config: Mapping[str, Any]) -> Task[Weights]:
-        """Learn from real cells; ``config["seed"]`` makes it repeatable."""
+        """Learn from real cells; ``config["seed"]`` makes it repeatable.
+
+        A fill also gives ``config["concepts"]``, the concept of each class code of the
+        project, and ``config["only"]``, the code of the class that will be asked for.
+        """
         ...
 
     def generate(

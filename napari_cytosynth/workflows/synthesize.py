@@ -142,21 +142,10 @@ def fill(
 
 
 def resume(project: Project, compute: Compute, job: Job) -> Task[FillReport]:
-    """Go on with a fill that a crash, an error or Cancel ended.
+    """Go on with a fill that a crash, an error or Cancel ended; see :func:`fill`.
 
-    Parameters
-    ----------
-    project : Project
-        The project of the job.
-    compute : Compute
-        Draws.
-    job : Job
-        One of :func:`resumable_jobs`, or of ``project.jobs()``.
-
-    Yields
-    ------
-    Progress
-        As :func:`fill`, the cells stored before included in the count.
+    ``job`` is one of :func:`resumable_jobs`, or of ``project.jobs()``. What was stored
+    before counts.
     """
     job = replace(job, data={k: v for k, v in job.data.items() if k != _LOST})
     with _recorded(project, job):
