@@ -74,6 +74,10 @@ def _waiting(
 ) -> list[str]:
     if not codes:
         return []
-    told = ", ".join(f"{counts[code]['audit']} audit cells of {code}" for code in codes)
+    told = ", ".join(_audited(counts[code]["audit"], code) for code in codes)
     needed = _WORDS.get(MIN_AUDIT, str(MIN_AUDIT))
     return [f"cannot be estimated yet: {told}; {needed} are needed"]
+
+
+def _audited(n: int, code: str) -> str:
+    return f"{n} audit {'cell' if n == 1 else 'cells'} of {code}"

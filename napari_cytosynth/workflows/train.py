@@ -134,8 +134,8 @@ def train_head(
 ) -> Task[Head]:
     """Fit the head on the training split and store it as the model ``"head"``.
 
-    Audit cells never train. Accepted synthetic cells do, at most ten for each real cell
-    of their class. All classes weigh the same, however many cells they have.
+    Audit cells never train. Accepted synthetic cells do, at most ten for each real one
+    of their class. All classes weigh the same.
 
     Parameters
     ----------
@@ -144,11 +144,11 @@ def train_head(
     embedder_key : str
         Fingerprint of the embedder whose vectors are used.
     enrich : str, optional
-        Control that adds to the real cells, such as ``"duplicates"``; none by default.
+        Control that adds to the real cells, such as ``"duplicates"``.
     seed : int
-        Makes the fit repeatable.
+        Decides chance.
     compute : Compute, optional
-        Embeds synthetic cells; this process does if none is given.
+        Embeds synthetic cells; else this process does.
     synthetic : bool
         False leaves synthetic cells out.
 
@@ -161,7 +161,7 @@ def train_head(
     real = labelled_cells(project, embedder_key, Split.TRAIN, abstain=True)
     if not len(real):
         raise InputError(
-            "A head cannot be fitted: no cell of the training split is labelled. Label "
+            "No head can be fitted: no cell of the training split is labelled. Label "
             "cells of two classes; audit cells never train."
         )
     rng = np.random.default_rng(seed)
@@ -181,8 +181,8 @@ def train_head(
     )
     counts = {"real": dict(Counter(real.codes)), "synthetic": dict(Counter(codes))}
     meta = {"embedder": embedder_key, "seed": seed, **counts}
-    weights = head.to_weights()
-    project.put_model(HEAD, Weights(weights.tensors, {**weights.meta, **meta}))
+    bare = head.to_weights()
+    project.put_model(HEAD, Weights(bare.tensors, {**bare.meta, **meta}))
     return head
 
 

@@ -76,11 +76,13 @@ def test_cells_of_another_class_do_harm() -> None:
     assert "harm" in evidence.verdict
 
 
-@pytest.mark.parametrize("audit", [0, 4, 9])
-def test_too_few_audit_cells(audit: int) -> None:
+@pytest.mark.parametrize(
+    ("audit", "told"), [(0, "0 audit cells"), (1, "1 audit cell"), (9, "9 audit cells")]
+)
+def test_too_few_audit_cells(audit: int, told: str) -> None:
     evidence = run_to_end(measure(_question(_vectors("BA", 20, 7), audit=audit)))
     assert evidence.verdict == (
-        f"cannot be estimated yet: {audit} audit cells of BA; ten are needed"
+        f"cannot be estimated yet: {told} of BA; ten are needed"
     )
     case = evidence.case("synthetic")
     assert case is not None
