@@ -1,0 +1,1 @@
+"""Contracts, fakes, painters and tiny projects for tests, plug-ins' own included."""
