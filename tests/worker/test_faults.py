@@ -38,6 +38,9 @@ FAKE_WORKER = (sys.executable, "-m", "napari_cytosynth.testing.fake_worker")
 TOKEN = "a-token-for-tests"
 LIMIT = 400_000
 WAIT = 30.0
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self").exists(), reason="looks at processes through /proc"
+)
 
 
 def ask(count: int = 8, **config: float) -> Request:
@@ -315,6 +318,7 @@ sys.stdin.read()
 """
 
 
+@needs_proc
 @pytest.mark.parametrize("how", ["killed", "ended"])
 def test_a_worker_ends_with_its_parent(how: str) -> None:
     parent = subprocess.Popen(
@@ -348,6 +352,7 @@ def _runs(pid: int) -> bool:
     return status.rsplit(")", 1)[1].split()[0] != "Z"
 
 
+@needs_proc
 def test_the_token_is_not_on_the_command_line() -> None:
     compute = WorkerProcess(FAKE_WORKER)
     compute.hello()
