@@ -39,7 +39,7 @@ def test_wal_only_where_its_bug_is_mended(version, safe: bool) -> None:
     ("local", "version", "settings"),
     [
         (True, (3, 51, 3), ("WAL", "FULL")),
-        (True, (3, 40, 1), ("PERSIST", "EXTRA")),
+        (True, (3, 40, 1), ("DELETE", "EXTRA")),
         (False, (3, 51, 3), ("DELETE", "EXTRA")),
         (False, (3, 40, 1), ("DELETE", "EXTRA")),
     ],
