@@ -29,6 +29,7 @@ from napari_cytosynth.ingest.erythroid import (
 from napari_cytosynth.ingest.lobes import LobeConfig, join_lobes
 from napari_cytosynth.ingest.masks import Labels, areas_of, holes_filled, opened
 from napari_cytosynth.ingest.stain import (
+    Image32,
     Mask,
     nuclear_dye,
     smooth_density,
@@ -48,6 +49,8 @@ class ClassicConfig:
         Largest pale spot within a nucleus that still belongs to it.
     nucleus_um2 : float
         Smallest nucleus, lobes together.
+    small_um2, small_dark : float
+        A nucleus smaller than this is as dark as this, as a share of common nuclei.
     rim_um : float
         Cytoplasm that every cell has, however pale.
     reach_um : float
@@ -63,6 +66,8 @@ class ClassicConfig:
     speck_um: float = 0.6
     hole_um2: float = 12.0
     nucleus_um2: float = 14.0
+    small_um2: float = 25.0
+    small_dark: float = 0.75
     rim_um: float = 0.8
     reach_um: float = 6.0
     strand_um: float = 1.2
@@ -119,6 +124,7 @@ class ClassicDetector:
         dye[blind] = 0
         body = dye > levels["cytoplasm"]
         nuclei = _nuclei(dye > levels["nucleus"], body, config, mpp)
+        nuclei = _without_pale_specks(nuclei, dye / levels["level"], config, mpp)
         cells = _grown(nuclei, body, config, mpp)
         found = [
             _measured(
@@ -165,6 +171,18 @@ def _nuclei(mask: Mask, body: Mask, config: ClassicConfig, mpp: float) -> Labels
     nuclei = join_lobes(fragments, count, body, config.lobes, mpp)
     areas = areas_of(nuclei, count) * mpp * mpp
     nuclei[(areas < config.nucleus_um2)[nuclei]] = 0
+    return nuclei
+
+
+def _without_pale_specks(
+    nuclei: Labels, share: Image32, config: ClassicConfig, mpp: float
+) -> Labels:
+    """Take away what is small but not as dark as small nuclei are: platelets, dirt."""
+    count = int(nuclei.max(initial=0))
+    areas = areas_of(nuclei, count)
+    dark = np.bincount(nuclei.ravel(), share.ravel(), count + 1) / np.maximum(areas, 1)
+    pale = (areas * mpp * mpp < config.small_um2) & (dark < config.small_dark)
+    nuclei[pale[nuclei]] = 0
     return nuclei
 
 

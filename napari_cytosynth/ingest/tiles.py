@@ -60,7 +60,7 @@ class Tiling:
         Tiles of that order that are left out, done before an interruption.
     """
 
-    core: int = 768
+    core: int = 512
     halo_um: float = HALO_UM
     order: tuple[int, ...] | None = None
     start: int = 0
