@@ -6,6 +6,7 @@ fitted from the training split only; whoever calls sees to that.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -257,7 +258,10 @@ def _fit(rows: Floats, targets: Any, weights: Floats, start: Floats | None) -> F
         binary = len(start) == 2
         start = start[1:] - start[:1] if binary else start
         model.coef_, model.intercept_ = start[:, :-1].copy(), start[:, -1].copy()
-    model.fit(rows, targets, sample_weight=weights)
+    with warnings.catch_warnings():
+        # Many classes and few labels is how every project begins, not a mistake.
+        warnings.filterwarnings("ignore", message="The number of unique classes")
+        model.fit(rows, targets, sample_weight=weights)
     found = np.column_stack([model.coef_, model.intercept_])
     # With two classes there is one row, the log odds of the second.
     return np.vstack([np.zeros_like(found), found]) if len(found) == 1 else found

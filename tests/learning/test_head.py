@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -173,3 +174,12 @@ def test_cap_on_synthetic_cells() -> None:
     assert (chosen >= 50).sum() == 5
     assert len(capped(("BA",) * 50, (), rng, cap=10)) == 10
     assert len(capped((), ("BA",), rng)) == 0
+
+
+def test_many_classes_of_few_labels_are_no_cause_for_a_warning() -> None:
+    codes = tuple(f"C{i % 14}" for i in range(24))
+    vectors = np.random.default_rng(0).normal(size=(24, 5)).astype(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        head = fit_head(TrainingSet(vectors, codes, np.ones(24)))
+    assert len(head.codes_) == 14
