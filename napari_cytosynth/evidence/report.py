@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 
 from napari_cytosynth.core.errors import StorageError
-from napari_cytosynth.evidence.record import NOTICE, CaseResult, Evidence
+from napari_cytosynth.evidence.record import MIN_AUDIT, NOTICE, CaseResult, Evidence
 from napari_cytosynth.metrics.intervals import Interval
 
 NOT_YET = "cannot be estimated yet"
@@ -90,12 +90,19 @@ def _figures(evidence: Evidence) -> list[str]:
     parts = [
         "<h2>Macro-F1 on audit cells</h2>",
         _plot(rows),
+        f"<p>Over classes of {MIN_AUDIT} audit cells or more: {_known(evidence)}.</p>",
         "<h2>Recall of each class on audit cells</h2>",
     ]
     for code, counts in evidence.counts.items():
         if counts["audit"] or counts["synthetic"]:
             parts += [f"<h3>{escape(code)}</h3>", _plot(_recalls(evidence.cases, code))]
     return parts
+
+
+def _known(evidence: Evidence) -> str:
+    counts = evidence.counts.items()
+    codes = [escape(code) for code, n in counts if n["audit"] >= MIN_AUDIT]
+    return ", ".join(codes) or "none"
 
 
 def _recalls(
@@ -131,7 +138,7 @@ def _axis(height: int) -> str:
 
 def _mark(interval: Interval | None, y: int, colour: str) -> str:
     if interval is None:
-        return f"<text x='{_LEFT}' y='{y + 4}' fill='#777'>{NOT_YET}</text>"
+        return f"<text x='{_x(0)}' y='{y + 4}' fill='#777'>{NOT_YET}</text>"
     low, high, middle = _x(interval.low), _x(interval.high), _x(interval.value)
     return (
         f"<line x1='{low}' x2='{high}' y1='{y}' y2='{y}' stroke='{colour}' "
