@@ -11,7 +11,7 @@ from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.protocols import Weights
 from napari_cytosynth.core.taxonomies import built_in
-from napari_cytosynth.store import backup, create_project, open_project
+from napari_cytosynth.store import backup, create_project, database, open_project
 from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
 
 ANN = Author("ann")
@@ -83,3 +83,20 @@ def test_moved_project_opens(project, tmp_path: Path) -> None:
     with open_project(tmp_path / "elsewhere" / "q") as again:
         assert again.name == "q"
         assert again.crops([8]).any()
+
+
+def test_wal_project_labels_copies_and_closes_clean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "journal_settings", lambda *_: ("WAL", "FULL"))
+    with create_project(tmp_path / "w", built_in("pbc11")) as project:
+        tiny_project(project, smears=1, cells_per_smear=3)
+        project.record(ANN.label(CellId(1), "BA"))
+        assert (project.path / "project.sqlite-wal").exists()
+        copy = backup(project.path, tmp_path / "copy")
+        project.record(ANN.label(CellId(2), "BA"))
+    assert not (project.path / "project.sqlite-wal").exists()
+    monkeypatch.undo()
+    for path, labelled in ((project.path, 2), (copy, 1)):
+        with open_project(path) as again:
+            assert len(again.journal.labels()) == labelled
