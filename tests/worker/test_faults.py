@@ -32,6 +32,7 @@ from napari_cytosynth.testing.contracts_compute import first_full
 from napari_cytosynth.testing.contracts_generator import stacked, tiny_labelled
 from napari_cytosynth.testing.fakes import FakeCellGenerator, FakeEmbedder
 from napari_cytosynth.worker import WorkerClient, WorkerProcess, wire
+from napari_cytosynth.worker.child import Child
 from napari_cytosynth.worker.serve import ServeSettings, serve
 
 FAKE_WORKER = (sys.executable, "-m", "napari_cytosynth.testing.fake_worker")
@@ -124,6 +125,20 @@ def test_a_wrong_token(address: str, weights: Weights) -> None:
         client.hello()
     with pytest.raises(PermissionError, match="refused the token"):
         first_full(client.generate("fake", ask(), weights))
+    client.close()
+
+
+@pytest.mark.parametrize("token", ["", " ", "ключ", f"{TOKEN}x", TOKEN.upper()])
+def test_other_tokens_are_wrong(address: str, token: str) -> None:
+    client = WorkerClient(address, token)
+    with pytest.raises(WorkerRefusedError):
+        client.hello()
+    client.close()
+
+
+def test_a_token_copied_with_its_line_end_is_right(address: str) -> None:
+    client = WorkerClient(address, f"{TOKEN}\n")
+    assert client.hello().version
     client.close()
 
 
@@ -251,6 +266,19 @@ def test_embedding_goes_on_after_the_worker_died() -> None:
     vectors = run_to_end(task)
     compute.close()
     np.testing.assert_array_equal(vectors, FakeEmbedder().embed(crops))
+
+
+def test_a_worker_that_is_not_ours_is_not_restarted(weights: Weights) -> None:
+    child = Child(FAKE_WORKER)
+    assert child.wait_ready(WAIT)
+    client = child.client()
+    batches = client.generate("fake", ask(400, batch=1, pause=0.1), weights)
+    first_full(batches)
+    os.kill(child.pid, signal.SIGKILL)
+    with pytest.raises(WorkerDiedError, match="in the middle of generate"):
+        list(batches)
+    client.close()
+    child.stop()
 
 
 def test_draws_go_on_after_the_worker_died(weights: Weights) -> None:
