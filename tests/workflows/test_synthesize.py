@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,12 +21,12 @@ from napari_cytosynth.core.errors import (
 )
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Author
-from napari_cytosynth.core.project import JobState
+from napari_cytosynth.core.project import JobState, Project
 from napari_cytosynth.core.protocols import LabelledCells, Weights
 from napari_cytosynth.core.provenance import Status, SyntheticCell
 from napari_cytosynth.core.tasks import Progress, Task, run_to_end
 from napari_cytosynth.core.taxonomies import built_in
-from napari_cytosynth.store import MemoryProject
+from napari_cytosynth.store import MemoryProject, open_project
 from napari_cytosynth.synthesis.gate import DRAWS_PER_SLOT
 from napari_cytosynth.testing.fakes import FakeCellGenerator, FakeCompute
 from napari_cytosynth.testing.tiny import tiny_project
@@ -55,7 +58,7 @@ def project() -> MemoryProject:
     return labelled()
 
 
-def stored(project: MemoryProject, code: str = "MO") -> list[SyntheticCell]:
+def stored(project: Project, code: str = "MO") -> list[SyntheticCell]:
     return sorted(project.synthetic(code), key=lambda c: c.provenance.config["draw"])
 
 
@@ -272,3 +275,39 @@ def test_refusals(
 def test_report_of_an_unknown_job(project: MemoryProject) -> None:
     with pytest.raises(InputError, match="no fill 'fill:MO:0'"):
         report_of(project, "fill:MO:0")
+
+
+_DIES = """
+import os, sys
+from pathlib import Path
+from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.store import create_project
+from napari_cytosynth.testing.fakes import FakeCompute
+from napari_cytosynth.testing.tiny import tiny_project
+from napari_cytosynth.workflows.synthesize import fill
+
+made = create_project(Path(sys.argv[1]), built_in("pbc11"))
+tiny_project(made, smears=1, cells_per_smear=11)
+for progress in fill(made, FakeCompute(), "MO", 6):
+    if progress.payload:
+        print(len(made.synthetic()), flush=True)
+        os._exit(9)
+"""
+
+
+def test_a_fill_outlives_its_process(tmp_path: Path) -> None:
+    path = tmp_path / "smears.cytosynth"
+    died = subprocess.run(
+        [sys.executable, "-c", _DIES, str(path)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert died.returncode == 9, died.stderr
+    with closing(open_project(path)) as project:
+        assert len(stored(project)) == int(died.stdout)
+        (job,) = resumable_jobs(project)
+        report = run_to_end(resume(project, FakeCompute(), job))
+        draws = [c.provenance.config["draw"] for c in stored(project)]
+    assert report.accepted == 6
+    assert draws == list(range(report.drawn))
