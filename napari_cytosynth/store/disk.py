@@ -185,14 +185,12 @@ class DiskBackend:
                 start = run.first - runs[0].first
                 part = outlines[start : start + len(run)]
                 rows.write_run(connection, run, part)
-            for event in events:
-                rows.write_event(connection, event)
+            rows.write_events(connection, events)
 
     def save_events(self, *events: Event) -> None:
         """Keep events together or not at all."""
         with self._change("saving a label") as connection:
-            for event in events:
-                rows.write_event(connection, event)
+            rows.write_events(connection, events)
 
     def outline(self, run: CellRun, cell: int) -> Outline:
         """Return the outline of a cell of this run."""

@@ -135,19 +135,24 @@ def read_smear(row: Row) -> tuple[Smear, Calibration | None]:
     return smear, Calibration.from_json(json.loads(calibration))
 
 
-def write_event(connection: sqlite3.Connection, event: Event) -> None:
-    """Insert an event, which has its id."""
-    row = (
-        int(event.id),
-        str(event.kind),
-        event.cell,
-        plain_json(dict(event.data)),
-        event.annotator,
-        str(event.mode),
-        event.model,
-        event.time,
+def write_events(connection: sqlite3.Connection, events: Sequence[Event]) -> None:
+    """Insert events, which have their ids."""
+    connection.executemany(
+        f"INSERT INTO event ({_EVENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                int(event.id),
+                str(event.kind),
+                event.cell,
+                plain_json(dict(event.data)),
+                event.annotator,
+                str(event.mode),
+                event.model,
+                event.time,
+            )
+            for event in events
+        ],
     )
-    insert(connection, "event", _EVENT, row)
 
 
 def read_events(found: Sequence[Row]) -> list[Event]:

@@ -44,6 +44,8 @@ def _plain(value: object) -> object:
 def tidy_event(event: Event) -> Event:
     """Return the event with plain ids and details, as they will be read back."""
     cell = None if event.cell is None else int(event.cell)
+    if all(type(value) in (str, bool) for value in event.data.values()):
+        return event if type(event.cell) is int else replace(event, cell=cell)
     data: dict[str, Any] = json.loads(plain_json(dict(event.data)))
     return replace(event, cell=cell, data=data)
 
