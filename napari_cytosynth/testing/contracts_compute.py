@@ -3,8 +3,6 @@
 The backend under test serves the fakes of :mod:`napari_cytosynth.testing.fakes`.
 """
 
-# ruff: noqa: D102 - the name of a test says what it asserts
-
 from __future__ import annotations
 
 import time
