@@ -180,11 +180,11 @@ def _truth(
     item: Item, cover: Field, middle: tuple[int, int], spec: FieldSpec
 ) -> PaintedCell | None:
     """Return the truth of a stamp, cut to the smear; None where nothing shows."""
-    contours = find_contours(np.pad(cover, 1), 0.5)  # type: ignore[no-untyped-call]
+    contours = find_contours(np.pad(cover, 1), 0.5)
     if not contours:
         return None
     longest = max(contours, key=len)
-    polygon = approximate_polygon(longest, 0.35)  # type: ignore[no-untyped-call]
+    polygon = approximate_polygon(longest, 0.35)
     n = cover.shape[0] // 2
     # find_contours counts pixel centres; corner-based coordinates add one half.
     outline = polygon[:-1, ::-1] - 0.5 + np.array([middle[0] - n, middle[1] - n])
