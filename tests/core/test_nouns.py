@@ -19,7 +19,7 @@ from napari_cytosynth.core.smear import Calibration
 from napari_cytosynth.testing.tiny import tiny_calibration, tiny_detections
 
 _coordinate = st.floats(-1000, 1000, width=32)
-_side = st.floats(0, 500, width=32)
+_side = st.just(0.0) | st.floats(0.5, 500, width=32)
 _box = st.tuples(_coordinate, _coordinate, _side, _side)
 
 
