@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from skimage.measure import find_contours
+from skimage.measure import approximate_polygon, find_contours
 from skimage.segmentation import watershed
 
 from napari_cytosynth.core.cells import Detections, ObjectKind
@@ -36,6 +36,8 @@ from napari_cytosynth.ingest.stain import (
     unusable,
 )
 
+_OUTLINE_PIXELS = 0.4  # how far a drawn outline may stray from the mask's
+
 
 @dataclass(frozen=True, slots=True)
 class ClassicConfig:
@@ -55,6 +57,11 @@ class ClassicConfig:
         Cytoplasm that every cell has, however pale.
     reach_um : float
         Farthest that cytoplasm reaches from the nucleus.
+    red_reach_um : float
+        The same, for cytoplasm as red as red cells.
+    red_ring_um, red_ring : float
+        Width of the ring around a nucleus that such cytoplasm fills, and the least
+        share that it fills; of the ring beyond its reach, at most the rest is as red.
     strand_um : float
         Half the width of strands that are cut off the cytoplasm.
     platelet : float
@@ -70,6 +77,9 @@ class ClassicConfig:
     small_dark: float = 0.75
     rim_um: float = 0.8
     reach_um: float = 6.0
+    red_reach_um: float = 4.0
+    red_ring_um: float = 1.2
+    red_ring: float = 0.6
     strand_um: float = 1.2
     platelet: float = 0.15
     lobes: LobeConfig = field(default_factory=LobeConfig)
@@ -125,7 +135,8 @@ class ClassicDetector:
         body = dye > levels["cytoplasm"]
         nuclei = _nuclei(dye > levels["nucleus"], body, config, mpp)
         nuclei = _without_pale_specks(nuclei, dye / levels["level"], config, mpp)
-        cells = _grown(nuclei, body, config, mpp)
+        stained = (density[..., 1] > levels["red"]) & ~blind
+        cells = _grown(nuclei, body, stained, config, mpp)
         found = [
             _measured(
                 cells,
@@ -150,7 +161,6 @@ class ClassicDetector:
                 )
             )
         if ObjectKind.RED_CELL in self.kinds:
-            stained = (density[..., 1] > levels["red"]) & ~blind
             red = red_cells(stained & (cells == 0) & (loose == 0), config.red, mpp)
             found.append(
                 _measured(
@@ -186,14 +196,46 @@ def _without_pale_specks(
     return nuclei
 
 
-def _grown(nuclei: Labels, body: Mask, config: ClassicConfig, mpp: float) -> Labels:
+def _grown(
+    nuclei: Labels, body: Mask, stained: Mask, config: ClassicConfig, mpp: float
+) -> Labels:
     """Grow each nucleus over the cytoplasm around it."""
     if not nuclei.any():
         return nuclei
     away = ndimage.distance_transform_edt(nuclei == 0) * mpp
+    body = body | _red_cytoplasm(nuclei, away, stained & ~body, config)
     within = opened(body & (away < config.reach_um), config.strand_um / mpp)
     within |= away <= config.rim_um
     return np.asarray(watershed(away, nuclei, mask=within), np.int32)
+
+
+def _red_cytoplasm(
+    nuclei: Labels, away: npt.NDArray[np.float64], red: Mask, config: ClassicConfig
+) -> Mask:
+    """Mark cytoplasm as red as red cells: of eosinophils and late erythroblasts.
+
+    It counts where it closes around the nucleus and ends near it; red cells only touch
+    a cell, or crowd on without end.
+    """
+    width, reach = config.red_ring_um, config.red_reach_um
+    near = watershed(away, nuclei, mask=away < reach + width)
+    inner = (away > config.rim_um) & (away <= config.rim_um + width)
+    outer = away >= reach
+    closed = _share(red & inner, inner, near) > config.red_ring
+    ends = _share(red & outer, outer, near) < 1 - config.red_ring
+    surrounded = closed & ends
+    surrounded[0] = False
+    return np.asarray(red & surrounded[near] & (away < reach), bool)
+
+
+def _share(part: Mask, whole: Mask, labels: Labels) -> npt.NDArray[np.float64]:
+    """Return, for each label, the share of ``whole`` that is ``part``."""
+    count = int(labels.max()) + 1
+    parts = np.bincount(labels[part], minlength=count)
+    shares: npt.NDArray[np.float64] = parts / np.maximum(
+        np.bincount(labels[whole], minlength=count), 1
+    )
+    return shares
 
 
 Score = Callable[[tuple[slice, slice], int], float]
@@ -233,5 +275,5 @@ def _darkness(dye: npt.NDArray[np.float32], level: float) -> float:
 def _outline(mask: Mask, x: int, y: int) -> npt.NDArray[np.float32]:
     """Return the polygon float32[k, 2] around a mask, corner-based."""
     contours = find_contours(np.pad(mask, 1).astype(np.float32), 0.5)
-    longest = max(contours, key=len)[:-1]
+    longest = approximate_polygon(max(contours, key=len), _OUTLINE_PIXELS)[:-1]
     return np.asarray(longest[:, ::-1] - 0.5 + [x, y], np.float32)
