@@ -78,6 +78,7 @@ class SynthesizeWidget(QFrame):
     def show_form(self, form: FillForm) -> None:
         """Show the form for a class."""
         self._clear_form()
+        self.outcome.hide()
         self._code = form.code
         self.form = form_of(
             fill,
