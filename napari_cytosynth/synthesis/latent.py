@@ -67,7 +67,7 @@ class LatentConfig:
     """
 
     steps: int = 8
-    guidance: float = 1.5
+    guidance: float = 2.0
     match_stain: bool = True
     tune: str = "new"
     only: str = ""

@@ -32,7 +32,7 @@ class Stroke:
     """
 
     steps: int = 10
-    guidance: float = 1.5
+    guidance: float = 2.0
     start: float = 0.1
     stop: float = 0.8
 

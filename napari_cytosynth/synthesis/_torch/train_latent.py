@@ -56,11 +56,11 @@ SOURCE_CROP = 88
 class Recipe:
     """Settings of a training run."""
 
-    steps: int = 8000
+    steps: int = 3400
     batch: int = 48
     rate: float = 3e-4
     warm_up: int = 300
-    decay_from: float = 0.8
+    decay_from: float = 0.5
     ema: float = 0.999
     drop_class: float = 0.1
     drop_look: float = 0.5
