@@ -13,10 +13,10 @@ from napari_cytosynth.core.tasks import Progress
 _QUIET = ("prefetch:", "rank", "refit", "learn")
 """Keys of work that is too small, or too frequent, to show."""
 
-PATIENCE_SECONDS = 1.0
+PATIENCE_SECONDS = 2.5
 """A task this young gets no bar."""
 
-PACE_SECONDS = 0.5
+PACE_SECONDS = 1.0
 """Time between two moves of a bar: each makes napari work through the event loop."""
 
 

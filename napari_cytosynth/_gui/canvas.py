@@ -14,11 +14,15 @@ from napari_cytosynth._gui.bridge import Bridge
 from napari_cytosynth._gui.keys import LayerKeys
 from napari_cytosynth._gui.layers import OurLayers
 from napari_cytosynth._gui.mosaic import MOSAIC_MPP, MosaicPlan
+from napari_cytosynth._gui.resident import ResidentLevel, resident_levels
 from napari_cytosynth.app.panels import CellMarks, Density, FocusMark, Mosaic
 from napari_cytosynth.core.smear import SmearImage
 
 FIRST_ZOOM = 8.0
 """Screen pixels a micrometre when the first cell is shown: a cell fills an inch."""
+
+KEPT_SMEARS = 4
+"""Smears whose pixels stay in memory, if they are small."""
 
 MOSAIC_GAP_UM = 12.0
 _SETTLE_MS = 60
@@ -47,6 +51,7 @@ class CanvasAdapter(QObject):
         self._layers = OurLayers(viewer, LayerKeys(self.keyPressed.emit))
         self._bridge = Bridge(1.0)
         self._image: SmearImage | None = None
+        self._resident: dict[str, list[ResidentLevel]] = {}
         self._mosaic: Mosaic | None = None
         self._zoomed = False
         self._left_at: tuple[float, float] | None = None
@@ -137,13 +142,23 @@ class CanvasAdapter(QObject):
         camera = self._viewer.scene.camera
         zoom = camera.zoom
         name = PurePath(image.smear.uri).name
-        self._layers.show_smear(image.levels, self._bridge, name)
+        levels = self._resident.get(image.smear.fingerprint)
+        if levels is None:
+            levels = self._keep(image)
+        self._layers.show_smear(levels, self._bridge, name)
         self._layers.select()
         if self._zoomed:
             camera.zoom = zoom
         if self._mosaic is not None:
             self._show_mosaic()
         self._moved()
+
+    def _keep(self, image: SmearImage) -> list[ResidentLevel]:
+        levels = resident_levels(image.levels)
+        self._resident[image.smear.fingerprint] = levels
+        while len(self._resident) > KEPT_SMEARS:
+            self._resident.pop(next(iter(self._resident)))
+        return levels
 
     def _centre(self, x: float, y: float) -> None:
         camera = self._viewer.scene.camera

@@ -47,15 +47,16 @@ def look_of(marks: CellMarks, bridge: Bridge) -> Look:
     places = bridge.to_world(marks.centres)
     sizes = marks.sizes.astype(np.float64) * bridge.mpp * _RING
     known = marks.classes.astype(int)
-    named = np.flatnonzero(known >= 0)
     ring = palette[known]
-    badge = ring[named]
-    corner = sizes[named, None] / 2 * np.array([[-_DIAGONAL, _DIAGONAL]])
-    symbols = [_known_symbol(marks.symbols[known[i]]) for i in named]
+    # Every cell has its badge, unseen until it is labelled: the points stay the same.
+    badge = ring * [1, 1, 1, 0]
+    badge[known >= 0, 3] = 1
+    corner = sizes[:, None] / 2 * np.array([[-_DIAGONAL, _DIAGONAL]])
+    kinds = np.array([*map(_known_symbol, marks.symbols), "disc"], dtype=object)
     return {
-        "data": np.concatenate([places, places[named] + corner]),
-        "size": np.concatenate([sizes, np.full(len(named), BADGE_UM)]),
-        "symbol": np.array(["disc"] * len(sizes) + symbols, dtype=object),
+        "data": np.concatenate([places, places + corner]),
+        "size": np.concatenate([sizes, np.full(len(sizes), BADGE_UM)]),
+        "symbol": np.concatenate([np.full(len(sizes), "disc", object), kinds[known]]),
         "border_color": np.concatenate([ring, badge]),
         "face_color": np.concatenate([ring * [1, 1, 1, 0], badge]),
     }
