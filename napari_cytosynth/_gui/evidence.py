@@ -49,6 +49,10 @@ class CurvePlot(QWidget):
         """Paint all curves below one another."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if not self._curves:
+            painter.setPen(QColor(self._colours.muted))
+            middle = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap)
+            painter.drawText(self.rect().adjusted(40, 0, -40, 0), middle, _NO_FIGURE)
         top = 4.0
         for curve in self._curves:
             box = QRectF(8, top, self.width() - 16, _height(curve))
@@ -113,6 +117,12 @@ class EvidenceWidget(QWidget):
 
 
 _NOT_YET = "Nothing was evaluated yet, so whether synthesis helps is not known."
+
+
+_NO_FIGURE = (
+    "No figure can be estimated yet. One card in ten of the queue is an audit card: a "
+    "random cell of a held-out group. Ten of a class are needed before it has a figure."
+)
 
 
 def _height(curve: Curve) -> int:

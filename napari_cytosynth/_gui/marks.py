@@ -12,7 +12,7 @@ from qtpy.QtGui import QColor
 from napari_cytosynth._gui.bridge import UNITS, Bridge
 from napari_cytosynth.app.panels import CellMarks
 
-UNLABELLED = "#d0d0d0"
+UNLABELLED = "#7d8590"
 BADGE_UM = 2.6
 """Size of the class symbol on the ring of a labelled cell, micrometres."""
 
