@@ -6,9 +6,10 @@ Run it on a display, or on a virtual one::
 
 It opens the sample smear and six developer fields (``CYTOSYNTH_DATA``; without them the
 sample alone), labels 40 cells, undoes 5, redoes 2, adds a cell by double click, fills
-monocyte and basophil with 24 cells each, accepts 10, cancels a running fill, closes,
-reopens, and asserts that everything is there. Each step leaves a picture in
-``docs/images``. It ends by saying how long the window stood still at most.
+monocyte and basophil with 24 cells each, accepts 10, kills the worker in the middle of
+a fill that then goes on, cancels a running fill, closes, reopens, and asserts that
+everything is there. Each step leaves a picture in ``docs/images``. It ends by saying
+how long the window stood still at most.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -39,10 +41,12 @@ from napari_cytosynth.core.geometry import box_iou
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Label
 from napari_cytosynth.core.provenance import Status
+from napari_cytosynth.worker import WorkerProcess
 from napari_cytosynth.workflows.sample import sample_truth
 
 ROOT = Path(__file__).parents[1]
 FIELDS, LABELS, UNDONE, REDONE, FILLED, ACCEPTED = 6, 40, 5, 2, 24, 10
+KILLED = 12
 SIZE = (1600, 1000)
 PATIENCE = 900.0
 
@@ -66,7 +70,10 @@ class Drive:
         self.viewer = Viewer(title="CytoSynth")
         self.viewer.window.resize(*SIZE)
         project = open_or_create(self.project, "marrow21")
-        self.window: Window = window_for(self.viewer, project, annotator="driver")
+        self.worker = WorkerProcess()
+        self.window: Window = window_for(
+            self.viewer, project, annotator="driver", compute=self.worker
+        )
         self.window.show()
         self.session = self.window.session
         spin(1.0)
@@ -322,6 +329,21 @@ class Drive:
         assert len(accepted) == ACCEPTED
         self.picture("accepted")
 
+    def kill_the_worker(self) -> None:
+        """Kill the worker in the middle of a fill: another one goes on with it."""
+        self.press_fill("EOS", KILLED)
+        synthetic = self.session.project.synthetic
+        self.wait("EOS streams", lambda: bool(synthetic("EOS")))
+        killed = self.worker.pid
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        self.picture("worker-killed")
+        self.settle()
+        assert len(synthetic("EOS", Status.PROPOSED)) == KILLED
+        assert self.worker.pid != killed
+        _log.info("worker %d killed; %d resumed the fill", killed, self.worker.pid)
+        self.picture("fill-resumed")
+
     def cancel_a_fill(self) -> None:
         """Start a long fill, and press Cancel beside it."""
         self.press_fill("MON", 200)
@@ -388,6 +410,7 @@ def main() -> None:
         drive.add_a_cell()
         drive.fill()
         drive.judge()
+        drive.kill_the_worker()
         drive.cancel_a_fill()
         drive.evidence()
         drive.close_and_reopen()

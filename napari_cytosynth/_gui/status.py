@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari.utils.notifications import show_error
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import QPoint, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QInputDialog,
@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QProgressBar,
     QPushButton,
     QToolButton,
+    QToolTip,
     QVBoxLayout,
     QWidget,
 )
@@ -19,6 +20,24 @@ from napari_cytosynth._gui.toolrow import ElidedLabel
 from napari_cytosynth.app.panels import StatusLine, TaskStatus
 
 PATIENCE_MS = 500
+KEYS = (
+    "<b>Queue</b><table>"
+    "<tr><td>class key&nbsp;&nbsp;</td><td>label the cell and go on</td></tr>"
+    "<tr><td>Space</td><td>skip</td></tr>"
+    "<tr><td>Left, Right</td><td>previous, next cell</td></tr>"
+    "<tr><td>Return</td><td>remark</td></tr>"
+    "<tr><td>?</td><td>ask for a second opinion</td></tr>"
+    "<tr><td>Delete</td><td>this is no cell</td></tr>"
+    "<tr><td>Ctrl+Z, Ctrl+Y</td><td>undo, redo</td></tr></table>"
+    "<b>Synthetic</b><table>"
+    "<tr><td>A or Return&nbsp;&nbsp;</td><td>accept</td></tr>"
+    "<tr><td>R or Delete</td><td>reject</td></tr></table>"
+    "<b>Canvas</b><table>"
+    "<tr><td>click&nbsp;&nbsp;</td><td>focus a cell</td></tr>"
+    "<tr><td>double click</td><td>add a cell that was missed</td></tr></table>"
+)
+"""What keys and mouse do, as rich text."""
+
 NOTICE = "Research use only. Not a medical device."
 
 
@@ -119,6 +138,7 @@ class StatusStrip(QWidget):
         self.undo = _tool("Undo", "Ctrl+Z")
         self.redo = _tool("Redo", "Ctrl+Y")
         self.annotator = _tool("Annotator?", "Who labels. Click to change.")
+        self.keys = _tool("Keys", KEYS)
         self.line = ElidedLabel(self)
         self.message = ElidedLabel(self)
         self.message.setObjectName("message")
@@ -129,12 +149,13 @@ class StatusStrip(QWidget):
         self.undo.clicked.connect(lambda: self.undoAsked.emit())
         self.redo.clicked.connect(lambda: self.redoAsked.emit())
         self.annotator.clicked.connect(self.ask_annotator)
+        self.keys.clicked.connect(self._show_keys)
         self.tasks.cancelAsked.connect(self.cancelAsked)
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
         row.setSpacing(8)
-        for button in (self.undo, self.redo, self.annotator):
+        for button in (self.undo, self.redo, self.keys, self.annotator):
             row.addWidget(button)
         row.addWidget(self.line, 2)
         row.addWidget(self.message, 3)
@@ -144,6 +165,10 @@ class StatusStrip(QWidget):
         column.setSpacing(3)
         column.addWidget(self.tasks)
         column.addLayout(row)
+
+    def _show_keys(self) -> None:
+        corner = self.keys.mapToGlobal(QPoint(0, 0))
+        QToolTip.showText(corner, KEYS, self.keys)
 
     def ask_annotator(self, *_: object) -> None:
         """Ask for the annotator's name; does not block the caller."""

@@ -1,0 +1,217 @@
+"""Panels by themselves: what they show, and what they tell."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QPushButton
+
+from napari_cytosynth._gui.annotate import CommentLine
+from napari_cytosynth._gui.classes import ClassesWidget
+from napari_cytosynth._gui.classlist import CLASS, describe_row, figures_of
+from napari_cytosynth._gui.evidence import EvidenceWidget
+from napari_cytosynth._gui.heartbeat import Heartbeat
+from napari_cytosynth._gui.paint import draw_symbol
+from napari_cytosynth._gui.status import NOTICE, StatusStrip, TaskBars
+from napari_cytosynth._gui.synthesize import SynthesizeWidget
+from napari_cytosynth._gui.theme import Colours, ink_on
+from napari_cytosynth._gui.toolrow import ToolRow
+from napari_cytosynth.app.panels import (
+    ClassRow,
+    Curve,
+    Figure,
+    FillForm,
+    Sort,
+    StatusLine,
+    Tab,
+    TaskStatus,
+)
+from napari_cytosynth.core.taxonomies import BUILT_IN, built_in
+
+DARK = Colours.of("dark")
+Left = Qt.MouseButton.LeftButton
+
+
+def test_a_remark_is_given_or_left(qtbot: QtBot) -> None:
+    line = CommentLine()
+    qtbot.addWidget(line)
+    line.ask("")
+    QTest.keyClicks(line, "vacuoles")
+    with qtbot.waitSignal(line.given) as told:
+        QTest.keyClick(line, Qt.Key.Key_Return)
+    assert told.args == ["vacuoles"]
+    assert line.isHidden()
+    line.ask("old")
+    with qtbot.assertNotEmitted(line.given), qtbot.waitSignal(line.left):
+        QTest.keyClick(line, Qt.Key.Key_Escape)
+
+
+def test_short_tasks_are_not_shown_and_long_ones_can_be_cancelled(
+    qtbot: QtBot,
+) -> None:
+    bars = TaskBars()
+    qtbot.addWidget(bars)
+    bars.show_tasks((TaskStatus("learn", "Learning"),))
+    bars.show_tasks(())
+    assert bars.isHidden()
+    bars.show_tasks((TaskStatus("open", "Finding cells", 1, 4, "tile 1"),))
+    qtbot.waitUntil(lambda: not bars.isHidden())
+    (button,) = bars.findChildren(QPushButton)
+    with qtbot.waitSignal(bars.cancelAsked) as told:
+        QTest.mouseClick(button, Left)
+    assert told.args == ["open"]
+    bars.show_tasks(())
+    assert bars.isHidden()
+
+
+def test_the_strip_says_who_what_and_the_notice(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("napari_cytosynth._gui.status.show_error", told.append)
+    strip = StatusStrip()
+    qtbot.addWidget(strip)
+    strip.show_status(StatusLine("Ada", "p", 3, 9, "abcdef123", "label BA", ""))
+    assert strip.annotator.text() == "Ada"
+    assert strip.undo.isEnabled()
+    assert not strip.redo.isEnabled()
+    assert "label BA" in strip.undo.toolTip()
+    assert strip.notice.text() == NOTICE
+    strip.show_failure("The disk is full. Free some space.")
+    assert told == ["The disk is full. Free some space."]
+
+
+def test_choices_set_by_command_stay_silent(qtbot: QtBot) -> None:
+    row = ToolRow()
+    qtbot.addWidget(row)
+    row.show_choices((("BA", "Basophil"),), ("margin", "rare"))
+    signals = [
+        row.tabChosen,
+        row.filterChosen,
+        row.sortChosen,
+        row.strategyChosen,
+        row.blindToggled,
+    ]
+    told: list[object] = []
+    for signal in signals:
+        signal.connect(told.append)
+    row.show_tab(Tab.PREDICTED)
+    row.show_filter("BA")
+    row.show_sort(Sort.SMEAR)
+    row.show_strategy("rare")
+    row.show_blind(True)
+    assert told == []
+    row.show_tab(Tab.QUEUE)
+    assert row.sentence.toolTip(), "a strategy says in a sentence what it does"
+
+
+def rows() -> tuple[ClassRow, ...]:
+    measured = Figure(0.8, 0.6, 0.9, 12)
+    return (
+        ClassRow("BA", "Basophil", "7", "#6a3d9a", "cross", accepted=2, proposed=3),
+        ClassRow("MO", "Monocyte", "8", "#56b4e9", "disc", precision=measured),
+        ClassRow("ART", "Artefact", "x", "#616161", "x", can_fill=False),
+    )
+
+
+def test_figures_come_with_intervals_or_not_at_all() -> None:
+    assert figures_of(rows()[0]) == "P, R cannot be estimated yet"
+    assert figures_of(rows()[1]) == "P 0.80 (0.60\u20130.90)   R not yet"
+    assert "2 synthetic accepted" in describe_row(rows()[0])
+
+
+def test_a_reference_shows_beside_its_row(qtbot: QtBot) -> None:
+    widget = ClassesWidget(DARK)
+    qtbot.addWidget(widget)
+    widget.resize(460, 300)
+    widget.show()
+    widget.show_rows(rows())
+    table = widget.table
+    with qtbot.waitSignal(widget.referenceAsked) as told:
+        table._hover(table.classes.index(1, CLASS))
+    assert told.args == ["MO"]
+    crop = np.full((96, 96, 3), 128, np.uint8)
+    widget.show_reference("BA", crop)
+    assert widget._popup.isHidden(), "late answers for another row are dropped"
+    widget.show_reference("MO", crop)
+    assert not widget._popup.isHidden()
+    widget.hide()
+    assert widget._popup.isHidden()
+
+
+def test_evidence_draws_and_describes_itself(qtbot: QtBot) -> None:
+    widget = EvidenceWidget(DARK)
+    qtbot.addWidget(widget)
+    widget.resize(900, 300)
+    widget.show()
+    empty = widget.plot.grab().toImage()
+    curve = Curve(
+        "Recall of BA on audit cells",
+        ("real only", "synthetic"),
+        (Figure(0.5, 0.2, 0.8, 10), Figure()),
+    )
+    widget.show_curves((curve,))
+    assert widget.plot.grab().toImage() != empty
+    words = widget.plot.accessibleDescription()
+    assert "real only 0.50 (0.20-0.80)" in words
+    assert "synthetic cannot be estimated yet" in words
+
+
+def test_the_fill_form_asks_what_the_workflow_takes(qtbot: QtBot) -> None:
+    panel = SynthesizeWidget()
+    qtbot.addWidget(panel)
+    assert panel.isHidden()
+    form = FillForm("BA", "Basophil", 0, 24, ("latent",), "unverified")
+    panel.show_form(form)
+    assert panel.form is not None
+    assert {w.name for w in panel.form} == {"count", "generator"}
+    assert "unverified" in panel.warning.text()
+    with qtbot.waitSignal(panel.fillAsked) as told:
+        QTest.mouseClick(panel.start, Left)
+    assert told.args == ["BA", 24, "latent"]
+    assert panel.isHidden()
+
+
+def test_a_heartbeat_sees_a_block(qtbot: QtBot) -> None:
+    heart = Heartbeat()
+    heart.start()
+    qtbot.wait(50)
+    end = time.monotonic() + 0.2
+    while time.monotonic() < end:
+        pass
+    qtbot.wait(50)
+    heart.stop()
+    assert heart.longest >= 0.15
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_symbol_leaves_a_mark(qtbot: QtBot, name: str) -> None:
+    from qtpy.QtCore import QRectF
+    from qtpy.QtGui import QImage, QPainter
+
+    def drawn(symbol: str) -> Any:
+        image = QImage(20, 20, QImage.Format.Format_RGB32)
+        image.fill(0)
+        painter = QPainter(image)
+        draw_symbol(painter, symbol, "#ffffff", QRectF(3, 3, 14, 14))
+        painter.end()
+        return image
+
+    blank = QImage(20, 20, QImage.Format.Format_RGB32)
+    blank.fill(0)
+    for cell_class in built_in(name):
+        assert drawn(cell_class.symbol) != blank, cell_class.symbol
+
+
+def test_ink_reads_on_every_class_colour() -> None:
+    for name in BUILT_IN:
+        for cell_class in built_in(name):
+            assert ink_on(cell_class.colour) in ("#000000", "#ffffff")
+    assert ink_on("#ffffff") == "#000000"
+    assert ink_on("#000000") == "#ffffff"
