@@ -394,7 +394,7 @@ def developer_data() -> Path | None:
 def main() -> None:
     """Drive the window from its opening to its reopening."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--images", type=Path, default=ROOT / "docs" / "images")
+    options.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
     options.add_argument("--project", type=Path, default=None)
     chosen = options.parse_args()
     logging.basicConfig(level=logging.WARNING)
@@ -402,7 +402,7 @@ def main() -> None:
     app = QApplication.instance() or QApplication([])
     with tempfile.TemporaryDirectory() as folder:
         project = chosen.project or Path(folder) / "driven.cytosynth"
-        drive = Drive(project, chosen.images)
+        drive = Drive(project, chosen.out)
         drive.open_smears(developer_data())
         drive.label()
         drive.undo_and_redo()

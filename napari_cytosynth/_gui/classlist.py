@@ -14,7 +14,7 @@ from napari_cytosynth.app.panels import ClassRow, Figure
 
 KEY, CLASS, LABELLED, PREDICTED, SYNTHETIC_COUNT, FILL = range(6)
 HEADERS = ("Key", "Class", "Real", "Pred.", "Synth.", "")
-WIDTHS = (42, 0, 42, 44, 54, 48)
+WIDTHS = (42, 0, 40, 42, 52, 46)
 ROW_HEIGHT = 40
 _HINTS = (
     "Key, or chord of two keys, that labels the focused cell",
@@ -184,13 +184,19 @@ def figures_of(row: ClassRow) -> str:
     """Return precision and recall in one line."""
     if row.precision.value is None and row.recall.value is None:
         return "P, R cannot be estimated yet"
-    return f"P {_short(row.precision)}   R {_short(row.recall)}"
+    return f"P {_short(row.precision)}  R {_short(row.recall)}"
 
 
 def _short(figure: Figure) -> str:
     if figure.value is None or figure.low is None or figure.high is None:
         return "not yet"
-    return f"{figure.value:.2f} ({figure.low:.2f}\u2013{figure.high:.2f})"
+    value, low, high = (_share(x) for x in (figure.value, figure.low, figure.high))
+    return f"{value} ({low}\u2013{high})"
+
+
+def _share(value: float) -> str:
+    """Return a share in three characters; the column is narrow."""
+    return "1.0" if value > 0.995 else f"{value:.2f}".lstrip("0")
 
 
 def describe_row(row: ClassRow) -> str:

@@ -83,7 +83,7 @@ class Docks:
         self.panels.synthesize.setObjectName("fill")
         self.below = _column(self.panels.annotate, self.panels.status)
         self.right = _column(self.panels.classes, self.panels.synthesize, self.actions)
-        self.right.setMinimumWidth(455)
+        self.right.setMinimumWidth(470)
         self.show_theme(theme)
 
     def show_theme(self, theme: str) -> None:

@@ -19,9 +19,9 @@ from napari_cytosynth.app.panels import Curve, Figure, TaskStatus
 _LINE = 24
 _TITLE = 30
 _AXIS = 26
-_NAMES = 170
+_NAMES = 250
 _NUMBERS = 190
-_CASES = ("#8a8f98", "#e69f00", "#56b4e9", SYNTHETIC, "#009e73", "#d55e00")
+_CASES = ("#8a8f98", "#e69f00", "#56b4e9", "#009e73", "#d55e00")
 
 
 class CurvePlot(QWidget):
@@ -161,7 +161,7 @@ def _paint_curve(
 
 
 def _colour(case: str, row: int) -> str:
-    return SYNTHETIC if case.startswith("synthetic") else _CASES[row % 3]
+    return SYNTHETIC if "synth" in case else _CASES[row % len(_CASES)]
 
 
 def _text(painter: QPainter, box: QRectF, words: str) -> None:

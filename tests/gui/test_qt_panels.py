@@ -122,7 +122,7 @@ def rows() -> tuple[ClassRow, ...]:
 
 def test_figures_come_with_intervals_or_not_at_all() -> None:
     assert figures_of(rows()[0]) == "P, R cannot be estimated yet"
-    assert figures_of(rows()[1]) == "P 0.80 (0.60\u20130.90)   R not yet"
+    assert figures_of(rows()[1]) == "P .80 (.60\u2013.90)  R not yet"
     assert "2 synthetic accepted" in describe_row(rows()[0])
 
 
