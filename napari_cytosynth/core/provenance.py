@@ -95,12 +95,16 @@ class Assessment:
         False is a veto.
     reason : str
         One sentence for a person, with the number and the threshold.
+    calibrated : bool
+        False where real cells were too few for the critic to tell: then what passed
+        was let through, and is verified by nothing.
     """
 
     critic: str
     score: float
     passed: bool
     reason: str
+    calibrated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ class SyntheticCell:
     status : Status
         Where it stands.
     verified : bool
-        False where no real cell of the class could check it.
+        False where real cells were too few for a critic to check it.
     id : SyntheticId
         Number in the project; 0 before it was stored.
     """

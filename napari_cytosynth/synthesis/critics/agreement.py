@@ -74,7 +74,9 @@ class AgreementCritic:
     ) -> Assessment:
         if validator is None or code not in validator.codes:
             reason = _not_calibrated(code, reference.cells)
-            return Assessment(self.key, 0.0, passed=True, reason=reason)
+            return Assessment(
+                self.key, 0.0, passed=True, reason=reason, calibrated=False
+            )
         p = float(validator.probability(vector, code)[0])
         bar, precision = validator.bars[code]
         reason = (

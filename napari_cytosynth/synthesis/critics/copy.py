@@ -153,7 +153,7 @@ def _judge(
 
 def _nothing(key: str, real: _Real) -> Assessment:
     reason = f"No {real.name} to compare with (n = 0): it cannot be a copy of one."
-    return Assessment(key, 10.0, passed=True, reason=reason)
+    return Assessment(key, 10.0, passed=True, reason=reason, calibrated=False)
 
 
 def _stricter(options: tuple[Assessment, ...]) -> Assessment:
