@@ -240,9 +240,9 @@ def predict(project: Project, key: str, head: Head | None) -> Task[Guesses]:
     yield Progress(0, 0, "predicting")
     if head is None:
         return Guesses(np.zeros(0, np.int64), (), np.zeros((0, 0), np.float32))
-    ids, vectors = project.cells().ids, vectors_of(project, key)
-    size = min(len(ids), len(vectors))
-    return Guesses(ids[:size], head.codes_, head.predict_proba(vectors[:size]))
+    table = project.cells()
+    vectors = vectors_of(project, key, table)
+    return Guesses(table.ids, head.codes_, head.predict_proba(vectors))
 
 
 def summarise(

@@ -101,6 +101,7 @@ class Reading(Desk):
             self.state.listing = self.state.listing.without(cell)
         self.reload()
         self.summarise()
+        self.on_labels_changed()
         return True
 
     def add_cell(self, smear: SmearId, x: float, y: float) -> None:

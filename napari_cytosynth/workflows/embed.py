@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
+from napari_cytosynth.core.cells import CellTable
 from napari_cytosynth.core.errors import InputError, RegistryError
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Compute, Crops, Embedder, Vectors, Weights
@@ -109,12 +110,12 @@ def name_of(key: str) -> str:
 
 def missing_vectors(project: Project, key: str) -> _Ids:
     """Return the ids of the standing cells that have no vector."""
-    kept = _kept(project, key)
+    kept = _kept(project, key, project.cells().ids)
     return kept.ids[~kept.known]
 
 
-def vectors_of(project: Project, key: str) -> Vectors:
-    """Return float32[n, dim], one row for each standing cell, ordered by id.
+def vectors_of(project: Project, key: str, cells: CellTable | None = None) -> Vectors:
+    """Return float32[n, dim], one row for each cell of a table, ordered by id.
 
     Rows of cells without a vector are NaN. Read only: the matrix is kept in memory, and
     only what is new is read from the project, so that a ranking after each label is
@@ -126,12 +127,16 @@ def vectors_of(project: Project, key: str) -> Vectors:
         Where the vectors are stored.
     key : str
         Fingerprint of the embedder.
+    cells : CellTable, optional
+        The table that the rows answer to; by default the one that stands now. Other
+        threads add and strike out cells meanwhile, so whoever joins by row takes one
+        table and passes it on.
     """
-    return _kept(project, key).vectors
+    table = project.cells() if cells is None else cells
+    return _kept(project, key, table.ids).vectors
 
 
-def _kept(project: Project, key: str) -> _Kept:
-    ids = project.cells().ids
+def _kept(project: Project, key: str, ids: _Ids) -> _Kept:
     cache = _KEPT.setdefault(project, {})
     old = cache.get(key)
     if old is None or not old.known.all() or not np.array_equal(old.ids, ids):

@@ -115,8 +115,9 @@ class _Pool:
 
     @classmethod
     def of(cls, project: Project, key: str, head: Head | None) -> _Pool:
-        ids = project.cells().ids
-        vectors = vectors_of(project, key)
+        # One table for all columns: other threads change the set of cells meanwhile.
+        table = project.cells()
+        ids, vectors = table.ids, vectors_of(project, key, table)
         known = np.ones(len(ids), bool)
         probabilities: npt.NDArray[np.float32] | None = None
         codes: tuple[str, ...] = ()
@@ -124,7 +125,7 @@ class _Pool:
             probabilities, codes = head.predict_proba(vectors), head.codes_
             known = ~np.isnan(probabilities[:, 0])
         labelled, skipped = _touched(project, ids)
-        held_out = splits_of(project).audit
+        held_out = splits_of(project, table).audit
         return cls(
             project,
             ids,

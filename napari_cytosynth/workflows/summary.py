@@ -87,12 +87,14 @@ def class_summary(
 
 
 def _predicted(project: Project, head: Head | None, key: str) -> Counter[str] | None:
-    vectors = vectors_of(project, key)
+    # Labels before cells: one struck out in between is then in neither.
+    labelled = np.fromiter(project.journal.labels(), np.int64)
+    table = project.cells()
+    vectors = vectors_of(project, key, table)
     if head is None or vectors.shape[1] != head.dim:
         return None
     chances = head.predict_proba(vectors)
-    labelled = np.fromiter(project.journal.labels(), np.int64)
-    waiting = ~np.isin(project.cells().ids, labelled) & ~np.isnan(chances[:, 0])
+    waiting = ~np.isin(table.ids, labelled) & ~np.isnan(chances[:, 0])
     counts = np.bincount(chances[waiting].argmax(axis=1), minlength=len(head.codes_))
     return Counter(dict(zip(head.codes_, counts.tolist(), strict=True)))
 

@@ -198,7 +198,8 @@ def report_of(project: Project, key: str) -> FillReport:
 def training_cells(project: Project) -> Task[LabelledCells]:
     """Return the labelled cells of the training split, with crops, without vectors."""
     yield Progress(0, 0, "gathering real cells")
-    table, splits = project.cells(), splits_of(project)
+    table = project.cells()
+    splits = splits_of(project, table)
     wanted = set(project.taxonomy.cell_codes)
     labels = {
         c: k.code for c, k in project.journal.labels().items() if k.code in wanted

@@ -46,9 +46,17 @@ class _Split:
 _KEPT: WeakKeyDictionary[Project, _Split] = WeakKeyDictionary()
 
 
-def splits_of(project: Project) -> Splits:
-    """Return the split of every standing cell, in the order of ``project.cells()``."""
-    cells = project.cells()
+def splits_of(project: Project, cells: CellTable | None = None) -> Splits:
+    """Return the split of every cell of a table, in its order.
+
+    Parameters
+    ----------
+    project : Project
+        Gives smears and their groups.
+    cells : CellTable, optional
+        A table of the project; by default the one that stands now.
+    """
+    cells = project.cells() if cells is None else cells
     smears = tuple((int(s.id), s.group, _mpp(project, s.id)) for s in project.smears())
     kept = _KEPT.get(project)
     if kept is None or kept.groups != smears or not _same(kept.cells, cells):
@@ -71,7 +79,12 @@ def _mpp(project: Project, smear: object) -> float:
 
 
 def labelled_cells(
-    project: Project, embedder_key: str, split: Split, *, abstain: bool = False
+    project: Project,
+    embedder_key: str,
+    split: Split,
+    *,
+    abstain: bool = False,
+    cells: CellTable | None = None,
 ) -> LabelledCells:
     """Return the labelled real cells of one split, with vectors and without crops.
 
@@ -88,8 +101,11 @@ def labelled_cells(
         Also give labels that name no cell type but can be seen: artefact, smudge.
         "Not identifiable" says something of the reader, not of the cell, and is never
         given.
+    cells : CellTable, optional
+        The table to look in; by default the one that stands now.
     """
-    table, splits = project.cells(), splits_of(project)
+    table = project.cells() if cells is None else cells
+    splits = splits_of(project, table)
     held_out = split is Split.AUDIT
     wanted = _classes(project, abstain=abstain)
     rows, codes = [], []
@@ -102,7 +118,7 @@ def labelled_cells(
             rows.append(row)
             codes.append(label.code)
     index = np.array(rows, np.intp)
-    vectors = vectors_of(project, embedder_key)[index]
+    vectors = vectors_of(project, embedder_key, table)[index]
     found = LabelledCells(
         table.ids[index],
         tuple(codes),

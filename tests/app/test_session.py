@@ -130,6 +130,14 @@ def test_a_removed_cell_leaves_the_grid_and_undo_brings_it_back(desk: Desk) -> N
     assert desk.session.label("MO")
 
 
+def test_a_cell_struck_out_is_learnt_like_a_label(
+    held: Desk, runner: HeldRunner
+) -> None:
+    assert runner.count("learn") == 0
+    held.session.remove_cell()
+    assert runner.count("learn") == 1
+
+
 def test_removing_a_labelled_cell_takes_its_label_out_of_the_counts(
     desk: Desk,
 ) -> None:

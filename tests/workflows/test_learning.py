@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from napari_cytosynth.core.cells import CellTable
 from napari_cytosynth.core.errors import InputError, RegistryError
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Author, Mode
@@ -307,6 +308,64 @@ def test_before_any_vector_the_order_is_random() -> None:
     tiny_project(project, smears=6)
     found = suggest(project, "nothing yet", head=None, n=20)
     assert len(found.query.ids) == 20
+
+
+# Cells that another thread strikes out meanwhile
+
+
+class Shifting(MemoryProject):
+    """Each look at the cells finds the first one struck out since the last look."""
+
+    shifts = False
+
+    def cells(self) -> CellTable:
+        table = super().cells()
+        if self.shifts:
+            self.record(TEACHER.removed(CellId(int(table.ids[0]))))
+        return table
+
+
+@pytest.fixture
+def shifting() -> Loaded:
+    project = Shifting(built_in("pbc11"))
+    truth = tiny_project(project, smears=8, cells_per_smear=22)
+    compute = CountingCompute()
+    key = run_to_end(embed_cells(project, compute))
+    return Loaded(project, truth, key, compute)
+
+
+@pytest.mark.parametrize("split", list(Split))
+def test_labels_and_vectors_stay_together(shifting: Loaded, split: Split) -> None:
+    side = shifting.split(audit=split is Split.AUDIT)
+    for audit in (False, True):
+        held = shifting.split(audit=audit)
+        shifting.label(held, AUDITOR if audit else TEACHER)
+    shifting.project.shifts = True  # type: ignore[attr-defined]
+    found = labelled_cells(shifting.project, shifting.key, split)
+    assert set(found.ids) <= set(side)
+    right = shifting.project.embeddings(shifting.key, found.ids)
+    np.testing.assert_array_equal(found.vectors, right)
+    assert found.codes == tuple(shifting.truth[CellId(int(i))] for i in found.ids)
+
+
+def test_a_ranking_keeps_to_the_training_split(shifting: Loaded) -> None:
+    teach = set(shifting.split(audit=False))
+    shifting.label(np.array(sorted(teach))[:60])
+    head = run_to_end(train_head(shifting.project, shifting.key))
+    shifting.project.shifts = True  # type: ignore[attr-defined]
+    found = suggest(shifting.project, shifting.key, head=head, n=500)
+    assert set(found.query.ids[~found.audit]) <= teach
+    assert not set(found.query.ids[found.audit]) & teach
+
+
+def test_a_summary_counts_cells_and_not_rows(shifting: Loaded) -> None:
+    cells = shifting.split(audit=False)
+    shifting.label(cells[:60])
+    head = run_to_end(train_head(shifting.project, shifting.key))
+    waiting = len(shifting.project.cells()) - 60
+    shifting.project.shifts = True  # type: ignore[attr-defined]
+    rows = class_summary(shifting.project, head, shifting.key)
+    assert sum(row.predicted or 0 for row in rows) == waiting
 
 
 # Summarise
