@@ -15,6 +15,8 @@ from napari_cytosynth._gui.reader import SMEAR_KEY
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".zarr", ".svs", ".ndpi")
 
+_DROPS = (QEvent.Type.DragEnter, QEvent.Type.DragMove, QEvent.Type.Drop)
+
 Take = Callable[[list[str]], None]
 
 
@@ -42,7 +44,7 @@ class DropTap(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Take drops of pictures only."""
         kind = event.type()
-        if kind not in (QEvent.Type.DragEnter, QEvent.Type.Drop):
+        if kind not in _DROPS:
             return False
         paths = pictures_of(event)
         if not paths:

@@ -13,6 +13,7 @@ from napari_cytosynth._gui.forms import Form, form_of, values_of
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.core import registry
 
+ADD_TITLE = "Add smears (drag OME-Zarr folders into the window)"
 PICTURE_FILTER = "Smears (*.png *.jpg *.jpeg *.tif *.tiff *.bmp *.svs *.ndpi);;All (*)"
 
 
@@ -74,7 +75,7 @@ class Dialogs:
 
     def add_smears(self) -> None:
         """Ask for pictures."""
-        dialog = QFileDialog(self._parent, "Add smears", "", PICTURE_FILTER)
+        dialog = QFileDialog(self._parent, ADD_TITLE, "", PICTURE_FILTER)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
         dialog.filesSelected.connect(self._session.open_smears)

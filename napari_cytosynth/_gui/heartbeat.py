@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 
 from qtpy.QtCore import QObject, Qt, QTimer
 
-BEAT_MS = 5
+BEAT_MS = 10
+LONG_SECONDS = 0.1
+KEPT_BLOCKS = 1000
 
 
 class Heartbeat(QObject):
@@ -16,12 +19,14 @@ class Heartbeat(QObject):
     ----------
     longest : float
         Longest block since :meth:`reset`, seconds.
+    blocks : deque of (float, float)
+        When a block longer than 0.1 s ended (``perf_counter``), and how long it was.
     """
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.longest = 0.0
-        self.blocks: list[tuple[float, float]] = []
+        self.blocks: deque[tuple[float, float]] = deque(maxlen=KEPT_BLOCKS)
         self._last = time.perf_counter()
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -48,5 +53,5 @@ class Heartbeat(QObject):
         gap = now - self._last - BEAT_MS / 1000
         self._last = now
         self.longest = max(self.longest, gap)
-        if gap > 0.05:
+        if gap > LONG_SECONDS:
             self.blocks.append((now, gap))

@@ -105,7 +105,7 @@ def test_the_first_smear_layer_becomes_ours(viewer: Any, field: Path) -> None:
 
 
 def test_the_widget_opens_a_project_and_gives_it_back(
-    qtbot: QtBot, viewer: Any, tmp_path: Path
+    qtbot: QtBot, viewer: Any, tmp_path: Path, field: Path
 ) -> None:
     _, widget = viewer.window.add_plugin_dock_widget("napari-cytosynth", "CytoSynth")
     widget.start.folder.setText(str(tmp_path / "a.cytosynth"))
@@ -115,12 +115,18 @@ def test_the_widget_opens_a_project_and_gives_it_back(
     assert opened is not None
     assert widget.start is None
     assert "CytoSynth queue" in viewer.window.dock_widgets
+    opened.session.open_smears([str(field)])
+    qtbot.waitUntil(lambda: "field.png" in viewer.layers, timeout=20_000)
+    qtbot.waitUntil(lambda: not opened.session.state.tasks, timeout=20_000)
+    assert viewer.layers.selection.active is viewer.layers["field.png"]
+    QTest.keyClick(opened.docks.panels.annotate.grid, "1")
     with pytest.raises(AssertionError):
         run(
             "from napari_cytosynth.store import open_project\n"
             f"open_project({str(tmp_path / 'a.cytosynth')!r})"
         )
     opened.close()
+    assert list(viewer.layers) == []
     run(
         "from napari_cytosynth.store import open_project\n"
         f"open_project({str(tmp_path / 'a.cytosynth')!r}).close()"
@@ -136,3 +142,12 @@ def test_a_project_that_cannot_be_opened_is_told_on_the_first_page(
     QTest.mouseClick(widget.start.open, Qt.MouseButton.LeftButton)
     assert widget.opened is None
     assert widget.start.failure.text()
+
+
+def test_the_command_in_the_layers_menu_opens_the_docks(viewer: Any) -> None:
+    from napari_cytosynth._gui.commands import fill_class, find_cells, label_cells
+
+    for command in (label_cells, find_cells, fill_class):
+        command(viewer)
+    docks = [name for name in viewer.window.dock_widgets if "CytoSynth" in name]
+    assert len(docks) == 1
