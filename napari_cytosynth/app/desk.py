@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
 from napari_cytosynth.app.cellindex import CellIndex
 from napari_cytosynth.app.listing import Listing, refreshed
 from napari_cytosynth.app.navigate import Choice, next_open, resolve
@@ -37,6 +40,8 @@ class Desk:
         self.index = CellIndex(project.taxonomy)
         self._ranking = Listing()
         self._audit: frozenset[int | None] = frozenset()
+        self._held_out: npt.NDArray[np.int64] = np.zeros(0, np.int64)
+        self._dealt: CellId | None = None
 
     @property
     def events(self) -> SessionEvents:
@@ -46,8 +51,10 @@ class Desk:
     def focus_cell(self, cell: CellId | None) -> None:
         """Bring a cell, and its smear, before the reader.
 
-        A cell that the grid does not hold is put in behind the one focused before.
+        A cell that the grid does not hold is put in behind the one focused before. It
+        counts as chosen; :meth:`deal` and the steps count as dealt by the queue.
         """
+        self._dealt = None
         if cell is None:
             self.state.focus = None
             return
@@ -60,6 +67,17 @@ class Desk:
             listing = listing.with_cell(cell, 0 if row is None else row + 1)
         smear = self.index.table.smear_of(cell)
         self.state.set({"listing": listing, "smear": smear, "focus": cell})
+
+    def deal(self, cell: CellId) -> None:
+        """Bring a card of the grid before the reader, as the queue dealt it."""
+        met = self._choice().is_queue and self.state.listing.row_of(cell) is not None
+        self.focus_cell(cell)
+        self._dealt = cell if met else None
+
+    def is_audit(self, cell: CellId) -> bool:
+        """Tell whether a cell is an audit card that the queue dealt; never shown."""
+        drawn = int(cell) in self._audit or self.project.journal.is_audit(cell)
+        return drawn and cell == self._dealt
 
     def show_smear(self, smear: SmearId) -> None:
         """Put a smear on the canvas; the focus stays."""
@@ -83,13 +101,13 @@ class Desk:
             return
         row = listing.row_of(focus) if focus is not None else None
         target = 0 if row is None else min(max(row + by, 0), len(listing) - 1)
-        self.focus_cell(CellId(int(listing.ids[target])))
+        self.deal(CellId(int(listing.ids[target])))
 
     def advance(self) -> None:
         """Focus the next cell of the grid that still wants a label."""
         cell = self.upcoming()
         if cell is not None:
-            self.focus_cell(cell)
+            self.deal(cell)
         else:
             self.state.say("No further cell of this list wants a label.")
 
@@ -124,23 +142,27 @@ class Desk:
         tab = Tab.PREDICTED if state.tab is Tab.PREDICTED else Tab.QUEUE
         return Choice(tab, state.filter, state.sort, state.blind)
 
+    def _resolved(self) -> Listing:
+        choice = self._choice()
+        return resolve(self._ranking, self.index, choice, self._held_out)
+
     def _relist(self) -> None:
         """List anew, as the user asked for another list."""
-        self.state.listing = resolve(self._ranking, self.index, self._choice())
+        self.state.listing = self._resolved()
         if self.state.focus is None:
             self._focus_first()
 
     def _refresh(self) -> None:
         """List anew behind the reader's back: the focused card stays where it is."""
-        fresh = resolve(self._ranking, self.index, self._choice())
-        self.state.listing = refreshed(self.state.listing, fresh, self.state.focus)
+        old, focus = self.state.listing, self.state.focus
+        self.state.listing = refreshed(old, self._resolved(), focus)
         if self.state.focus is None:
             self._focus_first()
 
     def _focus_first(self) -> None:
         cell = self.upcoming()
         if cell is not None:
-            self.focus_cell(cell)
+            self.deal(cell)
 
     def rank(self, suggestion: Suggestion) -> None:
         """Take in a new ranking; it never moves the card under the user's eye."""
@@ -151,6 +173,7 @@ class Desk:
         # The card under the eye was drawn before, and stays what it was drawn as.
         kept = {self.state.focus} & self._audit
         self._audit = frozenset(drawn | kept)
+        self._held_out = suggestion.held_out
         self._refresh()
 
     def reload(self) -> None:

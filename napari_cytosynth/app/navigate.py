@@ -10,11 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_cytosynth.app.cellindex import NONE, CellIndex, Rows
 from napari_cytosynth.app.listing import Listing
 from napari_cytosynth.app.panels import Sort, Tab
 from napari_cytosynth.core.ids import CellId
+
+Ids = npt.NDArray[np.int64]
+_NO_IDS: Ids = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,16 @@ class Choice:
     sort: Sort = Sort.WORTH
     blind: bool = False
 
+    @property
+    def is_queue(self) -> bool:
+        """True for the queue as it was ranked: the only list that audits."""
+        plain = not self.filter and self.sort is Sort.WORTH
+        return plain and self.tab is Tab.QUEUE
 
-def resolve(ranking: Listing, index: CellIndex, choice: Choice) -> Listing:
+
+def resolve(
+    ranking: Listing, index: CellIndex, choice: Choice, held_out: Ids = _NO_IDS
+) -> Listing:
     """Return what the grid shows.
 
     Parameters
@@ -50,12 +62,17 @@ def resolve(ranking: Listing, index: CellIndex, choice: Choice) -> Listing:
         Labels and guesses.
     choice : Choice
         Tab, filter, sort.
+    held_out : int64[n]
+        Cells that only measure. Somebody who looks for a class, or orders by smear or
+        by certainty, would choose among them, so only the queue as ranked holds them.
     """
     if choice.tab is Tab.PREDICTED:
         rows, reasons = _predicted(index, choice), ranking.reasons
     else:
         ids = ranking.ids[np.isin(ranking.ids, index.table.ids)]
         rows, reasons = index.table.rows(ids), ranking.reasons
+    if not choice.is_queue:
+        rows = rows[~np.isin(index.table.ids[rows], held_out)]
     if choice.filter:
         rows = rows[index.of_class(rows, choice.filter, guessed=not choice.blind)]
     return Listing(index.table.ids[_ordered(rows, index, choice)], reasons)

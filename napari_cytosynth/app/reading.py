@@ -16,6 +16,7 @@ from napari_cytosynth.core.ids import CellId, SmearId, SyntheticId
 from napari_cytosynth.core.journal import Author, Event, EventKind, Mode
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.workflows.audit import stamped
 
 _MOVES_CELLS = frozenset(
     {
@@ -96,7 +97,7 @@ class Reading(Desk):
         cell, following = self.state.focus, self.upcoming()
         if not self._commit_on_focus(lambda author, cell: author.removed(cell)):
             return False
-        self.focus_cell(following)
+        self._move_on(following)
         if cell is not None:
             self.state.listing = self.state.listing.without(cell)
         self.reload()
@@ -167,10 +168,18 @@ class Reading(Desk):
         if cell in self.index:
             self.touch(cell)
             self.focus_cell(cell)
+            # What was dealt once is dealt again when its label is taken back.
+            self._dealt = cell if target.mode is Mode.AUDIT else None
         else:
             self.state.listing = self.state.listing.without(cell)
             if self.state.focus is None:
-                self.focus_cell(following)
+                self._move_on(following)
+
+    def _move_on(self, cell: CellId | None) -> None:
+        if cell is None:
+            self.focus_cell(None)
+        else:
+            self.deal(cell)
 
     def _on_focus(self, make: Callable[[Author, CellId], Event]) -> bool:
         """Commit an event on the focused cell, then show what it changed."""
@@ -194,11 +203,9 @@ class Reading(Desk):
         self, make: Callable[[Author, CellId], Event], cell: CellId
     ) -> list[Event]:
         """Return the event, and before it the draw of a card not yet noted as one."""
-        noted = self.project.journal.is_audit(cell)
-        audit = noted or int(cell) in self._audit
-        mode = Mode.AUDIT if audit else Mode.TEACH
-        author = Author(self.state.annotator, mode, self.state.model)
-        draw = [author.audit_draw(cell)] if audit and not noted else []
+        reader = Author(self.state.annotator, model=self.state.model)
+        journal, dealt = self.project.journal, self.is_audit(cell)
+        author, draw = stamped(journal, reader, cell, dealt=dealt)
         return [*draw, make(author, cell)]
 
     def has_name(self) -> bool:

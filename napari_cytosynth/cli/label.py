@@ -14,6 +14,7 @@ from napari_cytosynth.cli.project import Annotator, ProjectPath, author_of, open
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Author, Event
+from napari_cytosynth.workflows.audit import stamped_by_number
 
 if TYPE_CHECKING:
     from napari_cytosynth.core.project import Project
@@ -48,6 +49,7 @@ def _label(
         raise typer.BadParameter("Give a cell and a class, or --undo or --redo.")
     number = CellId(cell)
     project.cells().row(number)
+    author = stamped_by_number(project.journal, author, number)
     return author.label(number, project.taxonomy.find(code).code)
 
 

@@ -21,8 +21,9 @@ def run(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Rank the unlabelled cells."""
+    """Rank the unlabelled cells; audit cards among them are noted as drawn."""
     from napari_cytosynth.worker import InlineCompute
+    from napari_cytosynth.workflows.audit import record_draws
     from napari_cytosynth.workflows.embed import embed_cells
     from napari_cytosynth.workflows.suggest import suggest
     from napari_cytosynth.workflows.train import stored_head
@@ -31,6 +32,7 @@ def run(
         key = drive(embed_cells(project, InlineCompute(), embedder=embedder), "embed")
         head = stored_head(project, key)
         found = suggest(project, key, head=head, strategy=strategy, n=n, seed=seed)
+        record_draws(project, found)
         query = found.query
         rows = [
             {"cell": int(i), "utility": float(u), "reason": r}

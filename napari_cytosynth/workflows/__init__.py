@@ -1,0 +1,1 @@
+"""What a user can do: each step joins several rooms."""

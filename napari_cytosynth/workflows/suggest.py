@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -34,17 +34,20 @@ class Suggestion:
     audit : bool[k]
         True for audit cards: drawn at random from held-out groups. A label given to one
         is recorded with :attr:`~napari_cytosynth.core.journal.Mode.AUDIT`, after an
-        ``audit_draw`` event. Never shown.
+        ``audit_draw`` event; see :mod:`napari_cytosynth.workflows.audit`. Never shown.
     strategy : str
         Key of the strategy.
     model : str
         Version of the head; empty before the first.
+    held_out : int64[m]
+        All held-out cells: lists that somebody chooses from leave them out.
     """
 
     query: Query
     audit: _Mask
     strategy: str
     model: str
+    held_out: _Ids = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def suggest(
@@ -92,7 +95,7 @@ def suggest(
     )
     query, audit = _mixed(teach, cards, rng)
     version = head.version if head is not None else ""
-    return Suggestion(query, audit, strategy, version)
+    return Suggestion(query, audit, strategy, version, pool.ids[pool.held_out])
 
 
 def _share(n: int, rng: np.random.Generator) -> int:
@@ -145,9 +148,14 @@ class _Pool:
         return fresh if fresh.any() else pool
 
     def audit_ids(self, n: int) -> _Ids:
-        """Return the next ``n`` audit cards in their fixed order."""
-        waiting = self.ids[self.open & self.held_out]
-        order = np.argsort(scrambled(waiting), kind="stable")
+        """Return the next ``n`` audit cards in their fixed order, skipped ones last.
+
+        A reader passes skipped cards by; at the head of the order they would keep all
+        others waiting.
+        """
+        mask = self.open & self.held_out
+        waiting = self.ids[mask]
+        order = np.lexsort([scrambled(waiting), self.skipped[mask]])
         return waiting[order[:n]]
 
     def candidates(self, mask: _Mask) -> Candidates:

@@ -95,8 +95,8 @@ def labelled_cells(
     embedder_key : str
         Fingerprint of the embedder. Cells without a vector are left out.
     split : Split
-        TRAIN gives all labels there. AUDIT gives only cells that were drawn at random
-        as audit cards: others there were chosen by somebody, and would bias a figure.
+        TRAIN gives all labels there. AUDIT gives only labels of that mode, whose cells
+        chance drew: others there were chosen by somebody, and would bias a figure.
     abstain : bool
         Also give labels that name no cell type but can be seen: artefact, smudge.
         "Not identifiable" says something of the reader, not of the cell, and is never
@@ -113,7 +113,7 @@ def labelled_cells(
         row = int(np.searchsorted(table.ids, cell))
         if row == len(table) or table.ids[row] != cell or label.code not in wanted:
             continue
-        drawn = label.mode is Mode.AUDIT or project.journal.is_audit(cell)
+        drawn = label.mode is Mode.AUDIT
         if bool(splits.audit[row]) is held_out and (drawn or not held_out):
             rows.append(row)
             codes.append(label.code)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_cytosynth.app.cellindex import NONE
 from napari_cytosynth.app.panels import Sort, Tab
 from napari_cytosynth.core.errors import StorageError
 from napari_cytosynth.core.ids import CellId
@@ -12,6 +13,7 @@ from napari_cytosynth.core.journal import EventKind, Mode
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.desk import Desk, HeldRunner
+from napari_cytosynth.workflows.train import splits_of
 
 
 def test_start_shows_a_queue_and_focuses_its_first_card(desk: Desk) -> None:
@@ -244,6 +246,58 @@ def test_audit_cards_are_recorded_as_such_and_look_like_any(taught: Desk) -> Non
     assert {cards[row].badge for row in rows if row is not None} <= {""}
 
 
+def held_out_of(desk: Desk) -> set[int]:
+    project = desk.session.project
+    return set(project.cells().ids[splits_of(project).audit].tolist())
+
+
+def audit_card(desk: Desk) -> CellId:
+    """Return an audit card of the queue."""
+    shown = desk.session.state.listing.ids.tolist()
+    return CellId(next(i for i in shown if i in held_out_of(desk)))
+
+
+def test_an_audit_card_that_the_queue_dealt_measures(desk: Desk) -> None:
+    card = audit_card(desk)
+    row = desk.session.state.listing.row_of(card)
+    desk.views.annotate.cellChosen.emit(row)
+    desk.session.label("BA")
+    assert desk.session.project.journal.label(card).mode is Mode.AUDIT
+
+
+@pytest.mark.parametrize("way", ["smear", "sort"])
+def test_a_held_out_cell_that_was_looked_for_measures_nothing(
+    desk: Desk, way: str
+) -> None:
+    card = audit_card(desk)
+    if way == "sort":
+        desk.session.set_sort(Sort.SMEAR)
+    desk.session.focus_cell(card)
+    desk.session.label("BA")
+    journal = desk.session.project.journal
+    assert journal.label(card).mode is Mode.TEACH
+    assert not journal.is_audit(card)
+
+
+@pytest.mark.parametrize("tab", [Tab.QUEUE, Tab.PREDICTED])
+def test_lists_to_choose_from_hold_no_held_out_cell(taught: Desk, tab: Tab) -> None:
+    taught.session.set_tab(tab)
+    for row in taught.session.state.classes:
+        taught.session.set_filter(row.code)
+        focus = {taught.session.state.focus}
+        listed = set(taught.session.state.listing.ids.tolist())
+        assert not (listed - focus) & held_out_of(taught), row.code
+
+
+def test_an_audit_label_taken_back_is_audit_when_given_again(desk: Desk) -> None:
+    card = audit_card(desk)
+    desk.session.deal(card)
+    desk.session.label("BA")
+    desk.session.undo()
+    desk.session.label("MO")
+    assert desk.session.project.journal.label(card).mode is Mode.AUDIT
+
+
 def test_undone_audit_label_is_still_audit_when_given_again(desk: Desk) -> None:
     journal = desk.session.project.journal
     while not any(e.mode is Mode.AUDIT for e in journal.events()):
@@ -259,7 +313,9 @@ def test_filter_and_sort_resolve_to_listings(taught: Desk) -> None:
     index = desk.session.index
     desk.session.set_tab(Tab.PREDICTED)
     all_predicted = desk.session.state.listing.ids
-    assert len(all_predicted) == 35
+    waiting = index.table.ids[index.labels == NONE]
+    held_out = held_out_of(desk)
+    assert set(all_predicted) == set(waiting) - held_out
     worth = index.confidence[index.table.rows(all_predicted)]
     assert (np.diff(worth) >= 0).all()
     desk.session.set_sort(Sort.SURE)
@@ -270,7 +326,7 @@ def test_filter_and_sort_resolve_to_listings(taught: Desk) -> None:
     assert (np.diff(smears) >= 0).all()
     code = index.guess(CellId(int(all_predicted[0])))[0]
     desk.session.set_filter(code)
-    assert 0 < len(desk.session.state.listing) < 35
+    assert 0 < len(desk.session.state.listing) < len(all_predicted)
     assert all(
         index.guess(CellId(i))[0] == code for i in desk.session.state.listing.ids
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 
 from napari_cytosynth.cli import main
 from napari_cytosynth.cli.main import VERBS
+from napari_cytosynth.core.journal import EventKind, Mode
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import create_project, open_project
 from napari_cytosynth.testing.tiny import tiny_project
@@ -139,6 +141,15 @@ def test_suggest_and_train(project: Path, capsys: pytest.CaptureFixture[str]) ->
     first = document(capsys, "suggest", project, "-n", 5, "--seed", 3)
     assert set(first) == documented_keys()["suggest"]
     assert first == document(capsys, "suggest", project, "-n", 5, "--seed", 3)
+    document(capsys, "suggest", project, "-n", 200)
+    opened = open_project(project)
+    draws = [e.cell for e in opened.journal.events() if e.kind is EventKind.AUDIT_DRAW]
+    opened.close()
+    document(capsys, "label", project, draws[0], "EO", "--annotator", "a")
+    opened = open_project(project)
+    modes = Counter(label.mode for label in opened.journal.labels().values())
+    opened.close()
+    assert modes[Mode.AUDIT] == 1
 
 
 def test_detect_lists_pictures_without_cells(

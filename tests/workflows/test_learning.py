@@ -23,6 +23,7 @@ from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.fakes import FAKE_EMBEDDERS
 from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
 from napari_cytosynth.worker import InlineCompute
+from napari_cytosynth.workflows.audit import record_draws, stamped_by_number
 from napari_cytosynth.workflows.embed import (
     embed_cells,
     embed_folder,
@@ -199,9 +200,8 @@ def test_an_audit_label_that_nobody_drew_measures_nothing(loaded: Loaded) -> Non
     loaded.label(held_out[:4])
     assert not len(labelled_cells(loaded.project, loaded.key, Split.AUDIT))
     loaded.label(held_out[4:6], AUDITOR)
-    loaded.project.record(TEACHER.audit_draw(CellId(int(held_out[0]))))
     audit = labelled_cells(loaded.project, loaded.key, Split.AUDIT)
-    assert set(audit.ids) == {held_out[0], held_out[4], held_out[5]}
+    assert set(audit.ids) == {held_out[4], held_out[5]}
 
 
 def test_artefacts_train_the_head_and_unnameable_cells_do_not(loaded: Loaded) -> None:
@@ -288,6 +288,34 @@ def test_the_order_of_audit_cards_is_fixed(loaded: Loaded) -> None:
     sets = [set(d.query.ids[d.audit].tolist()) for d in drawn]
     smallest = min(sets, key=len)
     assert all(smallest <= other for other in sets)
+
+
+def test_skipped_audit_cards_let_others_come_first(loaded: Loaded) -> None:
+    first = suggest(loaded.project, loaded.key, head=None, n=50)
+    drawn = first.query.ids[first.audit]
+    loaded.project.record(*(AUDITOR.skip(CellId(int(i))) for i in drawn))
+    after = suggest(loaded.project, loaded.key, head=None, n=50)
+    assert after.audit.sum() >= 5
+    assert not set(after.query.ids[after.audit]) & set(drawn)
+    everything = suggest(loaded.project, loaded.key, head=None, n=2000)
+    assert set(drawn) <= set(everything.query.ids[everything.audit])
+
+
+def test_draws_are_noted_once_and_labels_by_number_find_them(loaded: Loaded) -> None:
+    found = suggest(loaded.project, loaded.key, head=None, n=50)
+    record_draws(loaded.project, found)
+    noted = loaded.project.journal.last_id
+    record_draws(loaded.project, found)
+    journal = loaded.project.journal
+    assert journal.last_id == noted == found.audit.sum()
+    card = CellId(int(found.query.ids[found.audit][0]))
+    other = next(
+        CellId(int(i)) for i in loaded.split(audit=True) if not journal.is_audit(i)
+    )
+    assert stamped_by_number(journal, TEACHER, card).mode is Mode.AUDIT
+    assert stamped_by_number(journal, TEACHER, other).mode is Mode.TEACH
+    loaded.project.record(TEACHER.label(other, "BA"), TEACHER.audit_draw(other))
+    assert stamped_by_number(journal, TEACHER, other).mode is Mode.TEACH
 
 
 def test_same_seed_same_cards(loaded: Loaded) -> None:
