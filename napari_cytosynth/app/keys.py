@@ -145,6 +145,7 @@ def review_keys(session: Session) -> dict[str, Callable[[], object]]:
         "Return": lambda: session.judge(True),
         "r": lambda: session.judge(False),
         "Delete": lambda: session.judge(False),
+        "Backspace": lambda: session.judge(False),
         "Right": lambda: session.fills.move(1),
         "Down": lambda: session.fills.move(1),
         "Left": lambda: session.fills.move(-1),
