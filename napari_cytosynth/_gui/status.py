@@ -31,7 +31,7 @@ KEYS = (
     "<tr><td>Ctrl+Z, Ctrl+Y</td><td>undo, redo</td></tr></table>"
     "<b>Synthetic</b><table>"
     "<tr><td>A or Return&nbsp;&nbsp;</td><td>accept</td></tr>"
-    "<tr><td>R or Delete</td><td>reject</td></tr></table>"
+    "<tr><td>R or Backspace</td><td>reject</td></tr></table>"
     "<b>Canvas</b><table>"
     "<tr><td>click&nbsp;&nbsp;</td><td>focus a cell</td></tr>"
     "<tr><td>double click</td><td>add a cell that was missed</td></tr></table>"
