@@ -24,7 +24,10 @@ class LobeConfig:
     fragment_um2 : float
         Smallest fragment that counts.
     lobe_um2 : float
-        Largest lobe; two larger ones are two cells.
+        Largest round lobe; what is larger and round is a nucleus of its own.
+    round_share : float
+        Share of its area that the largest disc inside fills in a round nucleus; less in
+        several lobes that hang together.
     gap_um : float
         Widest gap between lobes, each taken as a disc.
     cell_um : float
@@ -33,6 +36,7 @@ class LobeConfig:
 
     fragment_um2: float = 3.0
     lobe_um2: float = 32.0
+    round_share: float = 0.5
     gap_um: float = 2.5
     cell_um: float = 17.0
 
@@ -69,26 +73,29 @@ def join_lobes(
     groups = _Groups(numbers, _spans(fragments, lobes, mpp), config.cell_um)
     centres = ndimage.center_of_mass(fragments > 0, fragments, lobes)
     places = np.array(centres) * mpp
-    for i, j in _close_pairs(places, areas[lobes], config):
+    deepest = ndimage.distance_transform_edt(fragments > 0)
+    discs = np.pi * (ndimage.maximum(deepest, fragments, lobes) * mpp) ** 2
+    part = (areas[lobes] <= config.lobe_um2) | (
+        discs < config.round_share * areas[lobes]
+    )
+    for i, j in _close_pairs(places, areas[lobes], part, config):
         if _bridged(body, places[i] / mpp, places[j] / mpp):
             groups.join(int(lobes[i]), int(lobes[j]))
     return np.asarray(groups.numbers[fragments], np.int32)
 
 
 def _close_pairs(
-    places: Floats, areas: Floats, config: LobeConfig
+    places: Floats, areas: Floats, part: Mask, config: LobeConfig
 ) -> npt.NDArray[np.integer]:
-    """Return pairs of lobes that may join, the closest first."""
+    """Return pairs that may join, each a ``part`` of a nucleus; the closest first."""
     pairs = cKDTree(places).query_pairs(config.cell_um, output_type="ndarray")
     first, second = pairs.T
     apart = np.hypot(*(places[first] - places[second]).T)
     radii = np.sqrt(areas / np.pi)
     gaps = apart - radii[first] - radii[second]
-    small = np.maximum(areas[first], areas[second]) <= config.lobe_um2
+    may_join = part[first] & part[second] & (gaps <= config.gap_um)
     order = np.lexsort((second, first, gaps))
-    kept: npt.NDArray[np.integer] = pairs[order][
-        (small & (gaps <= config.gap_um))[order]
-    ]
+    kept: npt.NDArray[np.integer] = pairs[order][may_join[order]]
     return kept
 
 
