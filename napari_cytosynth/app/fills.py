@@ -16,6 +16,7 @@ from napari_cytosynth.core.project import Job, JobState, Project
 from napari_cytosynth.core.protocols import Compute
 from napari_cytosynth.core.provenance import Status
 from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.workflows.fill_jobs import Ask, resumable_jobs
 from napari_cytosynth.workflows.review import judge
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Fills:
     ) -> None:
         self._project, self._compute = project, compute
         self._jobs, self._state = jobs, state
+        self._keys: dict[str, str] = {}
         self.shelf = Shelf()
         self.on_changed: Callable[[], None] = lambda: None
         self.on_verdict: Callable[[], None] = lambda: None
@@ -56,43 +58,48 @@ class Fills:
         kept = [c for status in _SHOWN for c in self._project.synthetic(status=status)]
         self.shelf.put(sorted(kept, key=lambda cell: cell.id))
         self.relist()
-        for job in self._project.jobs(JobState.RUNNING):
-            if job.key.startswith("fill:"):
-                self._resume(job)
+        for job in resumable_jobs(self._project):
+            self._resume(job)
 
     def _resume(self, job: Job) -> None:
         code = str(job.data["code"])
         if not self.is_running(code):
-            self._run(code, self._resuming(job))
+            self._run(code, self._filling(code, lambda: job))
 
-    def _resuming(self, job: Job) -> Task[FillReport]:
+    def _filling(self, code: str, planned: Callable[[], Job]) -> Task[FillReport]:
+        # Imported in the task's thread: it brings half a second of libraries.
         from napari_cytosynth.workflows.synthesize import resume
 
+        job = planned()
+        self._keys[code] = job.key
         return (yield from resume(self._project, self._compute, job))
 
-    def _filling(self, code: str, count: int, generator: str) -> Task[FillReport]:
-        # Imported in the task's thread: it brings half a second of libraries.
-        from napari_cytosynth.workflows.synthesize import fill
+    def _planned(self, ask: Ask) -> Job:
+        from napari_cytosynth.workflows.synthesize import plan
 
-        made = fill(self._project, self._compute, code, count, generator=generator)
-        return (yield from made)
+        return plan(self._project, ask)
 
     def is_running(self, code: str) -> bool:
         """Tell whether a fill of this class runs."""
         return self._jobs.is_running(fill_key(code))
 
     def start(self, code: str, count: int, generator: str) -> bool:
-        """Fill a class; False, said by ``failed``, if one runs already."""
+        """Fill a class; False, said by ``failed``, if one runs already.
+
+        An interrupted fill of the same ask goes on rather than a new one.
+        """
         if self.is_running(code):
             self._state.fail(
                 f"A fill of {code} runs already. Wait for it, or cancel it first."
             )
             return False
         self._state.fill_class = ""
-        self._run(code, self._filling(code, count, generator))
+        ask = Ask(code, count, generator)
+        self._run(code, self._filling(code, lambda: self._planned(ask)))
         return True
 
     def _run(self, code: str, task: Task[FillReport]) -> None:
+        self._keys.pop(code, None)
         self._jobs.start(
             Order(
                 fill_key(code),
@@ -107,11 +114,13 @@ class Fills:
 
     def keep_running(self) -> None:
         """Mark what closing stops as interrupted, so that opening goes on with it."""
-        for task in self._state.tasks:
-            stopped = self._project.jobs(JobState.CANCELLED)
-            mine = [j for j in stopped if j.key.startswith(f"{task.key}:")]
-            if mine:
-                self._project.put_job(replace(mine[-1], state=JobState.RUNNING))
+        running = {k for c, k in self._keys.items() if self._is_unfinished(c)}
+        for job in self._project.jobs(JobState.CANCELLED):
+            if job.key in running:
+                self._project.put_job(replace(job, state=JobState.RUNNING))
+
+    def _is_unfinished(self, code: str) -> bool:
+        return self._jobs.is_unfinished(fill_key(code))
 
     def cancel(self, code: str) -> bool:
         """Stop the fill of a class; what passed the gate is kept."""

@@ -61,11 +61,13 @@ class Jobs:
     def __init__(self, runner: Runner, state: SessionState) -> None:
         self._runner, self._state = runner, state
         self._generation: dict[str, int] = {}
+        self._cancelled: set[str] = set()
 
     def start(self, order: Order[T]) -> None:
         """Run an order; answers of an older one of the same key are dropped."""
         number = self._generation.get(order.key, 0) + 1
         self._generation[order.key] = number
+        self._cancelled.discard(order.key)
 
         def fresh() -> bool:
             return self._generation[order.key] == number
@@ -95,6 +97,7 @@ class Jobs:
 
     def cancel(self, key: str) -> bool:
         """Ask a task to stop; False if none of this key runs."""
+        self._cancelled.add(key)
         return self._runner.cancel(key)
 
     def close(self) -> None:
@@ -107,6 +110,10 @@ class Jobs:
     def is_running(self, key: str) -> bool:
         """Tell whether an order of this key is under way."""
         return any(task.key == key for task in self._state.tasks)
+
+    def is_unfinished(self, key: str) -> bool:
+        """Tell whether an order is under way that nobody asked to stop."""
+        return self.is_running(key) and key not in self._cancelled
 
     def tell(self, title: str, error: Exception) -> None:
         """Say what failed: in the window and in the log."""

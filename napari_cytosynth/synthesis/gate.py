@@ -1,4 +1,4 @@
-"""The gate: every critic judges every draw. It gives fewer cells rather than worse ones.
+"""The gate: every critic judges every draw; fewer cells pass rather than worse ones.
 
 :func:`napari_cytosynth.workflows.synthesize.fill` draws, asks it, and draws again.
 """

@@ -36,13 +36,13 @@ from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.synthesis.appearance import describe
 from napari_cytosynth.synthesis.gate import DRAWS_PER_SLOT, Gate, first_veto
+from napari_cytosynth.workflows.fill_jobs import LOST, PREFIX, Ask
+from napari_cytosynth.workflows.fill_jobs import resumable_jobs as resumable_jobs
 from napari_cytosynth.workflows.train import splits_of
 
 CRITICS = ("agreement", "copy")
 """Critics of the gate, in the order in which they judge."""
 
-_KEY = "fill:"
-_LOST = "lost worker"
 _DESCRIBED = 100
 
 
@@ -95,7 +95,8 @@ def fill(
 
     Cells that passed are stored as proposed, others as dropped with their reasons. The
     fill ends with fewer where :data:`DRAWS_PER_SLOT` draws for each cell wanted did not
-    do.
+    do. Where a crash or the loss of the worker ended a fill of the same class, count,
+    generator, seed and options, that one goes on; none that was cancelled does.
 
     Parameters
     ----------
@@ -129,16 +130,30 @@ def fill(
     WorkerError
         If the worker was lost for good; the fill can be resumed.
     """
-    if project.taxonomy[code].abstain or count < 1:
+    ask = Ask(code, count, generator, seed, dict(options or {}))
+    return (yield from resume(project, compute, plan(project, ask)))
+
+
+def plan(project: Project, ask: Ask) -> Job:
+    """Return the job that :func:`fill` resumes for an ask; nothing is stored yet.
+
+    It is the newest interrupted one of the same ask, else a new one.
+
+    Raises
+    ------
+    UnknownClassError
+        If the taxonomy does not know the class.
+    InputError
+        If the count is below 1, or the class is no cell type.
+    """
+    if project.taxonomy[ask.code].abstain or ask.count < 1:
         raise InputError(
-            f"{count} cells of '{code}' were asked for. Ask for at least one, of a "
-            f"class that is a cell type: {', '.join(project.taxonomy.cell_codes)}."
+            f"{ask.count} cells of '{ask.code}' were asked for. Ask for at least one, "
+            "of a class that is a cell type: "
+            f"{', '.join(project.taxonomy.cell_codes)}."
         )
-    ask = {"code": code, "count": count, "generator": generator, "seed": seed}
-    start = _next_draw(project, ask)
-    data = {**ask, "start": start, "options": dict(options or {})}
-    job = Job(_key(ask, start), JobState.RUNNING, data)
-    return (yield from resume(project, compute, job))
+    lost = [job for job in resumable_jobs(project, ask.code) if ask.made(job)]
+    return lost[-1] if lost else ask.job(_next_draw(project, ask))
 
 
 def resume(project: Project, compute: Compute, job: Job) -> Task[FillReport]:
@@ -147,26 +162,13 @@ def resume(project: Project, compute: Compute, job: Job) -> Task[FillReport]:
     ``job`` is one of :func:`resumable_jobs`, or of ``project.jobs()``. What was stored
     before counts.
     """
-    job = replace(job, data={k: v for k, v in job.data.items() if k != _LOST})
+    job = replace(job, data={k: v for k, v in job.data.items() if k != LOST})
     with _recorded(project, job):
         cells = yield from training_cells(project)
         weights, job = yield from _weights(project, compute, job, cells)
         reference = yield from reference_of(cells, int(job.data["seed"]))
         yield from _draw(project, compute, job, weights, reference)
     return report_of(project, job.key)
-
-
-def resumable_jobs(project: Project) -> list[Job]:
-    """Return fills that a crash or the loss of the worker ended, oldest first.
-
-    Ask when a project was opened: a fill that runs at this moment is listed too.
-    """
-    return [
-        job
-        for job in project.jobs()
-        if job.key.startswith(_KEY)
-        and (job.state is JobState.RUNNING or _LOST in job.data)
-    ]
 
 
 def report_of(project: Project, key: str) -> FillReport:
@@ -178,7 +180,7 @@ def report_of(project: Project, key: str) -> FillReport:
         If there is no such job.
     """
     job = next((j for j in project.jobs() if j.key == key), None)
-    if job is None or not key.startswith(_KEY):
+    if job is None or not key.startswith(PREFIX):
         raise InputError(f"There is no fill '{key}' in the project's jobs.")
     stored = _stored(project, job)
     dropped = [c for c in stored if c.status is Status.DROPPED]
@@ -233,11 +235,11 @@ def _recorded(project: Project, job: Job) -> Iterator[None]:
     try:
         yield
         state = JobState.DONE
-    except GeneratorExit:
+    except (GeneratorExit, KeyboardInterrupt):
         state = JobState.CANCELLED
         raise
     except WorkerError as error:
-        lost = {_LOST: str(error)}
+        lost = {LOST: str(error)}
         raise
     finally:
         now = next(j for j in project.jobs() if j.key == job.key)
@@ -367,19 +369,14 @@ def _closable(
     yield from compute.generate(generator, ask, weights)
 
 
-def _key(ask: Mapping[str, Any], start: int) -> str:
-    text = repr((sorted(ask.items()), start))
-    return f"{_KEY}{ask['code']}:{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-
-
-def _next_draw(project: Project, ask: Mapping[str, Any]) -> int:
+def _next_draw(project: Project, ask: Ask) -> int:
     """Return the first draw of this class, generator and seed that nobody made yet."""
-    same = {k: ask[k] for k in ("code", "generator", "seed")}
-    fills = [j for j in project.jobs() if j.key.startswith(_KEY)]
+    same = {"code": ask.code, "generator": ask.generator, "seed": ask.seed}
+    fills = [j for j in project.jobs() if j.key.startswith(PREFIX)]
     earlier = {j.key for j in fills if same.items() <= j.data.items()}
     made = [
         _number(cell) + 1
-        for cell in project.synthetic(str(ask["code"]))
+        for cell in project.synthetic(ask.code)
         if cell.provenance.config.get("job") in earlier
     ]
     return max(made, default=0)

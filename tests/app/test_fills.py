@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from napari_cytosynth.app.panels import Tab
-from napari_cytosynth.core.project import JobState
+from napari_cytosynth.core.errors import WorkerDiedError
+from napari_cytosynth.core.project import Job, JobState
+from napari_cytosynth.core.protocols import Batch
 from napari_cytosynth.core.provenance import Status
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject, create_project, open_project
 from napari_cytosynth.testing.desk import Desk, HeldRunner
+from napari_cytosynth.testing.fakes import FakeCompute
 
 
 def row_of(desk: Desk, code: str) -> Any:
@@ -134,6 +139,98 @@ def test_a_fill_that_closing_interrupted_goes_on_when_reopened(
     assert "fill:BA" in again.running()
     again.release("fill:BA")
     assert row_of(second, "BA").proposed == 12
+
+
+class FrailCompute(FakeCompute):
+    """A backend that is lost for good after its first draws, while ``frail``."""
+
+    frail = True
+
+    def generate(self, *asked: Any) -> Iterator[Batch]:
+        made = super().generate(*asked)
+        yield next(made)
+        if self.frail:
+            raise WorkerDiedError("The worker ended. Start another.")
+        yield from made
+
+
+def fills_of(project: Any) -> list[Job]:
+    return [job for job in project.jobs() if job.key.startswith("fill:")]
+
+
+def test_a_fill_that_lost_its_worker_goes_on_when_reopened(
+    open_desk: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "smears.cytosynth"
+    first = open_desk(create_project(path, built_in("pbc11")), compute=FrailCompute())
+    first.session.fill("BA", 24)
+    assert "worker ended" in first.failures[-1]
+    first.session.close()
+    second = open_desk(open_project(path))
+    assert row_of(second, "BA").proposed == 24
+
+
+def test_asking_again_goes_on_with_a_fill_that_lost_its_worker(open_desk: Any) -> None:
+    compute = FrailCompute()
+    desk = open_desk(compute=compute)
+    desk.session.fill("BA", 24)
+    (lost,) = fills_of(desk.session.project)
+    compute.frail = False
+    desk.session.fill("BA", 24)
+    (job,) = fills_of(desk.session.project)
+    assert (job.key, lost.state, job.state) == (
+        lost.key,
+        JobState.FAILED,
+        JobState.DONE,
+    )
+    assert row_of(desk, "BA").proposed == 24
+
+
+def test_closing_interrupts_the_fill_that_runs_not_one_that_was_cancelled(
+    open_desk: Any, tmp_path: Path
+) -> None:
+    path, compute, runner = tmp_path / "a.cytosynth", FrailCompute(), HeldRunner()
+    project = create_project(path, built_in("pbc11"))
+    first = open_desk(project, compute=compute, runner=runner)
+    first.session.fill("BA", 24)
+    runner.release("fill:BA")
+    compute.frail = False
+    first.session.fill("BA", 6)
+    runner.step("fill:BA", 2)
+    first.session.cancel_fill("BA")
+    first.session.fill("BA", 24)  # goes on with the older of the two
+    runner.step("fill:BA", 3)
+    runner.close()
+    first.session.close()
+    with closing(open_project(path)) as again:
+        assert [job.state for job in fills_of(again)] == [
+            JobState.RUNNING,
+            JobState.CANCELLED,
+        ]
+
+
+class MumRunner(HeldRunner):
+    """A runner that is closed before it told that a task was cancelled."""
+
+    def cancel(self, key: str) -> bool:
+        for held in self._held:
+            if held.key == key:
+                held.task.close()
+        return True
+
+
+def test_a_fill_cancelled_just_before_closing_stays_cancelled(
+    open_desk: Any, tmp_path: Path
+) -> None:
+    path, runner = tmp_path / "smears.cytosynth", MumRunner()
+    first = open_desk(create_project(path, built_in("pbc11")), runner=runner)
+    first.session.fill("BA", 24)
+    stream(first, runner, 2)
+    first.views.synthesize.cancelAsked.emit("fill:BA")
+    runner.close()
+    first.session.close()
+    with closing(open_project(path)) as again:
+        assert [job.state for job in fills_of(again)] == [JobState.CANCELLED]
 
 
 def test_verdicts_are_there_after_reopening(open_desk: Any) -> None:

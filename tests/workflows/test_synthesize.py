@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from napari_cytosynth.core.errors import (
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.project import JobState, Project
-from napari_cytosynth.core.protocols import LabelledCells, Weights
+from napari_cytosynth.core.protocols import Batch, LabelledCells, Weights
 from napari_cytosynth.core.provenance import Status, SyntheticCell
 from napari_cytosynth.core.tasks import Progress, Task, run_to_end
 from napari_cytosynth.core.taxonomies import built_in
@@ -165,6 +165,77 @@ def test_a_crash_loses_nothing_and_repeats_nothing(project: MemoryProject) -> No
     run_to_end(resume(project, FakeCompute(), job))
     assert look(stored(project)) == whole()
     assert resumable_jobs(project) == []
+
+
+def lose_the_worker(project: Project) -> None:
+    class Dying(FakeCompute):
+        def generate(self, *asked: Any) -> Iterator[Batch]:
+            yield next(super().generate(*asked))
+            raise WorkerDiedError("The worker ended. Start another.")
+
+    with pytest.raises(WorkerDiedError):
+        run_to_end(fill(project, Dying(), "MO", 12, options={"batch": 2}))
+
+
+def test_the_same_ask_goes_on_with_a_fill_that_lost_its_worker(
+    project: MemoryProject,
+) -> None:
+    lose_the_worker(project)
+    assert stored(project)
+    (lost,) = project.jobs()
+    report = run_to_end(fill(project, FakeCompute(), "MO", 12, options={"batch": 2}))
+    assert report.job == lost.key
+    assert report.accepted == 12
+    assert look(stored(project)) == whole(batch=2)
+    assert [job.state for job in project.jobs()] == [JobState.DONE]
+
+
+def test_the_same_ask_goes_on_with_a_fill_that_crashed(project: MemoryProject) -> None:
+    crashed = fill(project, FakeCompute(), "MO", 12)
+    run_until(crashed, has_cells)  # and it is never told to stop
+    run_to_end(fill(project, FakeCompute(), "MO", 12))
+    assert look(stored(project)) == whole()
+
+
+@pytest.mark.parametrize(
+    ("count", "seed", "options"),
+    [(6, 0, {"batch": 2}), (12, 1, {"batch": 2}), (12, 0, {})],
+)
+def test_another_ask_is_another_fill(
+    project: MemoryProject, count: int, seed: int, options: Mapping[str, Any]
+) -> None:
+    lose_the_worker(project)
+    fresh = fill(project, FakeCompute(), "MO", count, seed=seed, options=options)
+    assert run_to_end(fresh).job != project.jobs()[0].key
+    assert len(resumable_jobs(project)) == 1
+
+
+def test_the_same_ask_leaves_a_cancelled_fill_alone(project: MemoryProject) -> None:
+    task = fill(project, FakeCompute(), "MO", 12)
+    run_until(task, has_cells)
+    task.close()
+    report = run_to_end(fill(project, FakeCompute(), "MO", 12))
+    old, new = project.jobs()
+    assert (old.state, new.state) == (JobState.CANCELLED, JobState.DONE)
+    assert report.job == new.key
+
+
+def test_interrupting_from_the_keyboard_is_cancelling(project: MemoryProject) -> None:
+    class Interrupted(FakeCompute):
+        def generate(self, *asked: Any) -> Iterator[Batch]:
+            yield next(super().generate(*asked))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_to_end(fill(project, Interrupted(), "MO", 12))
+    assert [job.state for job in project.jobs()] == [JobState.CANCELLED]
+    assert resumable_jobs(project) == []
+
+
+def test_resumable_fills_of_one_class(project: MemoryProject) -> None:
+    lose_the_worker(project)
+    assert len(resumable_jobs(project, "MO")) == 1
+    assert resumable_jobs(project, "BA") == []
 
 
 def test_resuming_a_complete_fill_draws_nothing(project: MemoryProject) -> None:

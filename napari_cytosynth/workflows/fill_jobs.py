@@ -1,0 +1,78 @@
+"""The job rows of fills: what was asked, and which of them were interrupted.
+
+Imports nothing heavy, so that a window can ask while it opens.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from napari_cytosynth.core.project import Job, JobState, Project
+
+PREFIX = "fill:"
+"""Begins the key of every fill."""
+
+LOST = "lost worker"
+"""Entry of a job whose worker was lost for good: what the worker said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a fill is asked for.
+
+    Parameters
+    ----------
+    code : str
+        Class.
+    count : int
+        Cells wanted, >= 1.
+    generator : str
+        Key of a generator that makes cells.
+    seed : int
+        >= 0; a second fill of the same seed goes on with the next draw.
+    options : mapping
+        JSON-able options of the generator, such as its steps.
+    """
+
+    code: str
+    count: int
+    generator: str = "latent"
+    seed: int = 0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def job(self, start: int) -> Job:
+        """Return the row of a new fill whose first draw is number ``start``."""
+        plain = {k: v for k, v in asdict(self).items() if k != "options"}
+        text = repr((sorted(plain.items()), start))
+        key = f"{PREFIX}{self.code}:{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+        data = {**plain, "start": start, "options": dict(self.options)}
+        return Job(key, JobState.RUNNING, data)
+
+    def made(self, job: Job) -> bool:
+        """Tell whether a job is a fill that was asked for in just this way."""
+        return job.key.startswith(PREFIX) and asdict(self).items() <= job.data.items()
+
+
+def resumable_jobs(project: Project, code: str = "") -> list[Job]:
+    """Return fills that a crash or the loss of the worker ended, oldest first.
+
+    Those that the user cancelled are none of them. Ask when a project was opened: a
+    fill that runs at this moment is listed too.
+
+    Parameters
+    ----------
+    project : Project
+        Holds the rows.
+    code : str
+        Only fills of this class; empty: of any.
+    """
+    return [
+        job
+        for job in project.jobs()
+        if job.key.startswith(PREFIX)
+        and (job.state is JobState.RUNNING or LOST in job.data)
+        and code in ("", job.data["code"])
+    ]
