@@ -25,6 +25,7 @@ class TaxonomyPresenter:
         self._show_rows(session.state.classes)
         session.events.classes.connect(self._show_rows)
         session.events.evidence.connect(self._show_caveat)
+        session.events.predictions.connect(self._show_caveat)
         view.classChosen.connect(self._on_class_chosen)
         view.filterAsked.connect(self._on_filter_asked)
         view.fillAsked.connect(session.ask_fill)
@@ -40,7 +41,10 @@ class TaxonomyPresenter:
                 self._view.show_row(i, after)
 
     def _show_caveat(self) -> None:
-        self._view.show_caveat("; ".join(caveats(self._session.state.evidence)))
+        """Say what limits the figures of the rows, evaluated or not."""
+        split = self._session.learner.caveat
+        said = (split, *caveats(self._session.state.evidence))
+        self._view.show_caveat("; ".join(dict.fromkeys(filter(None, said))))
 
     def _on_class_chosen(self, code: str) -> None:
         self._session.label(code)

@@ -22,15 +22,29 @@ class EvidencePresenter:
     def __init__(self, session: Session, view: EvidenceView) -> None:
         self._session, self._view = session, view
         self._busy: TaskStatus | None = None
+        self._said: tuple[str, tuple[str, ...]] | None = None
         self._show()
         session.events.evidence.connect(self._show)
         session.events.tasks.connect(self._show_busy)
+        session.events.history.connect(self._show_verdict)
+        session.events.classes.connect(self._show_verdict)
         view.evaluateAsked.connect(session.evaluate)
 
     def _show(self) -> None:
         evidence = self._session.state.evidence
         self._view.show_curves(curves(evidence))
-        self._view.show_verdict(verdict(evidence), caveats(evidence))
+        self._show_verdict()
+
+    def _show_verdict(self) -> None:
+        """Say what was found, and first of all if it no longer answers the labels."""
+        evidence = self._session.state.evidence
+        journal = self._session.project.journal
+        old = "" if evidence is None else evidence.outdated(journal)
+        limits = caveats(evidence)
+        said = verdict(evidence), (old, *limits) if old else limits
+        if said != self._said:
+            self._said = said
+            self._view.show_verdict(*said)
 
     def _show_busy(self, tasks: tuple[TaskStatus, ...]) -> None:
         busy = next((task for task in tasks if task.key == EVALUATE), None)

@@ -85,6 +85,8 @@ class Learned:
         By which it was ranked.
     problem : WorkerError or None
         Why new cells have no vectors.
+    caveat : str
+        What every figure must say of the split; empty: by patient or slide.
     """
 
     key: str
@@ -94,6 +96,7 @@ class Learned:
     suggestion: Suggestion
     strategy: str
     problem: WorkerError | None = None
+    caveat: str = ""
 
 
 class Learner:
@@ -126,7 +129,7 @@ class Learner:
         self._config, self._strategy = config, strategy
         self._behind, self._told = False, ""
         self._rounds = 0
-        self.key = ""
+        self.key, self.caveat = "", ""
         self.head: Head | None = None
         self.on_learned: Callable[[Learned], None] = lambda _: None
         self.warm: Callable[[npt.NDArray[np.int64]], None] = lambda _: None
@@ -155,6 +158,7 @@ class Learner:
 
     def _learned(self, learned: Learned) -> None:
         self.key, self.head = learned.key, learned.head
+        self.caveat = learned.caveat
         self._tell(learned.problem)
         self.on_learned(learned)
         if learned.strategy == self._strategy():
@@ -184,7 +188,16 @@ class Learner:
         guesses = yield from predict(self._project, key, head)
         summary = summarise(self._project, key, head)
         strategy, suggestion = yield from self._rank_with(key, head)
-        return Learned(key, head, guesses, summary, suggestion, strategy, problem)
+        return Learned(
+            key,
+            head,
+            guesses,
+            summary,
+            suggestion,
+            strategy,
+            problem,
+            caveat_of(self._project),
+        )
 
     def _ranking(self) -> Task[tuple[str, Suggestion]]:
         return (yield from self._rank_with(self.key, self.head))
@@ -252,3 +265,10 @@ def summarise(
     from napari_cytosynth.workflows.summary import class_summary
 
     return class_summary(project, head, key)
+
+
+def caveat_of(project: Project) -> str:
+    """Return what every figure must say of how the cells are split."""
+    from napari_cytosynth.workflows.train import splits_of
+
+    return splits_of(project).caveat

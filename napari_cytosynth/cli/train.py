@@ -5,6 +5,10 @@ Example: cytosynth train smears.cytosynth
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from napari_cytosynth.cli.output import Json, Seed, drive, show
 from napari_cytosynth.cli.project import Embedder, ProjectPath, opened
 
@@ -12,6 +16,13 @@ from napari_cytosynth.cli.project import Embedder, ProjectPath, opened
 def run(
     path: ProjectPath,
     embedder: Embedder = "morphology",
+    enrich: Annotated[
+        str | None,
+        typer.Option(
+            help="none, duplicates, class_weights or embedding; by default all "
+            "classes weigh the same."
+        ),
+    ] = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -21,8 +32,10 @@ def run(
     from napari_cytosynth.workflows.train import train_head
 
     with opened(path) as project:
-        key = drive(embed_cells(project, InlineCompute(), embedder=embedder), "embed")
-        head = drive(train_head(project, key, seed=seed), "train")
+        compute = InlineCompute()
+        key = drive(embed_cells(project, compute, embedder=embedder), "embed")
+        task = train_head(project, key, enrich=enrich, seed=seed, compute=compute)
+        head = drive(task, "train")
         labels = len(project.journal.labels())
     document = {
         "model": head.version,

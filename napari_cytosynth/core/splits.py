@@ -48,21 +48,49 @@ class Splits:
         The group or block that decided it; folds go by it too.
     by_group : bool
         False where blocks stood in for groups.
+    ungrouped : int
+        Pictures of which nobody said whose they are: each is its own group.
+    pictures : int
+        All pictures.
     """
 
     audit: npt.NDArray[np.bool_]
     keys: npt.NDArray[np.str_]
     by_group: bool
+    ungrouped: int = 0
+    pictures: int = 0
 
     @property
     def caveat(self) -> str:
         """What every figure must say; empty where the split is by patient or slide."""
+        if self.by_group and self.ungrouped:
+            rest = self.ungrouped < self.pictures
+            which = f" for {self.ungrouped} of {self.pictures} pictures" if rest else ""
+            return f"split by picture, not by patient{which}: no groups were given"
         if self.by_group:
             return ""
         return (
             f"split by blocks of {BLOCK_UM:.0f} um, not by patient: fewer than "
             f"{MIN_GROUPS} groups"
         )
+
+
+def picture_group(name: str, fingerprint: str) -> str:
+    """Return the group of a picture of which nobody said whose it is.
+
+    Name and content, not the folder: splits go by the group, and must not change when a
+    project is repeated on another machine.
+    """
+    return f"{name}{_own(fingerprint)}"
+
+
+def is_picture_group(group: str, fingerprint: str) -> bool:
+    """Tell whether a group is the picture itself; its file may have moved since."""
+    return group.endswith(_own(fingerprint))
+
+
+def _own(fingerprint: str) -> str:
+    return f":{fingerprint[:8]}"
 
 
 def hash_share(key: str, salt: str = "split") -> float:
@@ -77,7 +105,11 @@ def split_of(key: str) -> Split:
 
 
 def split_cells(
-    cells: CellTable, groups: dict[int, str], mpp: dict[int, float]
+    cells: CellTable,
+    groups: dict[int, str],
+    mpp: dict[int, float],
+    *,
+    ungrouped: int = 0,
 ) -> Splits:
     """Split the cells of a project.
 
@@ -89,6 +121,8 @@ def split_cells(
         Patient, slide or picture.
     mpp : dict of smear id to micrometres a pixel
         For the size of the blocks.
+    ungrouped : int
+        How many smears have no group but their own picture; for the caveat.
 
     Raises
     ------
@@ -101,7 +135,7 @@ def split_cells(
     unique, inverse = np.unique(keys, return_inverse=True)
     held_out = np.array([split_of(str(k)) is Split.AUDIT for k in unique], dtype=bool)
     audit = held_out[inverse] if len(unique) else np.zeros(0, bool)
-    return Splits(audit, keys, by_group)
+    return Splits(audit, keys, by_group, ungrouped, len(groups))
 
 
 def _group_keys(cells: CellTable, groups: dict[int, str]) -> npt.NDArray[np.str_]:

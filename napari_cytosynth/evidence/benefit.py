@@ -46,6 +46,7 @@ CASES = {
 
 SEEDS = 5
 REPEATS = 2000
+ALPHA = 0.05
 
 _Predictions = npt.NDArray[np.intp]
 
@@ -59,11 +60,12 @@ class Question:
     real : LabelledCells
         Real labelled cells of the training split.
     audit : LabelledCells
-        Real audit cells.
+        Real audit cells. One of no class in ``classes``, such as an artefact, counts
+        against the precision of the class that it is taken for.
     vectors, codes : float32[m, dim], sequence of str
         Accepted synthetic cells.
     classes : sequence of str
-        Class codes in the taxonomy's order.
+        Codes of the cell classes, in the taxonomy's order; only they are reported.
     caveats : tuple of str
         What every figure must say.
     seed : int
@@ -80,6 +82,11 @@ class Question:
 
     def __post_init__(self) -> None:
         refuse_synthetic(self.audit, "an evaluation")
+
+    @property
+    def filled(self) -> tuple[str, ...]:
+        """Classes that got synthetic cells: each is asked whether it gained."""
+        return tuple(code for code in self.classes if code in self.codes)
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
@@ -157,9 +164,10 @@ def _repeats(
 def _judged(question: Question, predictions: dict[str, _Predictions]) -> Evidence:
     """Score all cases under the same resamples, so that differences are paired."""
     classes = list(question.classes)
-    truth = np.array([classes.index(code) for code in question.audit.codes], np.intp)
+    position = {code: i for i, code in enumerate(classes)}
+    truth = np.array([position.get(c, -1) for c in question.audit.codes], np.intp)
     rng = np.random.default_rng([question.seed, 99])
-    weights = draw_counts(len(truth), REPEATS, rng)
+    weights = _resamples(question.audit.groups, rng)
     runs = len(next(iter(predictions.values())))
     drawn = rng.integers(runs, size=(REPEATS, runs))
     scored = {
@@ -172,6 +180,20 @@ def _judged(question: Question, predictions: dict[str, _Predictions]) -> Evidenc
         _case_result(question, case, scored[case], predictions[case]) for case in CASES
     )
     return _evidence(question, cases, _differences(question, scored), runs)
+
+
+def _resamples(
+    groups: npt.NDArray[np.str_], rng: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """Return bootstrap counts of cells; cells of a group are drawn together.
+
+    Cells of one patient resemble each other, so that they are fewer than they seem.
+    With a single group nothing but its cells can be drawn.
+    """
+    names, index = np.unique(groups, return_inverse=True)
+    if len(names) < 2:
+        return draw_counts(len(groups), REPEATS, rng)
+    return draw_counts(len(names), REPEATS, rng)[:, index.ravel()]
 
 
 def _averaged(runs: list[Scores], drawn: npt.NDArray[np.integer]) -> Scores:
@@ -230,7 +252,7 @@ def _macro(scores: Scores, kept: list[int]) -> npt.NDArray[np.float64]:
 def _differences(
     question: Question, scored: dict[str, Scores]
 ) -> tuple[Difference, ...]:
-    kept = _estimable(question)
+    kept, level = _estimable(question), 1 - ALPHA / max(len(question.filled), 1)
     found = []
     for other in ("real", "duplicates"):
         with_, without = scored["synthetic"], scored[other]
@@ -241,7 +263,8 @@ def _differences(
         for number in kept:
             code = question.classes[number]
             change = with_.recall[:, number] - without.recall[:, number]
-            interval: Interval = interval_of(change, question.audit.count(code))
+            n = question.audit.count(code)
+            interval: Interval = interval_of(change, n, level)
             found.append(Difference("recall", code, other, interval))
     return tuple(found)
 
@@ -254,7 +277,7 @@ def _evidence(
 ) -> Evidence:
     return Evidence(
         verdict=verdict_of(question.counts, differences),
-        caveats=question.caveats,
+        caveats=(*question.caveats, *_caveats(question)),
         cases=cases,
         differences=differences,
         counts=question.counts,
@@ -262,3 +285,26 @@ def _evidence(
         seed=question.seed,
         embedder=question.real.embedder,
     )
+
+
+def _caveats(question: Question) -> tuple[str, ...]:
+    """Say how the intervals were made, where that is not what one would think."""
+    groups, cells = len(set(question.audit.groups.tolist())), len(question.audit)
+    told = []
+    if 1 < groups < cells:
+        told.append(
+            f"intervals of macro-F1 and of differences resample the {groups} groups or "
+            "blocks of the audit cells; those of a class's recall take cells one by one"
+        )
+    elif cells > groups:
+        told.append(
+            "all audit cells come from one group or block, so intervals do not cover "
+            "differences between patients"
+        )
+    k = len(question.filled)
+    if k > 1:
+        told.append(
+            f"{k} classes were filled, so each difference in recall has an interval of "
+            f"{1 - ALPHA / k:.1%} (Bonferroni)"
+        )
+    return tuple(told)

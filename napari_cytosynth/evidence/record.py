@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from math import isfinite
 from typing import Any
 
 import napari_cytosynth
-from napari_cytosynth.core.journal import now
+from napari_cytosynth.core.journal import Event, EventKind, Journal, now
 from napari_cytosynth.metrics.intervals import Interval
 
 MIN_AUDIT = 10
 """With fewer audit cells of a class its figures cannot be estimated yet."""
+
+_LABELS = frozenset(
+    {
+        EventKind.LABEL,
+        EventKind.CELL_REMOVED,
+        EventKind.SPLIT,
+        EventKind.CLASS_MERGED,
+    }
+)
+"""What changes the labels that an evaluation rests on."""
 
 NOTICE = "Research use only; not a medical device."
 
@@ -89,6 +100,8 @@ class Evidence:
         Makes it repeatable.
     embedder : str
         Fingerprint of the embedder.
+    event : int or None
+        Last event of the journal that it takes into account; None: not known.
     """
 
     verdict: str
@@ -101,11 +114,26 @@ class Evidence:
     embedder: str
     version: str = field(default=napari_cytosynth.__version__)
     time: str = field(default_factory=now)
+    event: int | None = None
 
     @property
     def caveat(self) -> str:
         """All caveats in one line."""
         return "; ".join(self.caveats)
+
+    def outdated(self, journal: Journal) -> str:
+        """Say that labels or verdicts were given since; empty where none were."""
+        if self.event is None:
+            return ""
+        since = takewhile(
+            lambda e: e.id > (self.event or 0), reversed(journal.events())
+        )
+        kinds = [_subject(event, journal) for event in since]
+        labels = sum(kind in _LABELS for kind in kinds)
+        verdicts = kinds.count(EventKind.VERDICT)
+        told = [_counted(labels, "label"), _counted(verdicts, "verdict")]
+        what = " and ".join(words for words in told if words)
+        return f"older than your last {what}; evaluate again" if what else ""
 
     def case(self, name: str) -> CaseResult | None:
         """Return the result of a case, or None where nothing was estimated."""
@@ -133,6 +161,7 @@ class Evidence:
             "embedder": self.embedder,
             "version": self.version,
             "time": self.time,
+            "event": self.event,
         }
 
     @classmethod
@@ -152,7 +181,19 @@ class Evidence:
             embedder=value["embedder"],
             version=value["version"],
             time=value["time"],
+            event=value.get("event"),
         )
+
+
+def _subject(event: Event, journal: Journal) -> EventKind:
+    """Return what was done, undone or redone."""
+    if event.kind in (EventKind.UNDO, EventKind.REDO):
+        return journal.event(int(event.data["of"])).kind
+    return event.kind
+
+
+def _counted(n: int, word: str) -> str:
+    return f"{n} {word}s" if n > 1 else word * n
 
 
 def _case_to_json(case: CaseResult) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from napari_cytosynth.evidence.record import MIN_AUDIT, Difference
 from napari_cytosynth.metrics.intervals import Interval
 
+_CONTROLS = ("real", "duplicates")
 _WORDS = {2: "two", 10: "ten"}
 
 
@@ -16,7 +17,7 @@ def verdict_of(
     """Return the verdict.
 
     A class has benefited where its recall rose against the real cells alone and against
-    repeats of them, both with an interval above 0, and macro-F1 did not fall for it.
+    repeats of them, both with an interval above 0, and macro-F1 fell against neither.
 
     Parameters
     ----------
@@ -46,6 +47,10 @@ def _judge(ready: Sequence[str], differences: Sequence[Difference]) -> str:
     if overall.high < 0:
         return f"it did harm: {_signed(overall)} macro-F1 against real cells alone"
     helped = [code for code in ready if _helped(table, code)]
+    fallen = min((table["macro-F1", "", c] for c in _CONTROLS), key=lambda d: d.value)
+    if helped and fallen.value < 0:
+        paid = _gain(table["recall", helped[0], "real"], helped[0])
+        return f"no benefit found: {paid}, but {_signed(fallen)} macro-F1"
     if helped:
         gains = [_gain(table["recall", code, "real"], code) for code in helped]
         return ", ".join(gains)
@@ -54,7 +59,7 @@ def _judge(ready: Sequence[str], differences: Sequence[Difference]) -> str:
 
 
 def _helped(table: Mapping[tuple[str, str, str], Interval], code: str) -> bool:
-    return all(table["recall", code, other].low > 0 for other in ("real", "duplicates"))
+    return all(table["recall", code, other].low > 0 for other in _CONTROLS)
 
 
 def _gain(interval: Interval, code: str) -> str:

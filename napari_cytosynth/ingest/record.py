@@ -6,6 +6,7 @@ from pathlib import Path
 
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.smear import Smear
+from napari_cytosynth.core.splits import picture_group
 from napari_cytosynth.ingest.identity import fingerprint
 
 PLAUSIBLE_MPP = (0.02, 5.0)
@@ -42,7 +43,5 @@ def smear_of(uri: str, *, width: int, height: int, mpp: float | None = None) -> 
             "check how it was exported."
         )
     content = fingerprint(uri)
-    # Name and content, not the folder: splits go by the group, and must not change when
-    # a project is repeated on another machine.
-    group = f"{Path(uri).stem}:{content[:8]}"
+    group = picture_group(Path(uri).stem, content)
     return Smear(uri, width, height, plausible(mpp), group, content)

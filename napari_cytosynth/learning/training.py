@@ -51,9 +51,9 @@ def joined(
     real : TrainingSet
         What there is.
     vectors, codes : float32[m, dim], sequence of str
-        What is added, at the mean weight of its class.
+        What is added, at weight 1.
     rebalance : bool
-        Let all classes weigh the same afterwards.
+        Let all classes weigh the same afterwards, whatever the weights were.
     """
     everything = (*real.codes, *codes)
     weights = np.concatenate([real.weights, np.ones(len(codes))])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from napari_cytosynth.core.project import Job, JobState, Project
@@ -52,20 +54,28 @@ def evaluate(
         Also where nothing can be estimated yet.
     """
     yield Progress(0, seeds, "gathering audit cells")
+    # What is read from here on holds at least what the journal holds now.
+    event = int(project.journal.last_id)
     codes = project.taxonomy.cell_codes
     accepted = project.synthetic(None, Status.ACCEPTED)
     cells = tuple(cell for cell in accepted if cell.code in codes)
     vectors = yield from embed_synthetic(project, embedder_key, cells, compute)
+    table = project.cells()
     question = Question(
-        real=labelled_cells(project, embedder_key, Split.TRAIN),
-        audit=labelled_cells(project, embedder_key, Split.AUDIT),
+        real=labelled_cells(
+            project, embedder_key, Split.TRAIN, abstain=True, cells=table
+        ),
+        audit=labelled_cells(
+            project, embedder_key, Split.AUDIT, abstain=True, cells=table
+        ),
         vectors=np.asarray(vectors, np.float32),
         codes=tuple(cell.code for cell in cells),
         classes=codes,
-        caveats=tuple(c for c in (splits_of(project).caveat, _TUNED) if c),
+        caveats=tuple(c for c in (splits_of(project, table).caveat, _TUNED) if c),
         seed=seed,
     )
-    evidence = yield from measure(question, seeds=seeds)
+    found = yield from measure(question, seeds=seeds)
+    evidence = replace(found, event=event)
     project.put_job(Job(EVIDENCE, JobState.DONE, evidence.to_json()))
     return evidence
 

@@ -42,6 +42,7 @@ class ClassSummary:
     precision, recall : Interval or None
         On audit cells only, Wilson's 95 % interval; None: cannot be estimated yet,
         because fewer than ten audit cells were predicted as, or belong to, the class.
+        Artefacts taken for cells count against precision; they get no figures.
     """
 
     code: str
@@ -70,7 +71,8 @@ def class_summary(
     labelled = label_counts(project)
     synthetic = Counter(c.code for c in project.synthetic(None, Status.ACCEPTED))
     predicted = _predicted(project, head, embedder_key)
-    audit = labelled_cells(project, embedder_key, Split.AUDIT)
+    audit = labelled_cells(project, embedder_key, Split.AUDIT, abstain=True)
+    cells = project.taxonomy.cell_codes
     truth = list(audit.codes)
     guesses = head.predict(audit.vectors) if head is not None and truth else []
     return tuple(
@@ -80,7 +82,7 @@ def class_summary(
             None if predicted is None else predicted[code],
             synthetic[code],
             truth.count(code),
-            *_shares(code, truth, guesses),
+            *(_shares(code, truth, guesses) if code in cells else (None, None)),
         )
         for code in project.taxonomy.codes
     )

@@ -24,14 +24,18 @@ from napari_cytosynth.core.protocols import (
 from napari_cytosynth.core.provenance import Status
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.smear import FALLBACK_MPP
-from napari_cytosynth.core.splits import Split, Splits, split_cells
+from napari_cytosynth.core.splits import Split, Splits, is_picture_group, split_cells
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.learning.head import Head, fit_head
 from napari_cytosynth.learning.training import capped, joined
+from napari_cytosynth.workflows.drawn import EMBEDDING, draw_vectors
 from napari_cytosynth.workflows.embed import embed_synthetic, vectors_of
 
 HEAD = "head"
 """Name of the head among the project's models."""
+
+NONE = "none"
+"""Enrich with nothing, and leave rare classes light."""
 
 _UNNAMEABLE = "not identifiable"
 
@@ -57,12 +61,15 @@ def splits_of(project: Project, cells: CellTable | None = None) -> Splits:
         A table of the project; by default the one that stands now.
     """
     cells = project.cells() if cells is None else cells
-    smears = tuple((int(s.id), s.group, _mpp(project, s.id)) for s in project.smears())
+    known = project.smears()
+    smears = tuple((int(s.id), s.group, _mpp(project, s.id)) for s in known)
     kept = _KEPT.get(project)
     if kept is None or kept.groups != smears or not _same(kept.cells, cells):
         groups = {number: group for number, group, _ in smears}
         mpp = {number: scale for number, _, scale in smears}
-        kept = _Split(cells, smears, split_cells(cells, groups, mpp))
+        own = sum(is_picture_group(s.group, s.fingerprint) for s in known)
+        splits = split_cells(cells, groups, mpp, ungrouped=own)
+        kept = _Split(cells, smears, splits)
         _KEPT[project] = kept
     return kept.splits
 
@@ -151,7 +158,7 @@ def train_head(
     """Fit the head on the training split and store it as the model ``"head"``.
 
     Audit cells never train. Accepted synthetic cells do, at most ten for each real one
-    of their class. All classes weigh the same.
+    of their class.
 
     Parameters
     ----------
@@ -160,18 +167,22 @@ def train_head(
     embedder_key : str
         Fingerprint of the embedder whose vectors are used.
     enrich : str, optional
-        Control that adds to the real cells, such as ``"duplicates"``.
+        A control, such as ``"duplicates"`` or ``"class_weights"``, whose cells and
+        weights are taken as it gives them; ``"none"``: every real cell weighs the same;
+        ``"embedding"``: vectors drawn by that generator join the training set. By
+        default all classes weigh the same.
     seed : int
         Decides chance.
     compute : Compute, optional
-        Embeds synthetic cells; else this process does.
+        Embeds synthetic cells; else this process does. Drawing vectors needs it.
     synthetic : bool
         False leaves synthetic cells out.
 
     Raises
     ------
     InputError
-        If fewer than two classes are labelled in the training split.
+        If fewer than two classes are labelled in the training split, or vectors are
+        to be drawn without a backend.
     """
     yield Progress(0, 2, "gathering labels")
     real = labelled_cells(project, embedder_key, Split.TRAIN, abstain=True)
@@ -188,14 +199,22 @@ def train_head(
         made, codes = yield from accepted_vectors(
             project, embedder_key, real.codes, rng, compute
         )
+    drawn: tuple[str, ...] = ()
+    if enrich == EMBEDDING:
+        backend = _demanded(compute)
+        more, drawn = yield from draw_vectors(
+            real, project.taxonomy, backend, seed=seed
+        )
+        made = np.concatenate([made, more])
     yield Progress(1, 2, f"fitting on {len(real)} real, {len(codes)} synthetic cells")
     head = fit_head(
-        joined(training, made, codes),
+        joined(training, made, (*codes, *drawn), rebalance=_rebalances(enrich)),
         previous=stored_head(project, embedder_key),
-        groups=_groups(real, training, len(codes)),
+        groups=_groups(real, training, len(made)),
         seed=seed,
     )
     counts = {"real": dict(Counter(real.codes)), "synthetic": dict(Counter(codes))}
+    counts["drawn"] = dict(Counter(drawn))
     meta = {"embedder": embedder_key, "seed": seed, **counts}
     bare = head.to_weights()
     project.put_model(HEAD, Weights(bare.tensors, {**bare.meta, **meta}))
@@ -238,10 +257,24 @@ def accepted_vectors(
     return vectors, tuple(c.code for c in cells)
 
 
+def _rebalances(enrich: str | None) -> bool:
+    """Tell whether classes are made to weigh the same; controls bring own weights."""
+    return enrich in (None, EMBEDDING)
+
+
+def _demanded(compute: Compute | None) -> Compute:
+    if compute is None:
+        raise InputError(
+            "Vectors are drawn by the compute backend, and none was given. Pass one, "
+            "or choose another way to enrich."
+        )
+    return compute
+
+
 def _enriched(
     real: LabelledCells, control: str | None, rng: np.random.Generator
 ) -> TrainingSet:
-    if control is None:
+    if control in (None, NONE, EMBEDDING):
         return TrainingSet(real.vectors, real.codes, np.ones(len(real)))
     made: Control = load("controls", control)()
     return made.enrich(real, rng)

@@ -5,9 +5,12 @@ from typing import Any
 import pytest
 
 from napari_cytosynth.app.figures import NOT_YET, curves, figure
+from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.evidence.record import CaseResult, ClassResult, Evidence
 from napari_cytosynth.metrics.intervals import Interval
+from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.desk import Desk, HeldRunner
+from napari_cytosynth.testing.tiny import tiny_project
 
 
 def evidence_with(recall: Interval | None) -> Evidence:
@@ -70,6 +73,25 @@ def test_the_last_evaluation_is_there_after_reopening(open_desk: Any) -> None:
     said = first.views.evidence.shown("show_verdict")
     second = open_desk(first.session.project)
     assert second.views.evidence.shown("show_verdict") == said
+
+
+def test_labels_after_an_evaluation_make_it_old(desk: Desk) -> None:
+    desk.session.evaluate()
+    assert not any("older" in c for c in desk.views.evidence.shown("show_verdict")[1])
+    desk.label_truly(3)
+    _, limits = desk.views.evidence.shown("show_verdict")
+    assert limits[0] == "older than your last 3 labels; evaluate again"
+    desk.session.evaluate()
+    assert not any("older" in c for c in desk.views.evidence.shown("show_verdict")[1])
+
+
+def test_the_class_dock_tells_the_split_before_any_evaluation(open_desk: Any) -> None:
+    project = MemoryProject(built_in("pbc11"))
+    truth = tiny_project(project, smears=2)
+    few = open_desk(project)
+    few.truth = truth
+    few.label_truly(2)
+    assert "not by patient" in few.views.classes.shown("show_caveat")
 
 
 def test_a_late_answer_of_an_older_evaluation_is_dropped(

@@ -12,6 +12,8 @@ from napari_cytosynth.core.splits import (
     BLOCK_UM,
     Split,
     hash_share,
+    is_picture_group,
+    picture_group,
     split_cells,
     split_of,
 )
@@ -74,6 +76,20 @@ def test_no_group_stands_on_both_sides(smears) -> None:
     for smear, audit in zip(smears, found.audit, strict=True):
         sides.setdefault(groups[smear], set()).add(bool(audit))
     assert all(len(side) == 1 for side in sides.values())
+
+
+def test_pictures_without_a_group_are_no_patients() -> None:
+    groups = {i: picture_group("field", f"{i}" * 16) for i in range(1, 7)}
+    mpp = dict.fromkeys(groups, 0.25)
+    cells = table(list(groups))
+    found = split_cells(cells, groups, mpp, ungrouped=6)
+    assert "by picture, not by patient: no groups" in found.caveat
+    some = split_cells(cells, groups, mpp, ungrouped=2)
+    assert "for 2 of 6 pictures" in some.caveat
+    assert split_cells(cells, groups, mpp).caveat == ""
+    np.testing.assert_array_equal(found.audit, split_cells(cells, groups, mpp).audit)
+    assert is_picture_group(groups[1], "1" * 16)
+    assert not is_picture_group("patient 7", "1" * 16)
 
 
 def test_few_groups_are_split_by_blocks_and_say_so() -> None:

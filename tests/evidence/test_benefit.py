@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from napari_cytosynth.core.errors import ProvenanceError, StorageError
+from napari_cytosynth.core.ids import CellId, EventId, SyntheticId
+from napari_cytosynth.core.journal import Author, Journal
 from napari_cytosynth.core.protocols import LabelledCells
 from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.core.taxonomies import built_in
@@ -126,13 +129,15 @@ def test_json_round_trip() -> None:
     text = json.dumps(evidence.to_json(), allow_nan=False)
     assert Evidence.from_json(json.loads(text)) == evidence
     assert "research use only" in text.lower()
-    assert evidence.caveat == "split by blocks"
+    assert evidence.caveats[0] == "split by blocks"
 
 
 # The verdict
 
 
-def _verdict(low: float, other: float, overall: float = 0.1) -> str:
+def _verdict(
+    low: float, other: float, overall: float = 0.1, *, macro: float = 0.0
+) -> str:
     counts = {
         "BA": {"real": 5, "synthetic": 9, "audit": 20},
         "LY": {"real": 5, "synthetic": 0, "audit": 20},
@@ -141,6 +146,7 @@ def _verdict(low: float, other: float, overall: float = 0.1) -> str:
         counts,
         [
             Difference("macro-F1", "", "real", Interval(0.0, -0.1, overall, 40)),
+            Difference("macro-F1", "", "duplicates", Interval(macro, -0.1, 0.1, 40)),
             Difference("recall", "BA", "real", Interval(0.06, low, 0.10, 20)),
             Difference("recall", "BA", "duplicates", Interval(0.05, other, 0.10, 20)),
         ],
@@ -157,6 +163,91 @@ def test_a_gain_that_repeats_bring_too_is_none() -> None:
 
 def test_a_gain_within_the_noise_is_none() -> None:
     assert _verdict(-0.01, 0.01).startswith("no benefit found")
+
+
+def test_a_gain_that_other_classes_pay_for_is_none() -> None:
+    said = _verdict(0.02, 0.01, macro=-0.03)
+    assert said.startswith("no benefit found: +0.06 recall of BA")
+    assert "but -0.03 [-0.10, +0.10] macro-F1" in said
+
+
+def _width(evidence: Evidence, code: str = "BA") -> float:
+    table = {(d.metric, d.code, d.other): d.interval for d in evidence.differences}
+    found = table["recall", code, "real"]
+    return found.high - found.low
+
+
+def test_more_filled_classes_ask_for_wider_intervals() -> None:
+    one = _question(_vectors("BA", 20, 7))
+    none = [_vectors(code, 1, 8) for code in ("SNE", "LY")]
+    three = replace(
+        one,
+        vectors=np.concatenate([one.vectors, *none]),
+        codes=(*one.codes, "SNE", "LY"),
+    )
+    alone, together = (run_to_end(measure(q, seeds=1)) for q in (one, three))
+    assert _width(together) > _width(alone)
+    assert "Bonferroni" not in alone.caveat
+    assert "98.3%" in together.caveat
+
+
+def test_cells_of_a_group_are_drawn_together() -> None:
+    alone = _question(_vectors("BA", 20, 7))
+    order = np.argsort(alone.audit.vectors[:, 0])
+    groups = np.empty(len(order), "<U3")
+    groups[order] = (np.arange(len(order)) // 30).astype(np.str_)
+    grouped = replace(alone, audit=replace(alone.audit, groups=groups))
+    free, tied = (run_to_end(measure(q, seeds=1)) for q in (alone, grouped))
+    assert _width(tied) != _width(free)
+    assert "6 groups or blocks" in tied.caveat
+    one = replace(alone.audit, groups=np.full(len(order), "p"))
+    single = run_to_end(measure(replace(alone, audit=one), seeds=1))
+    assert "one group" in single.caveat
+    assert _width(single) == pytest.approx(_width(free), abs=0.04)
+
+
+def test_artefacts_taken_for_cells_count_against_precision() -> None:
+    clean = _question(_vectors("BA", 20, 7))
+    dirty = replace(
+        clean.audit,
+        ids=np.arange(1, 201),
+        codes=(*clean.audit.codes, *("ART",) * 20),
+        vectors=np.concatenate([clean.audit.vectors, _vectors("BA", 20, 11)]),
+        groups=np.arange(200).astype(np.str_),
+    )
+    before, after = (
+        run_to_end(measure(q, seeds=1)).case("synthetic")
+        for q in (clean, replace(clean, audit=dirty))
+    )
+    assert before is not None
+    assert after is not None
+    lower = after.classes["BA"].precision.value  # type: ignore[union-attr]
+    assert lower < before.classes["BA"].precision.value - 0.1  # type: ignore[union-attr]
+    assert after.classes["BA"].recall == before.classes["BA"].recall
+    assert "ART" not in after.classes
+
+
+# Age
+
+
+def test_evidence_says_what_was_given_since() -> None:
+    author, journal = Author("a"), Journal()
+    events = [
+        author.label(CellId(1), "BA"),
+        author.label(CellId(2), "BA"),
+        author.comment(CellId(2), "odd"),
+        author.verdict(SyntheticId(4), True),
+    ]
+    for number, event in enumerate(events, 1):
+        journal.apply(replace(event, id=EventId(number)))
+    made = Evidence("x", (), (), (), {}, (0,), 0, "fake", event=1)
+    assert made.outdated(journal) == (
+        "older than your last label and verdict; evaluate again"
+    )
+    assert replace(made, event=4).outdated(journal) == ""
+    assert replace(made, event=None).outdated(journal) == ""
+    journal.apply(replace(author.undo(EventId(2)), id=EventId(5)))
+    assert "last label;" in replace(made, event=4).outdated(journal)
 
 
 def test_harm_to_all_outweighs_a_gain_of_one() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +15,13 @@ from napari_cytosynth.core.cells import CellTable
 from napari_cytosynth.core.errors import InputError, RegistryError
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Author, Mode
-from napari_cytosynth.core.protocols import Crops, Vectors
-from napari_cytosynth.core.splits import Split
+from napari_cytosynth.core.protocols import Crops, Vectors, Weights
+from napari_cytosynth.core.splits import Split, picture_group
 from napari_cytosynth.core.tasks import Progress, Task, run_to_end
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject
-from napari_cytosynth.testing.fakes import FAKE_EMBEDDERS
-from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
+from napari_cytosynth.testing.fakes import FAKE_EMBEDDERS, FakeCompute
+from napari_cytosynth.testing.tiny import tiny_project, tiny_smear, tiny_synthetic
 from napari_cytosynth.worker import InlineCompute
 from napari_cytosynth.workflows.audit import record_draws, stamped_by_number
 from napari_cytosynth.workflows.embed import (
@@ -34,7 +34,7 @@ from napari_cytosynth.workflows.embed import (
 )
 from napari_cytosynth.workflows.evaluate import evaluate, stored_evidence
 from napari_cytosynth.workflows.suggest import suggest
-from napari_cytosynth.workflows.summary import class_summary
+from napari_cytosynth.workflows.summary import ClassSummary, class_summary
 from napari_cytosynth.workflows.train import (
     labelled_cells,
     splits_of,
@@ -239,6 +239,35 @@ def test_controls_can_enrich(loaded: Loaded) -> None:
     assert len(head.codes_) == 11
 
 
+@pytest.mark.parametrize("control", ["class_weights", "duplicates"])
+def test_a_control_keeps_its_own_weights(loaded: Loaded, control: str) -> None:
+    train = loaded.split(audit=False)
+    rare = [i for i in train if loaded.truth[CellId(int(i))] == "BA"][2:]
+    loaded.label(np.setdiff1d(train, rare))
+    project, key = loaded.project, loaded.key
+    bare = run_to_end(train_head(project, key, enrich="none"))
+    project.put_model("head", Weights({}, {}))
+    enriched = run_to_end(train_head(project, key, enrich=control))
+    assert not np.allclose(bare.coefficients, enriched.coefficients, atol=1e-3)
+
+
+def test_drawn_vectors_join_the_training_set() -> None:
+    project, compute = MemoryProject(built_in("pbc11")), FakeCompute()
+    loaded = Loaded(project, tiny_project(project, smears=8), "", compute)
+    key = run_to_end(embed_cells(project, compute))
+    train = loaded.split(audit=False)
+    loaded.label(train[:30])
+    head = run_to_end(train_head(project, key, enrich="embedding", compute=compute))
+    kept = project.model("head")
+    assert kept is not None
+    assert len(head.codes_) == len(kept.meta["real"])
+    assert kept.meta["drawn"]
+    assert kept.meta["synthetic"] == {}
+    assert not project.synthetic()
+    with pytest.raises(InputError, match="compute backend"):
+        run_to_end(train_head(project, key, enrich="embedding"))
+
+
 def test_no_labels_no_head(loaded: Loaded) -> None:
     with pytest.raises(InputError, match="no cell of the training split"):
         run_to_end(train_head(loaded.project, loaded.key))
@@ -247,6 +276,15 @@ def test_no_labels_no_head(loaded: Loaded) -> None:
 def test_few_groups_are_split_by_blocks_and_say_so() -> None:
     few = _loaded(smears=2)
     assert "not by patient" in splits_of(few.project).caveat
+
+
+def test_five_pictures_are_not_five_patients() -> None:
+    project = MemoryProject(built_in("pbc11"))
+    for number in range(1, 7):
+        smear = tiny_smear(number)
+        own = picture_group(f"field-{number}", smear.fingerprint)
+        project.add_smear(replace(smear, group=own, uri=f"moved-{number}.png"))
+    assert "by picture, not by patient" in splits_of(project).caveat
 
 
 # Suggest
@@ -428,7 +466,25 @@ def test_ten_audit_cells_are_enough_and_nine_are_not() -> None:
     assert recall.low < recall.value <= 1
 
 
-def _row(loaded: Loaded, head: object, code: str) -> object:
+def test_artefacts_taken_for_cells_lower_precision() -> None:
+    loaded = _loaded(smears=30)
+    loaded.label(loaded.split(audit=False)[:110])
+    head = run_to_end(train_head(loaded.project, loaded.key))
+    audit = loaded.split(audit=True)
+    of_ba = [i for i in audit if loaded.truth[CellId(int(i))] == "BA"]
+    loaded.label(np.setdiff1d(audit, of_ba[:5]), AUDITOR)
+    before = _row(loaded, head, "BA").precision
+    for cell in of_ba[:5]:
+        loaded.project.record(AUDITOR.label(CellId(int(cell)), "ART"))
+    after = _row(loaded, head, "BA").precision
+    assert before is not None
+    assert after is not None
+    assert after.n > before.n
+    assert after.value < before.value
+    assert _row(loaded, head, "ART").precision is None
+
+
+def _row(loaded: Loaded, head: object, code: str) -> ClassSummary:
     rows = class_summary(loaded.project, head, loaded.key)  # type: ignore[arg-type]
     return next(r for r in rows if r.code == code)
 
@@ -458,6 +514,7 @@ def test_evaluation_is_kept_and_repeatable() -> None:
     assert evidence.counts["BA"]["synthetic"] == 12
     assert [case.case for case in evidence.cases] == ["real", "duplicates", "synthetic"]
     assert stored_evidence(loaded.project) == evidence
+    assert evidence.event == loaded.project.journal.last_id
     task = evaluate(loaded.project, loaded.key, loaded.compute, seeds=2)
     again = run_to_end(task).to_json()
     assert {**again, "time": ""} == {**evidence.to_json(), "time": ""}
