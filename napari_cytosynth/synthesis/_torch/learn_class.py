@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from napari_cytosynth.synthesis._torch.painter import Painter
+from napari_cytosynth.synthesis._torch.threads import one_thread
 from napari_cytosynth.synthesis._torch.turns import turned
 
 BATCH = 8
@@ -49,10 +50,11 @@ def learn_class(
     for step in range(lesson.steps):
         rows = torch.randint(len(pictures), (BATCH,), generator=rng)
         x = codec.encode(turned(pictures[rows], rng))
-        loss = _loss(net, x, vector, rng)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        with one_thread():
+            loss = _loss(net, x, vector, rng)
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
         yield step + 1, vector.detach().numpy().copy()
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from napari_cytosynth.synthesis._torch.flow import heun_steps
 from napari_cytosynth.synthesis._torch.painter import Painter, PainterSize
+from napari_cytosynth.synthesis._torch.threads import one_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +79,12 @@ def paint(
     states = heun_steps(velocity, codes, _times(stroke.steps))
     for _ in range(stroke.steps):
         # The mode is left before each yield: it would leak into the caller's thread.
-        with torch.inference_mode():
+        with one_thread(), torch.inference_mode():
             codes = next(states)
         yield None
-    with torch.inference_mode():
-        yield net.codec.to_crops(codes, side).numpy()
+    with one_thread(), torch.inference_mode():
+        crops = net.codec.to_crops(codes, side).numpy()
+    yield crops
 
 
 def _velocity(net: Painter, own: Tensor, free: Tensor, stroke: Stroke) -> Any:
