@@ -13,7 +13,7 @@ import numpy as np
 from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.core.errors import CytoSynthError
 from napari_cytosynth.core.ids import SmearId
-from napari_cytosynth.core.project import JobState, Project
+from napari_cytosynth.core.project import Job, JobState, Project
 from napari_cytosynth.core.smear import FALLBACK_MPP, Smear, SmearImage
 from napari_cytosynth.core.tasks import Progress, Task
 
@@ -30,8 +30,9 @@ OPEN = "open"
 class Smears:
     """The smears of one session.
 
-    Files are worked through one after the other, so that many of them leave the window
-    free. A file that cannot be read is told of, and the others go on.
+    All files are added first, then searched one after the other, so that many of them
+    leave the window free and none is forgotten when it is closed meanwhile. A file that
+    cannot be read is told of, and the others go on.
 
     Parameters
     ----------
@@ -48,17 +49,19 @@ class Smears:
     ) -> None:
         self._project, self._jobs = project, jobs
         self._opener = opener or _open_smear
-        self._waiting: deque[str | SmearId] = deque()
+        self._files: deque[str] = deque()
+        self._waiting: deque[SmearId] = deque()
         self._images: dict[SmearId, SmearImage] = {}
         self._broken: set[SmearId] = set()
         self._detector = "classic"
         self._current: SmearId | None = None
+        self._stopped: list[SmearId] = []
         self.on_added: Callable[[Smear], None] = lambda _: None
         self.on_cells: Callable[[], None] = lambda: None
 
     def open(self, uris: Sequence[str]) -> None:
         """Add pictures, and find their cells."""
-        self._waiting.extend(str(uri) for uri in uris)
+        self._files.extend(str(uri) for uri in uris)
         self._work()
 
     def find(self, smear: SmearId, *, detector: str = "classic") -> None:
@@ -68,23 +71,27 @@ class Smears:
         self._work()
 
     def resume(self) -> None:
-        """Go on where finding cells was interrupted."""
-        for job in self._project.jobs(JobState.RUNNING):
-            what, _, number = job.key.partition(":")
-            if what == "detect":
-                self._waiting.append(SmearId(int(number)))
+        """Go on where finding cells was interrupted, or never began."""
+        states = {job.key: job.state for job in self._project.jobs()}
+        filled = set(self._project.cells().smears.tolist())
+        for smear in self._project.smears():
+            state = states.get(_job_key(smear.id))
+            never = state is None and smear.id not in filled
+            if never or state is JobState.RUNNING:
+                self._waiting.append(smear.id)
         self._work()
 
     def keep_running(self) -> None:
         """Mark what closing stops as interrupted, so that opening goes on with it."""
-        if not self._jobs.is_running(OPEN):
+        if not self._jobs.is_unfinished(OPEN):
             return
+        keys = {_job_key(smear) for smear in self._stopped}
         for job in self._project.jobs(JobState.CANCELLED):
-            if job.key == f"detect:{self._current}":
+            if job.key in keys:
                 self._project.put_job(replace(job, state=JobState.RUNNING))
 
     def _work(self) -> None:
-        if self._waiting and not self._jobs.is_running(OPEN):
+        if (self._files or self._waiting) and not self._jobs.is_running(OPEN):
             self._jobs.start(
                 Order(
                     OPEN,
@@ -97,30 +104,56 @@ class Smears:
             )
 
     def _task(self) -> Task[None]:
+        self._current, self._stopped = None, []
         try:
-            while self._waiting:
-                yield from self._one(self._waiting.popleft())
+            while self._files or self._waiting:
+                # Rows are cheap, and a smear that has one is not forgotten at closing.
+                while self._files:
+                    yield from self._add(self._files.popleft())
+                if self._waiting:
+                    yield from self._search(self._waiting.popleft())
         except GeneratorExit:
-            self._waiting.clear()
+            self._put_off()
             raise
 
-    def _one(self, what: str | SmearId) -> Task[None]:
-        from napari_cytosynth.workflows.detect import add_smear, find_cells
+    def _put_off(self) -> None:
+        """Forget what waits; smears among it count as cancelled."""
+        now = [] if self._current is None else [self._current]
+        self._stopped = [*now, *self._waiting]
+        self._files.clear()
+        self._waiting.clear()
+        rows = {job.key: job for job in self._project.jobs()} if self._stopped else {}
+        for key in dict.fromkeys(map(_job_key, self._stopped)):
+            job = rows.get(key, Job(key, JobState.RUNNING))
+            if job.state is JobState.RUNNING:
+                self._project.put_job(replace(job, state=JobState.CANCELLED))
 
-        title = PurePath(what).name if isinstance(what, str) else f"smear {what}"
+    def _add(self, uri: str) -> Task[None]:
+        from napari_cytosynth.workflows.detect import add_smear
+
+        title = PurePath(uri).name
         yield Progress(0, 0, f"{title}: opening")
         try:
-            if isinstance(what, str):
-                smear = self._relinked(add_smear(self._project, what), what)
-            else:
-                smear = self.record(what)
-            yield Progress(0, 0, f"{title}: finding cells", payload=("added", smear))
-            self._current = smear.id
-            found = find_cells(self._project, smear.id, detector=self._detector)
+            smear = self._relinked(add_smear(self._project, uri), uri)
+        except (CytoSynthError, OSError) as error:
+            yield Progress(0, 0, f"{title}: failed", payload=("failed", error))
+            return
+        self._waiting.append(smear.id)
+        yield Progress(0, 0, f"{title}: added", payload=("added", smear))
+
+    def _search(self, smear: SmearId) -> Task[None]:
+        from napari_cytosynth.workflows.detect import find_cells
+
+        title = PurePath(self.record(smear).uri).name
+        self._current = smear
+        yield Progress(0, 0, f"{title}: finding cells")
+        try:
+            found = find_cells(self._project, smear, detector=self._detector)
             yield from _noted(found, title)
             yield Progress(1, 1, f"{title}: done")
         except (CytoSynthError, OSError) as error:
             yield Progress(0, 0, f"{title}: failed", payload=("failed", error))
+        self._current = None
 
     def _on_progress(self, progress: Progress) -> None:
         if not isinstance(progress.payload, tuple):
@@ -209,6 +242,11 @@ class Smears:
         for image in self._images.values():
             image.close()
         self._images.clear()
+
+
+def _job_key(smear: int) -> str:
+    """Return the key of the job that searches a smear."""
+    return f"detect:{smear}"
 
 
 def _open_smear(uri: str) -> SmearImage:

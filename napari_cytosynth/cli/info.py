@@ -12,6 +12,7 @@ import typer
 
 from napari_cytosynth.cli.output import Json, show
 from napari_cytosynth.cli.project import BreakLock, ProjectPath, opened
+from napari_cytosynth.core.errors import ProjectLockedError
 from napari_cytosynth.core.project import JobState
 
 if TYPE_CHECKING:
@@ -26,13 +27,19 @@ def run(
     break_lock: BreakLock = False,
     as_json: Json = False,
 ) -> None:
-    """Count what is there."""
-    with opened(path, break_lock=break_lock) as project:
-        document = _describe(project)
-    if backup is not None:
-        from napari_cytosynth import store
+    """Count what is there; back it up, even while a window holds it."""
+    from napari_cytosynth import store
 
-        document["backup"] = str(store.backup(path, backup))
+    copied: dict[str, Any] = {}
+    if backup is not None:
+        copied = {"backup": str(store.backup(path, backup))}
+    try:
+        with opened(path, break_lock=break_lock) as project:
+            document = _describe(project) | copied
+    except ProjectLockedError as held:
+        if not copied:
+            raise
+        document = {"project": path.stem, **copied, "locked": str(held)}
     show(document, [f"{k}: {v}" for k, v in document.items()], as_json)
 
 

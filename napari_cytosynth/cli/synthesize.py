@@ -1,16 +1,24 @@
 """Fill a rare class with synthetic cells, checked by the gate.
 
+An interrupted fill goes on when it is asked for again, or with --resume.
+
 Example: cytosynth synthesize smears.cytosynth BAS --count 24 --seed 1
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_cytosynth.cli.output import Json, Seed, drive, show
 from napari_cytosynth.cli.project import ProjectPath, opened
+from napari_cytosynth.core.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_cytosynth.core.project import Job, Project
+    from napari_cytosynth.workflows.fill_jobs import Ask
+    from napari_cytosynth.workflows.synthesize import FillReport
 
 
 def run(
@@ -19,31 +27,61 @@ def run(
     count: Annotated[int, typer.Option(min=1, max=5000, help="Cells wanted.")] = 24,
     generator: Annotated[str, typer.Option(help="Which backend.")] = "latent",
     seed: Seed = 0,
+    go_on: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with the newest interrupted fill of it."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Generate, assess, generate again; keep what passes."""
     from napari_cytosynth.worker import InlineCompute
-    from napari_cytosynth.workflows.synthesize import fill
+    from napari_cytosynth.workflows.fill_jobs import Ask
+    from napari_cytosynth.workflows.synthesize import resume
 
     with opened(path) as project:
-        wanted = project.taxonomy.find(code).code
-        report = drive(
-            fill(
-                project, InlineCompute(), wanted, count, generator=generator, seed=seed
-            ),
-            f"fill {wanted}",
+        ask = Ask(project.taxonomy.find(code).code, count, generator, seed)
+        job = _job(project, ask, go_on)
+        report = drive(resume(project, InlineCompute(), job), f"fill {ask.code}")
+    document = _document(report, int(job.data["seed"]))
+    show(document, [*_lines(report), f"Review them: cytosynth review {path}"], as_json)
+
+
+def _job(project: Project, ask: Ask, go_on: bool) -> Job:
+    """Return the interrupted job that is meant, else a new one."""
+    from napari_cytosynth.workflows.synthesize import plan, resumable_jobs
+
+    if not go_on:
+        return plan(project, ask)
+    jobs = resumable_jobs(project, ask.code)
+    if not jobs:
+        raise InputError(
+            f"No fill of {ask.code} was interrupted, so there is none to go on with. "
+            "Leave --resume out for a new one."
         )
-    document = {
+    return jobs[-1]
+
+
+def _document(report: FillReport, seed: int) -> dict[str, Any]:
+    return {
         "class": report.code,
-        "wanted": count,
+        "wanted": report.asked,
         "accepted": report.accepted,
         "drawn": report.drawn,
-        "acceptance": report.acceptance,
+        "acceptance": report.acceptance if report.drawn else None,
         "refused": dict(report.reasons),
+        "verified": report.verified,
         "seed": seed,
     }
-    text = (
-        f"{report.accepted} of {count} {report.code} passed the gate "
-        f"({report.drawn} drawn). They wait for your verdict: cytosynth review {path}"
-    )
-    show(document, [text], as_json)
+
+
+def _lines(report: FillReport) -> list[str]:
+    said = [
+        f"{report.accepted} of {report.asked} {report.code} passed the gate "
+        f"({report.drawn} drawn). They wait for your verdict."
+    ]
+    if not report.verified:
+        said.append(
+            "They are unverified: too few real cells are labelled to tell "
+            f"{report.code} from other classes, so the gate passed what is no copy."
+        )
+    return said

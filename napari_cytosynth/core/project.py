@@ -109,6 +109,10 @@ class Project(Protocol):
         """Return all standing cells: removed ones left out, corrected boxes applied."""
         ...
 
+    def removed_cells(self) -> CellTable:
+        """Return the cells that were struck out, with the boxes that they came with."""
+        ...
+
     def outline(self, cell: CellId) -> npt.NDArray[np.float32]:
         """Return the polygon float32[k, 2] of a cell; level-0 pixels, x-y."""
         ...

@@ -132,6 +132,18 @@ class Columns:
             self._standing = _freeze(_fold(self._table(), self._moved, journal))
         return self._standing
 
+    def struck_out(self, journal: Journal) -> CellTable:
+        """Return the cells that were removed, with the boxes that they came with."""
+        gone = [n for n in sorted(self._moved) if journal.is_removed(CellId(n))]
+        rows, table = np.array(gone, np.int64) - 1, self._table()
+        return CellTable(
+            table.ids[rows],
+            table.smears[rows],
+            table.boxes[rows],
+            table.scores[rows],
+            table.edges[rows],
+        )
+
     def _table(self) -> CellTable:
         if self._all is None:
             self._all = _join(self._runs) if self._runs else CellTable.empty()

@@ -156,6 +156,11 @@ class LiveProject:
         with self._held():
             return self._columns.standing(self._journal)
 
+    def removed_cells(self) -> CellTable:
+        """Return the cells that were struck out, with the boxes that they came with."""
+        with self._held():
+            return self._columns.struck_out(self._journal)
+
     def outline(self, cell: CellId) -> npt.NDArray[np.float32]:
         """Return the polygon float32[k, 2] of a cell; level-0 pixels, x-y."""
         with self._held():

@@ -214,7 +214,9 @@ def _in_use(folder: Path, holder: Holder | None) -> str:
     who = f"process {holder.pid}" if holder else "another process"
     return (
         f"Project '{folder}' is open in {who} of this computer. One process at a time "
-        "may hold it; close it there first."
+        "may hold it: close that window, or wait until that command is done, then open "
+        "it again. A backup can be made meanwhile: cytosynth info PROJECT --backup "
+        "FOLDER."
     )
 
 
@@ -222,6 +224,7 @@ def _elsewhere(folder: Path, holder: Holder | None) -> str:
     pid, host = (holder.pid, holder.host) if holder else (0, "unknown")
     return (
         f"Project '{folder}' is held by process {pid} on computer '{host}'. Close it "
-        "there. If that computer is off or the process is gone for sure, open it with "
-        "--break-lock (break_lock=True)."
+        "there. If that computer is off or the process is gone for sure, delete the "
+        f"file '{LOCK_NAME}' in the project's folder, or open it with --break-lock "
+        "(break_lock=True)."
     )

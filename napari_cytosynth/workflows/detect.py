@@ -235,7 +235,7 @@ class _Sink:
     def __post_init__(self) -> None:
         self._waiting: list[Detections] = []
         self._tiles = int(self.job.data["tiles"])
-        self._known = self._standing_boxes()
+        self._known = self._known_boxes()
         self.newest: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self._note(JobState.RUNNING)
 
@@ -265,9 +265,10 @@ class _Sink:
             self.newest = self.project.add_cells(self.smear, found, crops)
             self.added += len(found)
 
-    def _standing_boxes(self) -> npt.NDArray[np.float32]:
-        cells = self.project.cells()
-        return np.asarray(cells.boxes[cells.smears == self.smear], np.float32)
+    def _known_boxes(self) -> npt.NDArray[np.float32]:
+        """Return standing cells and those struck out, which must not come back."""
+        tables = (self.project.cells(), self.project.removed_cells())
+        return np.concatenate([t.boxes[t.smears == self.smear] for t in tables])
 
     def _note(self, state: JobState) -> None:
         data = {**self.job.data, "tiles": self._tiles}

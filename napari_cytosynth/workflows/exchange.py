@@ -167,12 +167,14 @@ def importing(
         synthetic=painted,
         skipped=len(records.objects) - painted - planned,
     )
-    events: list[Event] = []
+    wanted: list[tuple[int, str]] = []
     options = replace(options, author=replace(options.author, mode=Mode.IMPORT))
     for place, part in enumerate(found):
         yield Progress(place, len(found), f"importing {Path(part.smear.uri).name}")
         cells = _add_missing(project, part, options.author, counts)
-        events += _label(project, part, cells, options, counts)
+        wanted += zip(cells.tolist(), part.codes, strict=True)
+    # Only now: a label that a reader gave while pictures were read is kept.
+    events = list(_label(project, wanted, options, counts))
     project.record(*events)
     counts["labelled"] = len(events)
     return ImportReport(**counts, strangers=strangers, notes=records.notes)
@@ -349,12 +351,11 @@ def _drawn(boxes: npt.NDArray[np.float32], smear: Smear) -> Detections:
 
 def _label(
     project: Project,
-    part: _Found,
-    cells: npt.NDArray[np.int64],
+    wanted: Sequence[tuple[int, str]],
     options: ImportOptions,
     counts: Counter[str],
 ) -> Iterator[Event]:
-    for number, code in zip(cells.tolist(), part.codes, strict=True):
+    for number, code in wanted:
         if not code:
             continue
         label = project.journal.label(CellId(number))

@@ -18,6 +18,7 @@ from napari_cytosynth.testing.desk import Desk, HeldRunner
 from napari_cytosynth.testing.fake_views import FakeViews
 from napari_cytosynth.testing.fakes import FakeCompute
 from napari_cytosynth.testing.painter import FieldSpec, paint_field
+from napari_cytosynth.workflows.detect import add_smear
 
 
 @pytest.fixture(scope="module")
@@ -166,8 +167,39 @@ def test_cancel_stops_all_files_that_wait(fields: list[str]) -> None:
         assert runner.step("open")
     desk.views.status.cancelAsked.emit("open")
     assert runner.count("open") == 0
-    assert len(desk.session.project.smears()) == 1
-    assert desk.session.project.jobs()[0].state is JobState.CANCELLED
+    states = [job.state for job in desk.session.project.jobs()]
+    assert states == [JobState.CANCELLED] * 3
+    again = HeldRunner()
+    other = sit_down(desk.session.project, again)
+    assert again.count("open") == 0
+    other.session.close()
+    desk.session.close()
+
+
+def test_files_that_wait_when_the_window_closes_are_searched_when_reopened(
+    fields: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "smears.cytosynth"
+    runner = HeldRunner()
+    first = sit_down(create_project(path, built_in("marrow21")), runner)
+    first.session.open_smears(fields)
+    while not first.session.project.jobs(JobState.RUNNING):
+        assert runner.step("open")
+    assert len(first.session.project.smears()) == 3
+    runner.close()
+    first.session.close()
+    second = sit_down(open_project(path))
+    assert set(second.session.index.table.smears.tolist()) == {1, 2, 3}
+    second.session.close()
+
+
+def test_a_smear_that_was_never_searched_is_searched_at_the_start(
+    fields: list[str],
+) -> None:
+    project = MemoryProject(built_in("marrow21"))
+    add_smear(project, fields[0])
+    desk = sit_down(project)
+    assert len(desk.session.index) >= 3
     desk.session.close()
 
 

@@ -11,12 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from napari_cytosynth import worker
 from napari_cytosynth.cli import main
 from napari_cytosynth.cli.main import VERBS
 from napari_cytosynth.core.journal import EventKind, Mode
+from napari_cytosynth.core.project import JobState
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import create_project, open_project
+from napari_cytosynth.testing.fakes import FakeCompute
 from napari_cytosynth.testing.tiny import tiny_project
+from napari_cytosynth.workflows.fill_jobs import Ask
 
 ROOT = Path(__file__).parents[2]
 
@@ -114,6 +118,57 @@ def test_backup_opens(project: Path, capsys: pytest.CaptureFixture[str]) -> None
     info = document(capsys, "info", project, "--backup", copies)
     copy = document(capsys, "info", str(info["backup"]))
     assert copy["cells"] == info["cells"]
+
+
+def test_backup_works_while_a_window_holds_the_project(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copies = project.parent / "copies"
+    copies.mkdir()
+    holder = open_project(project)
+    info = document(capsys, "info", project, "--backup", copies)
+    assert main(["info", str(project)]) == 1
+    holder.close()
+    assert set(info) == {"project", "backup", "locked"}
+    assert "open in process" in str(info["locked"])
+    assert document(capsys, "info", str(info["backup"]))["cells"] == 72
+
+
+def fake_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw by a fake: what is tested here is what the verb says."""
+    monkeypatch.setattr(worker, "InlineCompute", FakeCompute)
+
+
+def test_synthesize_says_what_nothing_verified(
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake_backend(monkeypatch)
+    made = document(capsys, "synthesize", project, "BA", "--count", 2)
+    assert set(made) == documented_keys()["synthesize"]
+    assert (made["accepted"], made["verified"]) == (2, False)
+    assert main(["synthesize", str(project), "BA", "--count", "2"]) == 0
+    assert "unverified" in capsys.readouterr().out
+
+
+def test_synthesize_goes_on_with_what_was_interrupted(
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake_backend(monkeypatch)
+    assert main(["synthesize", str(project), "BA", "--resume"]) == 1
+    assert "none to go on with" in capsys.readouterr().err
+    opened = open_project(project)
+    opened.put_job(Ask("BA", 3, seed=4).job(start=0))
+    opened.close()
+    made = document(capsys, "synthesize", project, "BA", "--resume")
+    assert (made["wanted"], made["accepted"], made["seed"]) == (3, 3, 4)
+    opened = open_project(project)
+    states = [job.state for job in opened.jobs()]
+    opened.close()
+    assert states == [JobState.DONE]
 
 
 def test_export_then_import(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -114,6 +114,19 @@ def test_a_removed_cell_stays_removed(project: Project, picture: Path) -> None:
     assert len(project.cells()) == 8
 
 
+def test_a_removed_cell_does_not_come_back_when_the_scale_is_corrected(
+    project: Project, picture: Path
+) -> None:
+    smear = add_smear(project, picture, mpp=0.25)
+    run_to_end(find_cells(project, smear.id))
+    gone = project.cells().ids[0]
+    project.record(AUTHOR.removed(gone))
+    assert project.removed_cells().ids.tolist() == [gone]
+    add_smear(project, picture, mpp=0.26)
+    run_to_end(find_cells(project, smear.id))
+    assert len(project.cells()) == 8
+
+
 @pytest.mark.usefixtures("small_tiles")
 def test_cancelled_and_resumed(project: Project, picture: Path) -> None:
     smear = add_smear(project, picture, mpp=0.25)

@@ -147,6 +147,25 @@ def test_a_readers_label_stays_unless_told(
     assert project.journal.label(CellId(1)).code == "BA"
 
 
+def test_a_label_given_meanwhile_stays(project: MemoryProject, tmp_path: Path) -> None:
+    second = add_smear(project, _picture(tmp_path / "smears" / "two.png", 1), mpp=0.25)
+    found = tiny_detections(3, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    crops = tiny_crops(project.taxonomy, ["SNE"] * 3, rng)
+    project.add_cells(second.id, found, crops)
+    theirs = _on_cell(project, 0, "BA")
+    path = _file(tmp_path, theirs, replace(theirs, image="two.png"))
+    task = importing(project, path, "csv", ImportOptions(ANN))
+    while "two.png" not in next(task).note:
+        pass
+    project.record(Author("reader").label(CellId(1), "EO"))
+    report = run_to_end(task)
+    assert (report.kept, report.labelled) == (1, 1)
+    label = project.journal.label(CellId(1))
+    assert label is not None
+    assert (label.code, label.annotator) == ("EO", "reader")
+
+
 def test_unknown_classes_are_all_named_and_nothing_is_kept(
     project: MemoryProject, tmp_path: Path
 ) -> None:
