@@ -22,6 +22,7 @@ class TaxonomyPresenter:
     def __init__(self, session: Session, view: ClassesView) -> None:
         self._session, self._view = session, view
         self._shown: tuple[ClassRow, ...] = ()
+        self._caveat = ""
         self._show_rows(session.state.classes)
         session.events.classes.connect(self._show_rows)
         session.events.evidence.connect(self._show_caveat)
@@ -44,10 +45,15 @@ class TaxonomyPresenter:
         """Say what limits the figures of the rows, evaluated or not."""
         split = self._session.learner.caveat
         said = (split, *caveats(self._session.state.evidence))
-        self._view.show_caveat("; ".join(dict.fromkeys(filter(None, said))))
+        caveat = "; ".join(dict.fromkeys(filter(None, said)))
+        if caveat != self._caveat:
+            self._caveat = caveat
+            self._view.show_caveat(caveat)
 
     def _on_class_chosen(self, code: str) -> None:
-        self._session.label(code)
+        """Label the focused cell; where no real cell is in front, do nothing."""
+        if self._session.state.tab in (Tab.QUEUE, Tab.PREDICTED):
+            self._session.label(code)
 
     def _on_filter_asked(self, code: str) -> None:
         """Limit the grid to a class; asked again, show all."""
