@@ -185,7 +185,11 @@ class Window(QObject):
         self._back_to_queue()
 
     def _on_class_key(self, key: str) -> None:
-        self.docks.panels.annotate.keyPressed.emit(key)
+        panels, tab = self.docks.panels, self.session.state.tab
+        if tab is Tab.SYNTHETIC:
+            panels.review.keyPressed.emit(key)
+        elif tab is not Tab.EVIDENCE:
+            panels.annotate.keyPressed.emit(key)
 
     def _on_form_closed(self) -> None:
         self.session.ask_fill("")

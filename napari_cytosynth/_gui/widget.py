@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_cytosynth._gui.launch import open_or_create, window_for
 from napari_cytosynth._gui.main import QUEUE_DOCK, Window
-from napari_cytosynth._gui.settings import read_settings
+from napari_cytosynth._gui.settings import keep_annotator, read_settings
 from napari_cytosynth._gui.start import StartPage
 from napari_cytosynth._gui.style import style_sheet
 from napari_cytosynth._gui.theme import Colours
@@ -51,13 +51,17 @@ class CytoSynthWidget(QWidget):
 
     def open_project(self, folder: str, taxonomy: str, annotator: str) -> None:
         """Open, or make, the project; a failure is told on the first page."""
+        project = None
         try:
             project = open_or_create(Path(folder).expanduser(), taxonomy)
+            self.opened = window_for(self._viewer, project, annotator=annotator)
         except (CytoSynthError, OSError) as error:
+            if project is not None:
+                project.close()
             if self.start is not None:
                 self.start.show_failure(str(error))
             return
-        self.opened = window_for(self._viewer, project, annotator=annotator)
+        keep_annotator(annotator)
         self._drop_start()
         self._column.addWidget(self.opened.docks.right)
         self.opened.show(host=self)

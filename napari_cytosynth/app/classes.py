@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_cytosynth.app.figures import caveats
-from napari_cytosynth.app.panels import ClassRow
+from napari_cytosynth.app.panels import ClassRow, Tab
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.app.views import ClassesView
 

@@ -161,5 +161,5 @@ def canvas_key(session: Session, keyboard: Keyboard, key: str) -> None:
         action = review_keys(session).get(key)
         if action is not None:
             action()
-    else:
+    elif session.state.tab is not Tab.EVIDENCE:
         keyboard.press(key)

@@ -285,7 +285,7 @@ def _line(found: ObjectRecord, image: ImageRecord, numbers: dict[str, int]) -> s
         width / image.width,
         height / image.height,
     )
-    values = " ".join(f"{share:.10g}" for share in shares)
+    values = " ".join(f"{share:.12g}" for share in shares)
     return f"{numbers[found.label or UNLABELLED]} {values}"
 
 

@@ -121,3 +121,14 @@ def test_a_cell_chosen_on_the_smear_joins_the_grid_beside_the_focus(desk: Desk) 
     desk.session.focus_cell(other)
     assert state.listing.row_of(other) == row + 1
     assert desk.views.annotate.shown("show_focus") == row + 1
+
+
+def test_no_hidden_cell_is_labelled_from_the_class_dock(desk: Desk) -> None:
+    before = desk.session.project.journal.labels()
+    for tab in (Tab.SYNTHETIC, Tab.EVIDENCE):
+        desk.session.set_tab(tab)
+        desk.views.classes.classChosen.emit("BA")
+    assert desk.session.project.journal.labels() == before
+    desk.session.set_tab(Tab.QUEUE)
+    desk.views.classes.classChosen.emit("BA")
+    assert len(desk.session.project.journal.labels()) == len(before) + 1
