@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A run that decides whether main may move tries the same examples each time; developers'
-# runs look for new ones. Machines are noisy, so no example is timed.
+# A run that decides whether main may move tries the same examples each time; others
+# look for new ones. Machines are noisy, so no example is timed.
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("local", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "local")

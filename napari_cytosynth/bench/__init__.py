@@ -1,0 +1,1 @@
+"""The benchmarks behind ``cytosynth bench``, one a module; results go to stdout."""
