@@ -313,5 +313,5 @@ def describe(card: Card) -> str:
     if card.badge:
         lines.append(card.badge)
     if not card.verified:
-        lines.append("unverified: no real cell of the class could check it")
+        lines.append("unverified: too few real cells of the class to check it")
     return "\n".join(lines)

@@ -210,5 +210,5 @@ def outcome(report: FillReport) -> str:
         refused = ", ".join(f"{c} {n}" for c, n in sorted(report.reasons.items()))
         said += f"; refused by {refused}"
     if not report.verified:
-        said += f". Unverified: no real {report.code} of the project could check them"
+        said += f". Unverified: too few real {report.code} in the project to check them"
     return said + "."

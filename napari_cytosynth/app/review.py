@@ -69,7 +69,7 @@ def details(cell: SyntheticCell) -> tuple[str, ...]:
     origin = cell.provenance
     said = [f"{a.critic}: {a.reason}" for a in cell.assessments]
     if not cell.verified:
-        said.insert(0, f"Unverified: no real {cell.code} could check it.")
+        said.insert(0, f"Unverified: too few real {cell.code} to check it.")
     made = (
         f"Synthetic {cell.code} {cell.id}, {cell.status}; made by {origin.generator} "
         f"with seed {origin.seed}, weights {origin.weights[:8]}, {origin.time}"

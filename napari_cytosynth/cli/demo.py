@@ -118,7 +118,8 @@ def _lines(out: Path, result: DemoResult) -> list[str]:
     return [
         f"Found {result.cells} cells on the sample smear; labelled {result.labelled} "
         "from its truth.",
-        f"The gate passed {result.filled} synthetic cells.",
+        f"The gate passed {result.filled} synthetic cells. The demo accepted them by "
+        "itself; in your work a person judges each.",
         f"Did they help? {result.evidence.verdict}",
         f"Report, labels and pictures: {out}",
         "Research use only; not a medical device.",

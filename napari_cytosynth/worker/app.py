@@ -103,7 +103,8 @@ class _BearerGuard:
         if scope["type"] == "http" and not hmac.compare_digest(given, self._wanted):
             error = WorkerRefusedError(
                 "The worker refused the token. Each worker has its own; copy the token "
-                "that it showed at its start into the settings."
+                "that it was started with (CYTOSYNTH_TOKEN or --token-file) into the "
+                "settings."
             )
             answer = JSONResponse(wire.error_frame(error).data, 401)
             await answer(scope, receive, send)
