@@ -39,13 +39,17 @@ def image_of(crop: npt.NDArray[np.uint8]) -> QImage:
     return picture.copy()
 
 
+_LINES = ("ring", "cross", "x", "vbar", "hbar", "arrow", "tailed_arrow", "clobber")
+"""Symbols that are drawn as lines; the others are filled."""
+
+
 def draw_symbol(painter: QPainter, name: str, colour: str, box: QRectF) -> None:
     """Draw a napari point symbol filled with ``colour``."""
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(QColor(colour), max(1.4, box.width() * 0.2)))
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    if name in ("ring", "cross", "x", "vbar", "hbar", "arrow", "clobber"):
+    if name in _LINES:
         painter.drawPath(_strokes(name, box))
     else:
         painter.setPen(Qt.PenStyle.NoPen)
@@ -81,7 +85,7 @@ def _strokes(name: str, box: QRectF) -> QPainterPath:
     if name in ("cross", "vbar"):
         path.moveTo(middle.x(), inner.top())
         path.lineTo(middle.x(), inner.bottom())
-    if name in ("cross", "hbar", "arrow"):
+    if name in ("cross", "hbar", "arrow", "tailed_arrow"):
         path.moveTo(inner.left(), middle.y())
         path.lineTo(inner.right(), middle.y())
     if name in ("x", "clobber"):
@@ -91,7 +95,10 @@ def _strokes(name: str, box: QRectF) -> QPainterPath:
         path.lineTo(inner.bottomLeft())
     if name == "clobber":
         path.addEllipse(inner.adjusted(2, 2, -2, -2))
-    if name == "arrow":
+    if name == "tailed_arrow":
+        path.moveTo(inner.left(), inner.top())
+        path.lineTo(inner.left(), inner.bottom())
+    if name in ("arrow", "tailed_arrow"):
         path.moveTo(middle.x(), inner.top())
         path.lineTo(inner.right(), middle.y())
         path.lineTo(middle.x(), inner.bottom())

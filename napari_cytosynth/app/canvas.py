@@ -168,7 +168,7 @@ def _mosaic(wish: Wish, stock: Stock) -> Mosaic | None:
         return None
     cell_class = stock.taxonomy[wish.mosaic]
     sure = all(c.verified for c in shown)
-    said = "" if sure else ", unverified: too few real cells of the class to check them"
+    said = "" if sure else ", unverified"
     ids = [c.id for c in shown]
     return Mosaic(
         code=wish.mosaic,
