@@ -169,7 +169,13 @@ def _fit(x: Floats, labels: npt.NDArray[np.str_]) -> Any:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    classes = len(np.unique(labels))
+    # A class of one cell has no spread to learn, unless nothing else is left.
+    names, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    several = counts[inverse] > 1
+    if (counts > 1).sum() > 1:
+        x, labels = x[several], labels[several]
+        names = names[counts > 1]
+    classes = len(names)
     analysis = LinearDiscriminantAnalysis(
         solver="lsqr", shrinkage="auto", priors=np.full(classes, 1 / classes)
     )
