@@ -11,6 +11,7 @@ from qtpy.QtGui import QColor
 
 from napari_cytosynth._gui.bridge import UNITS, Bridge
 from napari_cytosynth.app.panels import CellMarks
+from napari_cytosynth.core.taxonomy import SYMBOLS
 
 UNLABELLED = "#7d8590"
 BADGE_UM = 2.6
@@ -18,24 +19,6 @@ BADGE_UM = 2.6
 
 _RING = 1.15
 _DIAGONAL = 0.7071
-_SYMBOLS = frozenset(
-    [
-        "arrow",
-        "clobber",
-        "cross",
-        "diamond",
-        "disc",
-        "hbar",
-        "ring",
-        "square",
-        "star",
-        "tailed_arrow",
-        "triangle_down",
-        "triangle_up",
-        "vbar",
-        "x",
-    ]
-)
 
 Look = dict[str, npt.NDArray[Any]]
 """Attributes of a Points layer, one row a mark."""
@@ -96,7 +79,7 @@ def _same(name: str, look: Look, before: Look) -> bool:
 
 def _known_symbol(name: str) -> str:
     """Return a symbol that napari can draw; a user's taxonomy may name any."""
-    return name if name in _SYMBOLS else "disc"
+    return name if name in SYMBOLS else "disc"
 
 
 def _rgba(colour: str) -> tuple[float, float, float, float]:
