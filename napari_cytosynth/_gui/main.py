@@ -17,6 +17,7 @@ from napari_cytosynth._gui.docks import Docks
 from napari_cytosynth._gui.heartbeat import Heartbeat
 from napari_cytosynth._gui.runner import QtRunner
 from napari_cytosynth._gui.settings import keep_annotator
+from napari_cytosynth._gui.turns import QuickTurns
 from napari_cytosynth.app.panels import Tab
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.app.views import Views
@@ -61,7 +62,7 @@ class Window(QObject):
         self.viewer, self.session, self._runner = viewer, session, runner
         self.canvas = CanvasAdapter(viewer, self)
         self.docks = Docks(self.canvas, viewer.theme)
-        self.heartbeat = Heartbeat(self)
+        self.heartbeat, self._turns = Heartbeat(self), QuickTurns()
         # mypy takes the protocol's members as settable, and so as invariant.
         views = cast("Views", self.docks.panels)
         self.presenters: Presenters | None = present(session, views)
@@ -121,6 +122,7 @@ class Window(QObject):
             canvas = canvas_parent(main)
             if canvas is not None:
                 self._drops.watch(canvas)
+        self._turns.begin()
         self.session.start()
         self._layers = LayerTap(
             self.viewer, self.session.open_smears, self.canvas.adopt
@@ -134,6 +136,7 @@ class Window(QObject):
             return
         self._closing = True
         self.heartbeat.stop()
+        self._turns.end()
         self._drops.release()
         if self._layers is not None:
             self._layers.release()

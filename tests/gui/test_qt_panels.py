@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
@@ -22,6 +23,7 @@ from napari_cytosynth._gui.status import NOTICE, StatusStrip, TaskBars
 from napari_cytosynth._gui.synthesize import SynthesizeWidget
 from napari_cytosynth._gui.theme import Colours, ink_on
 from napari_cytosynth._gui.toolrow import ToolRow
+from napari_cytosynth._gui.turns import SWITCH_SECONDS, QuickTurns
 from napari_cytosynth.app.panels import (
     ClassRow,
     Curve,
@@ -215,3 +217,14 @@ def test_ink_reads_on_every_class_colour() -> None:
             assert ink_on(cell_class.colour) in ("#000000", "#ffffff")
     assert ink_on("#ffffff") == "#000000"
     assert ink_on("#000000") == "#ffffff"
+
+
+def test_turns_are_short_only_while_asked() -> None:
+    before = sys.getswitchinterval()
+    turns = QuickTurns()
+    turns.begin()
+    assert sys.getswitchinterval() == pytest.approx(SWITCH_SECONDS)
+    turns.begin()
+    turns.end()
+    turns.end()
+    assert sys.getswitchinterval() == pytest.approx(before)
