@@ -5,12 +5,19 @@ Example: cytosynth add smears.cytosynth slide1.tif slide2.ome.zarr --group "pati
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_cytosynth.cli.output import Json, drive, show
+from napari_cytosynth.cli.output import FAILED, Json, Unread, drive, show
 from napari_cytosynth.cli.project import ProjectPath, opened
+from napari_cytosynth.core.errors import InputError, StorageError
+
+if TYPE_CHECKING:
+    from napari_cytosynth.core.project import Project
+    from napari_cytosynth.core.smear import Smear
 
 
 def run(
@@ -25,16 +32,45 @@ def run(
     find: Annotated[bool, typer.Option(help="Find the cells at once.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Add each picture; find its cells."""
+    """Add each picture; find its cells.
+
+    What cannot be read is named, and the others are added; the exit code is then 1.
+    """
     from napari_cytosynth.workflows.detect import add_smear, find_cells
 
-    rows = []
+    rows: list[dict[str, Any]] = []
+    unread = Unread()
     with opened(path) as project:
         for uri in images:
-            smear = add_smear(project, uri, group=group, mpp=mpp)
-            if find:
-                drive(find_cells(project, smear.id), smear.uri)
-            count = int((project.cells().smears == smear.id).sum())
+            try:
+                with _told_what_stays(project):
+                    smear = add_smear(project, uri, group=group, mpp=mpp)
+                    if find:
+                        drive(find_cells(project, smear.id), smear.uri)
+            except InputError as error:
+                unread(uri, error)
+                continue
+            count = _cells(project, smear)
             rows.append({"smear": int(smear.id), "uri": smear.uri, "cells": count})
-    lines = [f"{row['uri']}: {row['cells']} cells" for row in rows]
-    show({"smears": rows}, lines, as_json)
+    document: dict[str, Any] = {"smears": rows, "errors": unread.rows}
+    if unread.rows:
+        document |= unread.failure()
+    show(document, [f"{row['uri']}: {row['cells']} cells" for row in rows], as_json)
+    if unread.rows:
+        raise typer.Exit(FAILED)
+
+
+@contextmanager
+def _told_what_stays(project: Project) -> Iterator[None]:
+    """Say what the project holds where the disk refuses midway: no step is undone."""
+    try:
+        yield
+    except StorageError as error:
+        raise StorageError(
+            f"{error} The project holds {len(project.smears())} smears and "
+            f"{len(project.cells())} cells; the same command goes on from there."
+        ) from error
+
+
+def _cells(project: Project, smear: Smear) -> int:
+    return int((project.cells().smears == smear.id).sum())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_cytosynth.cli.output import Json, drive, show
+from napari_cytosynth.cli.output import Json, Unread, drive, show
 from napari_cytosynth.cli.project import Embedder
 
 if TYPE_CHECKING:
@@ -27,13 +27,26 @@ def run(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write ``files`` (sorted, POSIX) and ``embeddings`` (float32)."""
+    """Write ``files`` (sorted, POSIX) and ``embeddings`` (float32).
+
+    What cannot be read is named and left out.
+    """
     from napari_cytosynth.workflows.embed import embed_folder
 
-    files, vectors = drive(embed_folder(folder, embedder=embedder, mpp=mpp), "embed")
+    unread = Unread()
+    task = embed_folder(folder, embedder=embedder, mpp=mpp, on_damaged=unread)
+    files, vectors = drive(task, "embed")
     _write(out, files, vectors)
-    document = {"out": str(out), "files": len(files), "dim": int(vectors.shape[1])}
-    show(document, [f"{len(files)} cells x {vectors.shape[1]}: {out}"], as_json)
+    document = {
+        "out": str(out),
+        "files": len(files),
+        "dim": int(vectors.shape[1]),
+        "errors": unread.rows,
+    }
+    text = f"{len(files)} cells x {vectors.shape[1]}: {out}"
+    if unread.rows:
+        text += f"; {len(unread.rows)} pictures could not be read"
+    show(document, [text], as_json)
 
 
 def _write(out: Path, files: list[str], vectors: Vectors) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from napari_cytosynth.cli.output import Json, show
+from napari_cytosynth.cli.output import Json, drive, show
 from napari_cytosynth.cli.project import Annotator, ProjectPath, author_of, opened
 from napari_cytosynth.core.journal import Mode
 
@@ -26,14 +26,12 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Match objects to cells by overlap; label them."""
-    from napari_cytosynth.workflows.exchange import import_labels
+    from napari_cytosynth.workflows.exchange import ImportOptions, importing
 
     pairs = dict(_pair(text) for text in mapping)
     with opened(path) as project:
-        author = author_of(annotator, Mode.IMPORT)
-        report = import_labels(
-            project, source, file_format, author=author, mapping=pairs
-        )
+        options = ImportOptions(author_of(annotator, Mode.IMPORT), pairs)
+        report = drive(importing(project, source, file_format, options), "import")
     document = report.to_json()
     show(document, [f"{k}: {v}" for k, v in document.items()], as_json)
 

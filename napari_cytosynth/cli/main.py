@@ -18,10 +18,10 @@ import typer
 from typer.core import TyperGroup
 
 import napari_cytosynth
-from napari_cytosynth.cli.output import complain
+from napari_cytosynth.cli.output import FAILED, complain
 from napari_cytosynth.core.errors import Cancelled, CytoSynthError
 
-DONE, FAILED, INTERRUPTED = 0, 1, 130
+DONE, INTERRUPTED = 0, 130
 
 VERBS = {
     "demo": "Run the whole job on the sample; open the window, or write pictures.",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -57,13 +59,21 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]
     return [line.rstrip() for line in captured.get().splitlines()]
 
 
+FAILED = 1
+"""Exit code of a verb that could not do all that it was asked."""
+
+EVERY = 5.0
+"""Seconds between two lines of progress, where stderr is no terminal."""
+
+
 def drive(
     task: tasks.Task[T],
     title: str,
     on_progress: Callable[[tasks.Progress], None] | None = None,
 ) -> T:
-    """Run a task to its end with a progress bar, where stderr is a terminal."""
+    """Run a task to its end: with a bar on a terminal, else now and then a line."""
     console = Console(stderr=True)
+    lines = None if console.is_terminal else _Lines(title)
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -78,7 +88,44 @@ def drive(
             note = f"{title}: {progress.note}" if progress.note else title
             total = progress.total or None
             bar.update(line, completed=progress.done, total=total, description=note)
+            if lines is not None:
+                lines.step(progress)
             if on_progress is not None:
                 on_progress(progress)
 
         return tasks.run_to_end(task, step)
+
+
+class Unread:
+    """What could not be read while the rest went on: said at once, and at the end."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, str]] = []
+
+    def __call__(self, path: Path | str, error: Exception) -> None:
+        """Say it on stderr, and keep it for the document."""
+        complain(str(error))
+        kind = type(error).__name__
+        self.rows.append({"file": str(path), "type": kind, "message": str(error)})
+
+    def failure(self) -> dict[str, Any]:
+        """Return the key that tells machines of the failure."""
+        said = f"{len(self.rows)} could not be read; see errors."
+        return {"error": {"type": self.rows[-1]["type"], "message": said}}
+
+
+class _Lines:
+    """Progress for a log file: one plain line every few seconds."""
+
+    def __init__(self, title: str) -> None:
+        self._title, self._due = title, time.monotonic() + EVERY
+
+    def step(self, progress: tasks.Progress) -> None:
+        """Write a line on stderr if the last one, or the start, was long enough ago."""
+        if time.monotonic() < self._due:
+            return
+        self._due = time.monotonic() + EVERY
+        count = f" {progress.done}/{progress.total}" if progress.total else ""
+        note = f": {progress.note}" if progress.note else ""
+        sys.stderr.write(f"{self._title}{count}{note}\n")
+        sys.stderr.flush()

@@ -19,6 +19,14 @@ FALLBACK_MPP = 0.25
 """Micrometres a pixel that are assumed when nothing in the picture tells."""
 
 
+NO_COLOUR = (
+    "no colour in it: cells are told by darkness alone, so nuclei are confused with "
+    "other dark things, and what needs colour is a guess; look at the result closely, "
+    "or scan in colour"
+)
+"""The note of a picture whose red, green and blue are the same: a warning."""
+
+
 class MppSource(StrEnum):
     """Where the pixel size of a smear comes from, most trusted first."""
 

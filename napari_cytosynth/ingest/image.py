@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from zlib import error as ZlibError
 
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.errors import InputError
-from napari_cytosynth.core.smear import Smear
+from napari_cytosynth.core.smear import NO_COLOUR, Smear
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +123,7 @@ class PyramidImage:
     plans : sequence of LevelPlan
         Finest first. Coarser levels are added, computed when read.
     notes : sequence of str
-        Conversions made; each is logged.
+        Conversions made; each is logged, once a file.
     release : callable
         Closes the file.
     """
@@ -144,7 +145,7 @@ class PyramidImage:
             level.keeper = self
         self._release = weakref.finalize(self, release)
         for note in notes:
-            logger.info("%s: %s", smear.uri, note)
+            _log_once(smear.uri, smear.fingerprint, note)
 
     def read(self, x: int, y: int, width: int, height: int, level: int = 0) -> RGB:
         """Return uint8[height, width, 3]; white outside. (x, y) in level pixels."""
@@ -159,6 +160,14 @@ class PyramidImage:
     def close(self) -> None:
         """Release the file. Idempotent."""
         self._release()
+
+
+@lru_cache(maxsize=4096)
+def _log_once(uri: str, fingerprint: str, note: str) -> None:
+    """Log a note; silent for the same one, for a picture is opened many times."""
+    del fingerprint  # tells apart what stood under that name at different times
+    level = logging.WARNING if note == NO_COLOUR else logging.INFO
+    logger.log(level, "%s: %s", uri, note)
 
 
 def array_level(pixels: RGB) -> LazyLevel:

@@ -11,6 +11,11 @@ from napari_cytosynth.core.protocols import SmearReader
 from napari_cytosynth.core.registry import load, names
 from napari_cytosynth.core.smear import SmearImage
 
+ENDINGS = frozenset(
+    (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".zarr")
+)
+"""A file whose name ends so poses as a picture, in small letters."""
+
 
 def open_smear(uri: str | Path) -> SmearImage:
     """Open a smear lazily. The source is never written to.
@@ -51,6 +56,7 @@ def reader_of(path: Path) -> SmearReader:
         reader: SmearReader = load("readers", name)()
         if reader.can_read(str(path)):
             return reader
+    _demand_bytes(path)
     if path.is_dir():
         raise InputError(
             f"'{path}' is a folder without a Zarr picture. Open the pictures in it one "
@@ -63,8 +69,30 @@ def reader_of(path: Path) -> SmearReader:
     )
 
 
+def _demand_bytes(path: Path) -> None:
+    """Raise InputError for a file that cannot be read, or has nothing in it."""
+    if not path.is_file():
+        return
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise InputError(
+            f"'{path}' cannot be read: {error.strerror}. Change its permissions, or "
+            "copy it to where you may read it."
+        ) from error
+    if empty:
+        raise InputError(
+            f"'{path}' is empty: 0 bytes. Its export or copy was cut off; copy it "
+            "again from its source."
+        )
+
+
 def find_pictures(folder: Path) -> list[Path]:
     """Return every picture below a folder, sorted; a Zarr folder counts as one.
+
+    What is only named like a picture is returned too: opening it says what is wrong.
+    Folders are searched once, whatever links lead to them.
 
     Raises
     ------
@@ -73,14 +101,17 @@ def find_pictures(folder: Path) -> list[Path]:
     """
     readers = [load("readers", name)() for name in names("readers")]
     found: list[Path] = []
-    waiting = [folder]
+    waiting, seen = [folder], {folder.resolve()}
     while waiting:
         for path in waiting.pop().iterdir():
             if path.name.startswith("."):
                 continue
-            if any(reader.can_read(str(path)) for reader in readers):
+            if any(reader.can_read(str(path)) for reader in readers) or (
+                path.suffix.lower() in ENDINGS and _is_whole(path)
+            ):
                 found.append(path)
-            elif path.is_dir():
+            elif path.is_dir() and path.resolve() not in seen:
+                seen.add(path.resolve())
                 waiting.append(path)
     if not found:
         raise InputError(
@@ -88,6 +119,11 @@ def find_pictures(folder: Path) -> list[Path]:
             f"{', '.join(names('readers'))}."
         )
     return sorted(found)
+
+
+def _is_whole(path: Path) -> bool:
+    """Tell whether this stands for one picture: no folder, save one of Zarr."""
+    return path.suffix.lower() == ".zarr" or not path.is_dir()
 
 
 def local_path(uri: str | Path) -> Path:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.smear import NO_COLOUR
 
 Pixels = npt.NDArray[Any]
 
@@ -112,7 +113,16 @@ def plan_conversion(
         notes.append(f"first 3 of {channels} channels taken as RGB")
     if inverted:
         notes.append("inverted: the file stores white as 0")
+    if _is_colourless(sample):
+        notes.append(NO_COLOUR)
     return Conversion(uri, top, inverted, premultiplied), notes
+
+
+def _is_colourless(sample: Pixels) -> bool:
+    """Tell whether a picture is gray; an empty one is neither gray nor coloured."""
+    colours = sample[..., :3] if sample.shape[-1] >= 3 else sample[..., :1]
+    same = bool((colours == colours[..., :1]).all())
+    return same and bool((colours != colours[0, 0, 0]).any())
 
 
 def _top(uri: str, sample: Pixels, notes: list[str]) -> float:

@@ -72,6 +72,8 @@ def _open(uri: str, tif: tifffile.TiffFile) -> PyramidImage:
     height, width = planes[0].shape
     plans = [_plan(uri, plane, convert, width) for plane in planes]
     smear = smear_of(uri, width=width, height=height, mpp=mpp)
+    if len(tif.series) > 1:
+        notes = [f"first of {len(tif.series)} pictures in the file taken", *notes]
     notes = planes[0].notes + notes
     return PyramidImage(smear, plans, notes, tif.close)
 

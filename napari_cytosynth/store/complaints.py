@@ -83,8 +83,9 @@ def _from_system(error: OSError, project: Path, doing: str) -> StorageError:
 
 def _full(project: Path, doing: str) -> StorageError:
     return StorageError(
-        f"The disk that holds '{project}' became full while {doing}. Nothing of this "
-        "step was kept, all before it is safe. Free some space and do it again."
+        f"The disk that holds '{project}' became full while {doing}. What was "
+        "acknowledged before is safe; this last step was not kept. Free some space and "
+        "do it again."
     )
 
 

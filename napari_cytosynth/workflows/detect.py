@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.cells import Detections
-from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.errors import InputError, StorageError
 from napari_cytosynth.core.geometry import Box, box_iou
 from napari_cytosynth.core.ids import CellId, SmearId
 from napari_cytosynth.core.journal import Author
@@ -147,6 +147,9 @@ def _fill(sink: _Sink, detector: str) -> Task[None]:
         sink.close(JobState.DONE)
     except GeneratorExit:
         sink.close(JobState.CANCELLED)
+        raise
+    except StorageError:
+        # What refused the cells refuses a note as well; the job counts as interrupted.
         raise
     except Exception:
         sink.close(JobState.FAILED)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from napari_cytosynth.core.cells import Detections, ObjectKind
+from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.protocols import (
     Detector,
     ImageRecord,
@@ -14,6 +16,9 @@ from napari_cytosynth.core.protocols import (
 )
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.tasks import Progress, Task
+
+Damaged: TypeAlias = Callable[[Path, InputError], None]
+"""Told of a file that cannot be read, and why."""
 
 CATEGORIES = {
     ObjectKind.NUCLEATED: "nucleated cell",
@@ -28,6 +33,7 @@ def detect_files(
     *,
     objects: str = "nucleated",
     detector: str = "classic",
+    on_damaged: Damaged | None = None,
 ) -> Task[Records]:
     """Find cells in files and folders, without a project.
 
@@ -39,6 +45,9 @@ def detect_files(
         ``"nucleated"``, or ``"all"`` for red cells and platelets too.
     detector : str
         Name of a detector plug-in.
+    on_damaged : callable, optional
+        Told of each file that cannot be read; the others are searched all the same.
+        By default the first such file ends the task.
 
     Yields
     ------
@@ -54,18 +63,29 @@ def detect_files(
     Raises
     ------
     InputError
-        If a file is no picture, or a folder holds none.
+        If a file is no picture, or a folder holds none, and nobody is told of it; or
+        if none of several files can be read.
     """
-    files = [pair for path in paths for pair in _pictures(Path(path))]
     found = load("detectors", detector)()
+    files = [pair for path in paths for pair in _pictures(Path(path))]
     images: list[ImageRecord] = []
     cells: list[ObjectRecord] = []
+    refused: InputError | None = None
     for number, (path, name) in enumerate(files):
-        record, objects_found = yield from _detect_file(
-            path, name, found, objects, (number, len(files))
-        )
+        try:
+            record, objects_found = yield from _detect_file(
+                path, name, found, objects, (number, len(files))
+            )
+        except InputError as error:
+            if on_damaged is None:
+                raise
+            on_damaged(path, error)
+            refused = error
+            continue
         images.append(record)
         cells.extend(objects_found)
+    if refused is not None and not images:
+        raise refused
     yield Progress(len(files), len(files), "done")
     return Records(tuple(images), tuple(cells), tuple(CATEGORIES.values()))
 

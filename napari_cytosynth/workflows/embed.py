@@ -19,6 +19,7 @@ from napari_cytosynth.core.registry import load, names
 from napari_cytosynth.core.smear import FALLBACK_MPP, MppSource
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.ingest import calibrate, cut_crops, open_smear
+from napari_cytosynth.workflows.detect_files import Damaged
 
 BATCH = 256
 """Crops that are read, embedded and stored in one step."""
@@ -220,6 +221,7 @@ def embed_folder(
     embedder: str = "morphology",
     mpp: float | None = None,
     compute: Compute | None = None,
+    on_damaged: Damaged | None = None,
 ) -> Task[tuple[list[str], Vectors]]:
     """Embed pictures of single cells: each file below a folder is one cell.
 
@@ -234,6 +236,9 @@ def embed_folder(
         pictures themselves tell; they are taken to come from one scanner.
     compute : Compute, optional
         Where the embedder runs; in this process if none is given.
+    on_damaged : callable, optional
+        Told of each file that cannot be read; it is left out. By default the first such
+        file ends the task.
 
     Returns
     -------
@@ -243,19 +248,41 @@ def embed_folder(
     Raises
     ------
     InputError
-        If the folder is missing, holds no picture, or one is damaged.
+        If the folder is missing or holds no picture; if one is damaged and nobody is
+        told of it; or if all are.
     """
     root = Path(folder)
     paths = _pictures_below(root)
-    scale = mpp if mpp is not None else (yield from _common_mpp(root, paths))
     key = fingerprint_of(embedder)
+    unread = _Unread(on_damaged)
+    scale = mpp if mpp is not None else (yield from _common_mpp(root, paths))
+    done: list[str] = []
     parts: list[Vectors] = []
     for start in range(0, len(paths), BATCH):
         chunk = paths[start : start + BATCH]
-        crops = yield from _centres(root, chunk, scale)
-        parts.append((yield from _embedded(key, crops, compute)))
+        crops = yield from _centres(root, chunk, scale, unread)
+        if crops:
+            vectors = yield from _embedded(key, np.stack(list(crops.values())), compute)
+            parts.append(vectors)
+            done += crops
         yield Progress(start + len(chunk), len(paths), f"embedded at {scale:.3f} um/px")
-    return paths, np.concatenate(parts)
+    if unread.last is not None and not done:
+        raise unread.last
+    return done, np.concatenate(parts)
+
+
+@dataclass
+class _Unread:
+    """Tells of damaged files, and keeps the last error; raises it if nobody is told."""
+
+    tell: Damaged | None
+    last: InputError | None = None
+
+    def __call__(self, path: Path, error: InputError) -> None:
+        if self.tell is None:
+            raise error
+        self.last = error
+        self.tell(path, error)
 
 
 def _pictures_below(root: Path) -> list[str]:
@@ -277,18 +304,28 @@ def _common_mpp(root: Path, paths: list[str]) -> Task[float]:
     step = max(len(paths) // _CALIBRATED, 1)
     for path in paths[::step][:_CALIBRATED]:
         yield Progress(0, len(paths), f"measuring the scale of {path}")
-        with closing(open_smear(root / path)) as image:
-            calibration = calibrate(image)
+        try:
+            with closing(open_smear(root / path)) as image:
+                calibration = calibrate(image)
+        except InputError:
+            continue  # told of when it is its turn
         if calibration.mpp_source is not MppSource.FALLBACK:
             told.append(calibration.mpp)
     return float(np.median(told)) if told else FALLBACK_MPP
 
 
-def _centres(root: Path, paths: list[str], mpp: float) -> Task[Crops]:
-    crops = []
+def _centres(
+    root: Path, paths: list[str], mpp: float, unread: _Unread
+) -> Task[dict[str, Crops]]:
+    """Return the crop uint8[96, 96, 3] of each picture that can be read."""
+    crops: dict[str, Crops] = {}
     for path in paths:
-        with closing(open_smear(root / path)) as image:
-            box = np.array([[0, 0, image.smear.width, image.smear.height]], np.float32)
-            crops.append(cut_crops(image, box, mpp))
         yield Progress(0, len(paths), f"reading {path}")
-    return np.concatenate(crops)
+        try:
+            with closing(open_smear(root / path)) as image:
+                size = image.smear.width, image.smear.height
+                box = np.array([[0, 0, *size]], np.float32)
+                crops[path] = cut_crops(image, box, mpp)[0]
+        except InputError as error:
+            unread(root / path, error)
+    return crops

@@ -310,7 +310,7 @@ def test_missing_file(tmp_path: Path) -> None:
 
 def test_empty_file_and_folder(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"")
-    with pytest.raises(InputError, match="not a picture"):
+    with pytest.raises(InputError, match="is empty: 0 bytes"):
         open_smear(tmp_path / "a.png")
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match="folder without a Zarr"):

@@ -1,0 +1,167 @@
+"""Files that cannot be read: the others go on, each bad one is named."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_cytosynth.cli import main, output
+from napari_cytosynth.core.errors import StorageError
+from napari_cytosynth.core.smear import NO_COLOUR
+from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.store import create_project
+from napari_cytosynth.store.live import LiveProject
+from napari_cytosynth.testing.painter import FieldSpec, paint_field
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two good pictures, a cut one, one without bytes, and a text named .png."""
+    spec = FieldSpec(width=300, height=240, cells=3, clumping=0.0)
+    painted = Image.fromarray(paint_field(spec, np.random.default_rng(0)).pixels)
+    place = tmp_path / "ordner mit ü"
+    place.mkdir()
+    painted.save(place / "a.png")
+    painted.save(place / "z.png")
+    (place / "cut.png").write_bytes((place / "a.png").read_bytes()[:5000])
+    (place / "nothing.png").write_bytes(b"")
+    (place / "text.png").write_text("no picture")
+    (place / "notes.txt").write_text("not even named like one")
+    return place
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, Any, str]:
+    code = main([*(str(a) for a in arguments), "--json"])
+    said = capsys.readouterr()
+    return code, json.loads(said.out), said.err
+
+
+def test_detect_writes_the_others(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "o.json"
+    code, said, err = run(capsys, "detect", folder, "--out", out)
+    assert code == 0
+    bad = [Path(row["file"]).name for row in said["errors"]]
+    assert bad == ["cut.png", "nothing.png", "text.png"]
+    assert all(name in err for name in bad)
+    assert len(err.splitlines()) == 3
+    written = json.loads(out.read_text())
+    assert [i["file_name"] for i in written["images"]] == ["a.png", "z.png"]
+    assert len(written["annotations"]) == said["objects"] > 0
+
+
+def test_a_bad_file_given_by_name_is_exit_1_after_the_others(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "o.json"
+    files = [folder / "cut.png", folder / "a.png"]
+    code, said, _ = run(capsys, "detect", *files, "--out", out)
+    assert code == 1
+    assert said["images"] == 1
+    assert said["error"]["type"] == "InputError"
+    assert len(json.loads(out.read_text())["images"]) == 1
+
+
+def test_detect_writes_nothing_where_nothing_can_be_read(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "o.json"
+    code, said, _ = run(capsys, "detect", folder / "cut.png", "--out", out)
+    assert code == 1
+    assert "cut.png" in said["error"]["message"]
+    assert not out.exists()
+
+
+def test_embed_leaves_bad_files_out(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "o.npz"
+    code, said, _ = run(capsys, "embed", folder, "--out", out)
+    assert code == 0
+    assert len(said["errors"]) == 3
+    with np.load(out) as kept:
+        assert kept["files"].tolist() == ["a.png", "z.png"]
+        assert len(kept["embeddings"]) == 2
+
+
+def test_add_goes_on_with_the_others(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = tmp_path / "p.cytosynth"
+    create_project(project, built_in("pbc11")).close()
+    files = [folder / "text.png", folder / "a.png"]
+    code, said, err = run(capsys, "add", project, *files)
+    assert code == 1
+    assert "text.png" in err
+    assert [Path(row["uri"]).name for row in said["smears"]] == ["a.png"]
+    assert len(said["errors"]) == 1
+
+
+def test_a_full_disk_says_what_stays_and_the_same_command_goes_on(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "p.cytosynth"
+    create_project(path, built_in("pbc11")).close()
+
+    def full(*_: object, **__: object) -> None:
+        raise StorageError("The disk became full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LiveProject, "add_cells", full)
+        code, said, _ = run(capsys, "add", path, folder / "a.png")
+    assert code == 1
+    assert "holds 1 smears and 0 cells" in said["error"]["message"]
+    code, said, _ = run(capsys, "add", path, folder / "a.png")
+    assert code == 0
+    assert said["smears"][0]["cells"] > 0
+
+
+def test_a_picture_without_colour_is_said_once(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "p.cytosynth"
+    create_project(path, built_in("pbc11")).close()
+    gray = tmp_path / "gray.png"
+    Image.open(folder / "a.png").convert("L").convert("RGB").save(gray)
+    with caplog.at_level("INFO", logger="napari_cytosynth"):
+        assert main(["add", str(path), str(gray)]) == 0
+    assert [r.getMessage() for r in caplog.records] == [f"{gray}: {NO_COLOUR}"]
+    assert caplog.records[0].levelname == "WARNING"
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="no links here")
+def test_links_in_a_circle_are_searched_once(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "deep").mkdir()
+    (folder / "deep" / "loop").symlink_to(folder)
+    code, said, _ = run(capsys, "detect", folder, "--out", tmp_path / "o.json")
+    assert code == 0
+    assert said["images"] == 2
+
+
+def test_progress_is_lines_where_there_is_no_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work() -> Task[int]:
+        for done in range(10):
+            yield Progress(done, 10, "working")
+        return 7
+
+    assert output.drive(work(), "job") == 7
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(output, "EVERY", 0.0)
+    assert output.drive(work(), "job") == 7
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [f"job {done}/10: working" for done in range(10)]
