@@ -12,7 +12,7 @@ from napari_cytosynth._gui.runner import QtRunner
 from napari_cytosynth._gui.settings import Settings, read_settings
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.core.project import Project
-from napari_cytosynth.core.protocols import Compute
+from napari_cytosynth.core.protocols import Compute, Finder
 from napari_cytosynth.core.taxonomies import built_in
 
 
@@ -60,6 +60,7 @@ def window_for(
         runner,
         annotator=annotator or settings.annotator,
     )
+    session.smears.finder = finder_beside()
     session.state.blind = settings.blind
     session.state.strategy = settings.strategy
     return build(viewer, session, runner)
@@ -72,6 +73,15 @@ def compute_for(settings: Settings) -> Compute:
     if settings.address:
         return WorkerClient(settings.address, settings.token)
     return WorkerProcess()
+
+
+def finder_beside() -> Finder:
+    """Return what finds cells in a process of its own, which starts at once."""
+    from napari_cytosynth.worker.beside import BesideFinder, SideProcess
+
+    side = SideProcess()
+    side.wake()
+    return BesideFinder(side)
 
 
 def open_or_create(path: Path, taxonomy: str, *, break_lock: bool = False) -> Project:

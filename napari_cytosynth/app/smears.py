@@ -14,6 +14,7 @@ from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.core.errors import CytoSynthError
 from napari_cytosynth.core.ids import SmearId
 from napari_cytosynth.core.project import Job, JobState, Project
+from napari_cytosynth.core.protocols import Finder
 from napari_cytosynth.core.smear import FALLBACK_MPP, Smear, SmearImage
 from napari_cytosynth.core.tasks import Progress, Task
 
@@ -42,6 +43,11 @@ class Smears:
         Runs the work.
     opener : callable, optional
         Opens a picture; by default :func:`napari_cytosynth.ingest.open_smear`.
+
+    Attributes
+    ----------
+    finder : Finder or None
+        Where cells are found; None: in this process. Closed by :meth:`close`.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class Smears:
         self._images: dict[SmearId, SmearImage] = {}
         self._broken: set[SmearId] = set()
         self._detector = "classic"
+        self.finder: Finder | None = None
         self._current: SmearId | None = None
         self._stopped: list[SmearId] = []
         self.on_added: Callable[[Smear], None] = lambda _: None
@@ -134,7 +141,8 @@ class Smears:
         title = PurePath(uri).name
         yield Progress(0, 0, f"{title}: opening")
         try:
-            smear = self._relinked(add_smear(self._project, uri), uri)
+            smear = add_smear(self._project, uri, finder=self.finder)
+            smear = self._relinked(smear, uri)
         except (CytoSynthError, OSError) as error:
             yield Progress(0, 0, f"{title}: failed", payload=("failed", error))
             return
@@ -148,7 +156,8 @@ class Smears:
         self._current = smear
         yield Progress(0, 0, f"{title}: finding cells")
         try:
-            found = find_cells(self._project, smear, detector=self._detector)
+            how, where = self._detector, self.finder
+            found = find_cells(self._project, smear, detector=how, finder=where)
             yield from _noted(found, title)
             yield Progress(1, 1, f"{title}: done")
         except (CytoSynthError, OSError) as error:
@@ -238,7 +247,9 @@ class Smears:
             self._images.pop(oldest).close()
 
     def close(self) -> None:
-        """Close all pictures."""
+        """Close all pictures, and what finds cells in them."""
+        if self.finder is not None:
+            self.finder.close()
         for image in self._images.values():
             image.close()
         self._images.clear()

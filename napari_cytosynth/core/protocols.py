@@ -62,6 +62,36 @@ class Detector(Protocol):
 
 
 @runtime_checkable
+class Finder(Protocol):
+    """Measures a smear and finds its cells: in this process, or in one beside it.
+
+    All pictures are open ones of this process; a finder elsewhere opens its own by
+    their uri. Wherever it works, the cells are the same.
+    """
+
+    def calibrate(self, image: SmearImage, mpp: float | None = None) -> Calibration:
+        """Measure a smear once; ``mpp`` where the user knows it."""
+        ...
+
+    def scan(
+        self, image: SmearImage, detector: str, calibration: Calibration, start: int
+    ) -> Iterator[tuple[int, int, Detections]]:
+        """Yield tiles done, tiles in all, and each tile's cells, from tile ``start``.
+
+        ``detector`` is the name of a plug-in.
+        """
+        ...
+
+    def crops(self, image: SmearImage, boxes: npt.ArrayLike, mpp: float) -> Crops:
+        """Return uint8[n, 96, 96, 3] around boxes float32[n, 4] in level-0 pixels."""
+        ...
+
+    def close(self) -> None:
+        """Release what it holds. Idempotent."""
+        ...
+
+
+@runtime_checkable
 class Embedder(Protocol):
     """Turns crops into vectors."""
 

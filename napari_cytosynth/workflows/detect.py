@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from napari_cytosynth.core.geometry import Box, box_iou
 from napari_cytosynth.core.ids import CellId, SmearId
 from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.project import Job, JobState, Project
-from napari_cytosynth.core.protocols import Detector
+from napari_cytosynth.core.protocols import Crops, Detector, Finder
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.smear import Calibration, Smear, SmearImage
 from napari_cytosynth.core.tasks import Progress, Task
@@ -33,6 +34,7 @@ __all__ = [
 HAND_UM = 12.0
 """Side of the box of a cell that the detector does not see, micrometres."""
 
+_Step = tuple[int, int, Detections]
 _LOOK_UM = 60.0
 _BATCH = 256
 _SAME_CELL = 0.5  # overlap above which two boxes mark one cell
@@ -44,6 +46,7 @@ def add_smear(
     *,
     group: str | None = None,
     mpp: float | None = None,
+    finder: Finder | None = None,
 ) -> Smear:
     """Add a smear to a project, calibrated.
 
@@ -57,6 +60,8 @@ def add_smear(
         Patient or slide; None takes the picture as its own group.
     mpp : float or None
         Micrometres a pixel, where the user knows better than the file.
+    finder : Finder, optional
+        Calibrates; this process by default.
 
     Returns
     -------
@@ -68,7 +73,7 @@ def add_smear(
     InputError
         If the picture cannot be opened or ``mpp`` is not above 0.
     """
-    from napari_cytosynth.ingest import calibrate, open_smear
+    from napari_cytosynth.ingest import open_smear
 
     image = open_smear(uri)
     try:
@@ -76,7 +81,7 @@ def add_smear(
         known = {s.fingerprint: s for s in project.smears()}.get(record.fingerprint)
         if known is not None and mpp is None and project.calibration(known.id):
             return known
-        calibration = calibrate(image, mpp)
+        calibration = (finder or _here()).calibrate(image, mpp)
         smear = known or project.add_smear(record)
         project.set_calibration(smear.id, calibration)
         return smear
@@ -85,7 +90,11 @@ def add_smear(
 
 
 def find_cells(
-    project: Project, smear_id: SmearId, *, detector: str = "classic"
+    project: Project,
+    smear_id: SmearId,
+    *,
+    detector: str = "classic",
+    finder: Finder | None = None,
 ) -> Task[int]:
     """Find the cells of a smear and store them with their crops.
 
@@ -100,6 +109,8 @@ def find_cells(
         Which one.
     detector : str
         Name of a detector plug-in.
+    finder : Finder, optional
+        Where the pictures are worked on; this process by default.
 
     Yields
     ------
@@ -118,14 +129,15 @@ def find_cells(
     """
     from napari_cytosynth.ingest import open_smear
 
+    finder = finder or _here()
     image = open_smear(smear_by_id(project, smear_id).uri)
     try:
-        calibration = _calibration(project, smear_id, image)
+        calibration = _calibration(project, smear_id, image, finder)
         job = _job(project, smear_id, detector, calibration.mpp)
         if job.state is JobState.DONE:
             yield Progress(1, 1, "cells were found before")
             return 0
-        sink = _Sink(project, smear_id, image, calibration, job)
+        sink = _Sink(project, smear_id, _Source(image, calibration, finder), job)
         yield from _fill(sink, detector)
         return sink.added
     finally:
@@ -134,14 +146,9 @@ def find_cells(
 
 def _fill(sink: _Sink, detector: str) -> Task[None]:
     """Scan the rest of a smear into its sink, and note how that ended."""
-    from napari_cytosynth.ingest.tiles import Tiling, scan
-
-    tiling = Tiling(start=int(sink.job.data["tiles"]))
-    plugin = load("detectors", detector)()
+    start = int(sink.job.data["tiles"])
     try:
-        for done, total, part in scan(
-            sink.image, plugin, sink.calibration, tiling=tiling
-        ):
+        for done, total, part in sink.source.scan(detector, start):
             sink.take(part, done, last=done == total)
             yield Progress(done, total, "finding cells", sink.newest)
         sink.close(JobState.DONE)
@@ -195,7 +202,7 @@ def add_cell(
         )
     image = open_smear(smear.uri)
     try:
-        calibration = _calibration(project, smear_id, image)
+        calibration = _calibration(project, smear_id, image, _here())
         box = _box_around(image, calibration, x, y)
         standing = _standing_cell(project, smear_id, box)
         if standing is not None:
@@ -224,14 +231,28 @@ def smear_by_id(project: Project, smear_id: SmearId) -> Smear:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The picture that is searched, and what searches it."""
+
+    image: SmearImage
+    calibration: Calibration
+    finder: Finder
+
+    def scan(self, detector: str, start: int) -> Iterator[_Step]:
+        return self.finder.scan(self.image, detector, self.calibration, start)
+
+    def crops(self, boxes: npt.NDArray[np.float32]) -> Crops:
+        return self.finder.crops(self.image, boxes, self.calibration.mpp)
+
+
 @dataclass
 class _Sink:
     """Stores cells as tiles come in, and keeps the job's row beside them."""
 
     project: Project
     smear: SmearId
-    image: SmearImage
-    calibration: Calibration
+    source: _Source
     job: Job
     added: int = 0
 
@@ -256,15 +277,13 @@ class _Sink:
         self._note(state)
 
     def _store(self) -> None:
-        from napari_cytosynth.ingest import cut_crops
-
         found = Detections.concatenate(self._waiting)
         # A crash between the cells' commit and the job's leaves the job behind by a
         # batch, and a person may have added a cell before: neither is found again.
         found = found.take(~_covered(found.boxes, self._known))
         self._waiting = []
         if len(found):
-            crops = cut_crops(self.image, found.boxes, self.calibration.mpp)
+            crops = self.source.crops(found.boxes)
             self.newest = self.project.add_cells(self.smear, found, crops)
             self.added += len(found)
 
@@ -300,12 +319,18 @@ def _job(project: Project, smear: SmearId, detector: str, mpp: float) -> Job:
     return job
 
 
-def _calibration(project: Project, smear: SmearId, image: SmearImage) -> Calibration:
-    from napari_cytosynth.ingest import calibrate
+def _here() -> Finder:
+    from napari_cytosynth.ingest.finding import InlineFinder
 
+    return InlineFinder()
+
+
+def _calibration(
+    project: Project, smear: SmearId, image: SmearImage, finder: Finder
+) -> Calibration:
     calibration = project.calibration(smear)
     if calibration is None:
-        calibration = calibrate(image)
+        calibration = finder.calibrate(image)
         project.set_calibration(smear, calibration)
     return calibration
 

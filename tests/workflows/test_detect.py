@@ -67,7 +67,7 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     def small(**options: int) -> Tiling:
         return whole(core=150, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("napari_cytosynth.ingest.tiles.Tiling", small)
+    monkeypatch.setattr("napari_cytosynth.ingest.finding.Tiling", small)
     monkeypatch.setattr(detect, "_BATCH", 1)
 
 
