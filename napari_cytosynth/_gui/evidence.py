@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cytosynth._gui.theme import SYNTHETIC, Colours
+from napari_cytosynth.app.figures import NOT_EVALUATED
 from napari_cytosynth.app.panels import Curve, Figure, TaskStatus
 
 _LINE = 24
@@ -69,7 +70,7 @@ class EvidenceWidget(QWidget):
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.plot = CurvePlot(colours, self)
-        self.verdict = QLabel(_NOT_YET, self)
+        self.verdict = QLabel(NOT_EVALUATED, self)
         self.verdict.setObjectName("verdict")
         self.caveats = QLabel("", self)
         for label in (self.verdict, self.caveats):
@@ -107,16 +108,13 @@ class EvidenceWidget(QWidget):
 
     def show_verdict(self, sentence: str, caveats: tuple[str, ...]) -> None:
         """Say whether it helped, and what limits the answer."""
-        self.verdict.setText(sentence or _NOT_YET)
+        self.verdict.setText(sentence or NOT_EVALUATED)
         self.caveats.setText("\n".join(f"\u2022 {c}" for c in caveats))
 
     def show_busy(self, task: TaskStatus | None) -> None:
         """Show that an evaluation runs."""
         self.button.setEnabled(task is None)
         self.busy.setText("" if task is None else f"{task.title}  {task.note}")
-
-
-_NOT_YET = "Nothing was evaluated yet, so whether synthesis helps is not known."
 
 
 _NO_FIGURE = (

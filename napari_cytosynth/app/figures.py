@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_cytosynth.evidence.record import Evidence
     from napari_cytosynth.workflows.summary import ClassSummary
 
-NOT_YET = "Nothing was evaluated yet, so whether synthesis helps is not known."
+NOT_EVALUATED = "Nothing was evaluated yet, so whether synthesis helps is not known."
 
 
 def class_figures(
@@ -40,9 +40,10 @@ def curves(evidence: Evidence | None) -> tuple[Curve, ...]:
         return ()
     cases = tuple(case.title for case in evidence.cases)
     macro = tuple(figure(case.macro_f1) for case in evidence.cases)
-    plots = [Curve("Macro-F1 on audit cells", cases, macro)]
+    plots = [Curve(macro_title(evidence), cases, macro)]
     for code, n in evidence.counts.items():
-        if n.get("synthetic", 0):
+        drawn = n.get("vectors", 0) and code in evidence.covered
+        if n.get("synthetic", 0) or drawn:
             recall = tuple(
                 figure(case.classes[code].recall, n.get("audit", 0))
                 for case in evidence.cases
@@ -51,9 +52,18 @@ def curves(evidence: Evidence | None) -> tuple[Curve, ...]:
     return tuple(plots)
 
 
+def macro_title(evidence: Evidence) -> str:
+    """Name the figure by the classes that it covers: ten audit cells or more."""
+    covered, classes = evidence.covered, len(evidence.counts)
+    if len(covered) == classes or not covered:
+        return "Macro-F1 on audit cells"
+    which = f"{len(covered)} of {classes} classes: {', '.join(covered)}"
+    return f"Macro-F1 on audit cells, over {which}"
+
+
 def verdict(evidence: Evidence | None) -> str:
     """Say whether synthesis helped."""
-    return NOT_YET if evidence is None else evidence.verdict
+    return NOT_EVALUATED if evidence is None else evidence.verdict
 
 
 def caveats(evidence: Evidence | None) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ Example: cytosynth train smears.cytosynth
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,20 +28,26 @@ def run(
 ) -> None:
     """Embed what is missing, fit, store."""
     from napari_cytosynth.worker import InlineCompute
+    from napari_cytosynth.workflows.drawn import Drawn, Tally
     from napari_cytosynth.workflows.embed import embed_cells
-    from napari_cytosynth.workflows.train import train_head
+    from napari_cytosynth.workflows.train import HEAD, train_head
 
     with opened(path) as project:
         compute = InlineCompute()
         key = drive(embed_cells(project, compute, embedder=embedder), "embed")
         task = train_head(project, key, enrich=enrich, seed=seed, compute=compute)
         head = drive(task, "train")
+        stored = project.model(HEAD)
         labels = len(project.journal.labels())
-    document = {
+    document: dict[str, Any] = {
         "model": head.version,
         "classes": list(head.codes_),
         "labels": labels,
         "embedder": key,
+        "vectors": dict(stored.meta["vectors"]) if stored is not None else {},
     }
-    text = f"Head {head.version} knows {', '.join(head.codes_)} ({labels} labels)."
-    show(document, [text], as_json)
+    lines = [f"Head {head.version} knows {', '.join(head.codes_)} ({labels} labels)."]
+    if document["vectors"]:
+        tallies = {code: Tally(**tally) for code, tally in document["vectors"].items()}
+        lines.append(f"{Drawn(tallies=tallies)}.")
+    show(document, lines, as_json)

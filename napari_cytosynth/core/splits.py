@@ -25,6 +25,12 @@ AUDIT_SHARE = 0.3
 MIN_GROUPS = 5
 """Fewer groups than this are split by blocks of the picture."""
 
+MIN_AUDIT = 10
+"""With fewer audit cells of a class its figures cannot be estimated yet."""
+
+NOT_YET = "cannot be estimated yet"
+"""What is said instead of such a figure."""
+
 BLOCK_UM = 100.0
 """Side of a block, micrometres: wider than any cell, so few straddle two."""
 

@@ -1,30 +1,42 @@
 """Does training with synthetic cells help? Measured on real audit cells, with controls.
 
-Three heads are fitted to the same real training cells: (a) these alone, all classes
-weighing the same; (b) with repeats of them, as many as there are synthetic cells of
-each class; (c) with the accepted synthetic cells. Synthetic cells help where (c) is
-better than (a) *and* than (b): a gain that repeats bring too is owed to numbers only.
+Heads are fitted to the same real training cells: alone; enriched by each control, such
+as class weights and repeats of rare cells; with the accepted synthetic cells; and with
+vectors of the ``embedding`` generator. Synthesis helps where it is better than *every*
+control: a gain that repeats or weights bring too is owed to the balance only. In the
+last two cases all classes weigh the same, as in the head that the project trains.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_cytosynth.core.protocols import LabelledCells, TrainingSet, Vectors
+from napari_cytosynth.core.protocols import (
+    Control,
+    LabelledCells,
+    TrainingSet,
+    Vectors,
+)
 from napari_cytosynth.core.provenance import refuse_synthetic
+from napari_cytosynth.core.splits import MIN_AUDIT
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.evidence.record import (
-    MIN_AUDIT,
     CaseResult,
     ClassResult,
     Difference,
     Evidence,
 )
-from napari_cytosynth.evidence.verdict import verdict_of
+from napari_cytosynth.evidence.verdict import (
+    EMBEDDING,
+    NONE,
+    SYNTHETIC,
+    control_name,
+    verdict_of,
+)
 from napari_cytosynth.learning.head import fit_head
 from napari_cytosynth.learning.training import capped, joined
 from napari_cytosynth.metrics.intervals import Interval, wilson
@@ -35,14 +47,7 @@ from napari_cytosynth.metrics.scores import (
     weighted_scores,
 )
 
-__all__ = ["CASES", "SEEDS", "Evidence", "Question", "measure"]
-
-CASES = {
-    "real": "real cells, balanced",
-    "duplicates": "real cells and repeats of them",
-    "synthetic": "real and accepted synthetic cells",
-}
-"""The heads that are compared, and what each is trained on."""
+__all__ = ["SEEDS", "Evidence", "Question", "measure"]
 
 SEEDS = 5
 REPEATS = 2000
@@ -66,6 +71,11 @@ class Question:
         Accepted synthetic cells.
     classes : sequence of str
         Codes of the cell classes, in the taxonomy's order; only they are reported.
+    controls : tuple of Control
+        What synthesis has to beat, beside the real cells alone.
+    drawn : tuple of TrainingSet
+        Vectors of the ``embedding`` generator, fitted on ``real`` and nothing else: one
+        set a run, taken in turn; empty leaves that case out.
     caveats : tuple of str
         What every figure must say.
     seed : int
@@ -77,6 +87,8 @@ class Question:
     vectors: Vectors
     codes: Sequence[str]
     classes: Sequence[str]
+    controls: tuple[Control, ...] = ()
+    drawn: tuple[TrainingSet, ...] = ()
     caveats: tuple[str, ...] = ()
     seed: int = 0
 
@@ -84,17 +96,31 @@ class Question:
         refuse_synthetic(self.audit, "an evaluation")
 
     @property
-    def filled(self) -> tuple[str, ...]:
-        """Classes that got synthetic cells: each is asked whether it gained."""
-        return tuple(code for code in self.classes if code in self.codes)
+    def cases(self) -> dict[str, str]:
+        """The heads that are compared, and what each is trained on."""
+        named = {NONE: control_name(NONE)}
+        for control in self.controls:
+            named[control.key] = f"real cells, {control_name(control.key)}"
+        if self.codes:
+            named[SYNTHETIC] = "real and accepted synthetic cells"
+        if self.drawn:
+            named[EMBEDDING] = "real cells and synthetic vectors"
+        return named
+
+    def filled(self, case: str) -> tuple[str, ...]:
+        """Return the classes that a case adds to: each is asked whether it gained."""
+        word = "synthetic" if case == SYNTHETIC else "vectors"
+        return tuple(code for code, n in self.counts.items() if n[word])
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
-        """Real, accepted synthetic and audit cells of each class."""
+        """Real, accepted synthetic and audit cells and vectors of each class."""
+        drawn = [code for run in self.drawn for code in run.codes]
         return {
             code: {
                 "real": self.real.count(code),
                 "synthetic": list(self.codes).count(code),
+                "vectors": round(drawn.count(code) / max(len(self.drawn), 1)),
                 "audit": self.audit.count(code),
             }
             for code in self.classes
@@ -120,45 +146,52 @@ def measure(question: Question, *, seeds: int = SEEDS) -> Task[Evidence]:
     yield Progress(0, seeds, "comparing heads on audit cells")
     if len(set(question.real.codes)) < 2 or not len(question.audit):
         return _evidence(question, (), (), seeds)
-    predictions: dict[str, list[_Predictions]] = {case: [] for case in CASES}
+    predictions: dict[str, list[_Predictions]] = {case: [] for case in question.cases}
+    fitted: dict[str, TrainingSet] = {}
     for number in range(seeds):
-        for case, known in predictions.items():
-            # Real cells alone leave nothing to chance: one fit stands for all runs.
-            repeat = case == "real" and known
-            known.append(known[0] if repeat else _predicted(question, case, number))
-            yield Progress(number, seeds, f"run {number + 1}: {CASES[case]}")
+        for case, title in question.cases.items():
+            training, known = _training(question, case, number), predictions[case]
+            # Where nothing is left to chance one fit stands for all runs.
+            if known and _same(training, fitted[case]):
+                known.append(known[-1])
+            else:
+                known.append(_predicted(question, training))
+            fitted[case] = training
+            yield Progress(number, seeds, f"run {number + 1}: {title}")
     return _judged(question, {k: np.stack(v) for k, v in predictions.items()})
 
 
-def _predicted(question: Question, case: str, number: int) -> _Predictions:
-    """Return the class number that the head of a case gives to each audit cell."""
+def _training(question: Question, case: str, number: int) -> TrainingSet:
+    """Return what the head of a case is trained on in one run."""
     rng = np.random.default_rng([question.seed, number])
-    chosen = capped(question.codes, question.real.codes, rng)
-    codes = [question.codes[i] for i in chosen]
-    vectors = question.vectors[chosen]
     real = question.real
-    training = TrainingSet(real.vectors, real.codes, np.ones(len(real)))
-    if case == "duplicates":
-        rows = _repeats(real.codes, codes, rng)
-        training = joined(training, real.vectors[rows], [real.codes[i] for i in rows])
-    elif case == "synthetic":
-        training = joined(training, vectors, codes)
-    else:
-        training = joined(training, vectors[:0], ())
-    head = fit_head(training, folds=0)
+    alone = TrainingSet(real.vectors, real.codes, np.ones(len(real)))
+    if case == NONE:
+        return alone
+    if case == SYNTHETIC:
+        chosen = capped(question.codes, real.codes, rng)
+        codes = [question.codes[i] for i in chosen]
+        return joined(alone, question.vectors[chosen], codes)
+    if case == EMBEDDING:
+        drawn = question.drawn[number % len(question.drawn)]
+        return joined(alone, drawn.vectors, drawn.codes)
+    control = next(c for c in question.controls if c.key == case)
+    return control.enrich(real, rng)
+
+
+def _same(one: TrainingSet, other: TrainingSet) -> bool:
+    return (
+        one.codes == other.codes
+        and np.array_equal(one.weights, other.weights)
+        and np.array_equal(one.vectors, other.vectors)
+    )
+
+
+def _predicted(question: Question, training: TrainingSet) -> _Predictions:
+    """Return the class number that a head gives to each audit cell."""
     position = {code: i for i, code in enumerate(question.classes)}
-    guesses = head.predict(question.audit.vectors)
+    guesses = fit_head(training, folds=0).predict(question.audit.vectors)
     return np.array([position.get(code, -1) for code in guesses], np.intp)
-
-
-def _repeats(
-    real: Sequence[str], codes: Iterable[str], rng: np.random.Generator
-) -> npt.NDArray[np.intp]:
-    """Draw a real cell of the same class for each synthetic one; none where none is."""
-    names = np.asarray(real, dtype=np.str_)
-    rows = {code: np.flatnonzero(names == code) for code in set(codes)}
-    drawn = [int(rng.choice(rows[code])) for code in codes if len(rows[code])]
-    return np.array(drawn, np.intp)
 
 
 def _judged(question: Question, predictions: dict[str, _Predictions]) -> Evidence:
@@ -177,7 +210,7 @@ def _judged(question: Question, predictions: dict[str, _Predictions]) -> Evidenc
         for case, rows in predictions.items()
     }
     cases = tuple(
-        _case_result(question, case, scored[case], predictions[case]) for case in CASES
+        _case_result(question, case, scored[case], predictions[case]) for case in scored
     )
     return _evidence(question, cases, _differences(question, scored), runs)
 
@@ -232,7 +265,7 @@ def _case_result(
         )
     kept = _estimable(question)
     macro = interval_of(_macro(scores, kept), len(truth)) if kept else None
-    return CaseResult(case, CASES[case], macro, results)
+    return CaseResult(case, question.cases[case], macro, results)
 
 
 def _share(hits: int, n: int) -> Interval | None:
@@ -252,21 +285,31 @@ def _macro(scores: Scores, kept: list[int]) -> npt.NDArray[np.float64]:
 def _differences(
     question: Question, scored: dict[str, Scores]
 ) -> tuple[Difference, ...]:
-    kept, level = _estimable(question), 1 - ALPHA / max(len(question.filled), 1)
-    found = []
-    for other in ("real", "duplicates"):
-        with_, without = scored["synthetic"], scored[other]
-        if kept:
-            change = _macro(with_, kept) - _macro(without, kept)
-            n = len(question.audit)
-            found.append(Difference("macro-F1", "", other, interval_of(change, n)))
-        for number in kept:
-            code = question.classes[number]
-            change = with_.recall[:, number] - without.recall[:, number]
-            n = question.audit.count(code)
-            interval: Interval = interval_of(change, n, level)
-            found.append(Difference("recall", code, other, interval))
-    return tuple(found)
+    """Return each synthetic case minus each control, on the same resamples."""
+    controls = [case for case in scored if case not in (SYNTHETIC, EMBEDDING)]
+    return tuple(
+        difference
+        for case in (SYNTHETIC, EMBEDDING)
+        if case in scored
+        for other in controls
+        for difference in _compared(question, scored, case, other)
+    )
+
+
+def _compared(
+    question: Question, scored: dict[str, Scores], case: str, other: str
+) -> Iterator[Difference]:
+    kept, level = _estimable(question), 1 - ALPHA / max(len(question.filled(case)), 1)
+    with_, without = scored[case], scored[other]
+    if kept:
+        change = _macro(with_, kept) - _macro(without, kept)
+        interval = interval_of(change, len(question.audit))
+        yield Difference("macro-F1", "", other, interval, case)
+    for number in kept:
+        code = question.classes[number]
+        change = with_.recall[:, number] - without.recall[:, number]
+        interval = interval_of(change, question.audit.count(code), level)
+        yield Difference("recall", code, other, interval, case)
 
 
 def _evidence(
@@ -301,10 +344,27 @@ def _caveats(question: Question) -> tuple[str, ...]:
             "all audit cells come from one group or block, so intervals do not cover "
             "differences between patients"
         )
-    k = len(question.filled)
-    if k > 1:
-        told.append(
-            f"{k} classes were filled, so each difference in recall has an interval of "
-            f"{1 - ALPHA / k:.1%} (Bonferroni)"
-        )
+    told += _coverage(question)
+    for case, word in ((SYNTHETIC, "filled"), (EMBEDDING, "given vectors")):
+        k = len(question.filled(case))
+        if k > 1:
+            told.append(
+                f"{k} classes were {word}, so each of those differences in recall has "
+                f"an interval of {1 - ALPHA / k:.1%} (Bonferroni)"
+            )
     return tuple(told)
+
+
+def _coverage(question: Question) -> list[str]:
+    """Say which classes macro-F1 does not cover, above all filled ones."""
+    kept = {question.classes[number] for number in _estimable(question)}
+    without = [c for c in question.filled(SYNTHETIC) if c not in kept]
+    if not kept or len(kept) == len(question.classes):
+        return []
+    told = (
+        f"macro-F1 covers {len(kept)} of {len(question.classes)} classes: those with "
+        f"{MIN_AUDIT} audit cells"
+    )
+    if without:
+        told += f". It says nothing of {', '.join(without)}, which was filled"
+    return [told]

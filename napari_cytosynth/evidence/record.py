@@ -10,10 +10,8 @@ from typing import Any
 
 import napari_cytosynth
 from napari_cytosynth.core.journal import Event, EventKind, Journal, now
+from napari_cytosynth.core.splits import MIN_AUDIT
 from napari_cytosynth.metrics.intervals import Interval
-
-MIN_AUDIT = 10
-"""With fewer audit cells of a class its figures cannot be estimated yet."""
 
 _LABELS = frozenset(
     {
@@ -43,9 +41,10 @@ class CaseResult:
     Parameters
     ----------
     case, title : str
-        Such as ``"synthetic"``, and what it was trained on.
+        ``"none"``, the key of a control, ``"synthetic"`` or ``"embedding"``; and what
+        it was trained on.
     macro_f1 : Interval or None
-        Over the classes with ten audit cells or more.
+        Over :attr:`Evidence.covered`.
     classes : mapping of code to ClassResult
         Every class of the taxonomy.
     """
@@ -58,7 +57,7 @@ class CaseResult:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A paired difference: with synthetic cells minus another case, same audit cells.
+    """A paired difference: a synthetic case minus a control, on the same audit cells.
 
     Parameters
     ----------
@@ -67,15 +66,18 @@ class Difference:
     code : str
         Class; empty for figures over all classes.
     other : str
-        The case that synthetic cells are compared with.
+        The control that it is compared with.
     interval : Interval
         The difference and its 95 % interval.
+    case : str
+        ``"synthetic"`` or ``"embedding"``.
     """
 
     metric: str
     code: str
     other: str
     interval: Interval
+    case: str = "synthetic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +93,10 @@ class Evidence:
     cases : tuple of CaseResult
         The heads compared; empty where nothing can be estimated yet.
     differences : tuple of Difference
-        With synthetic cells, minus each control.
+        With synthetic cells, and with vectors, minus each control.
     counts : mapping of code to mapping
-        ``real``, ``synthetic`` and ``audit`` cells of each class.
+        ``real``, ``synthetic`` and ``audit`` cells of each class, and the ``vectors``
+        that the ``embedding`` generator drew for it, as a mean over the runs.
     seeds : tuple of int
         Runs of each case.
     seed : int
@@ -120,6 +123,11 @@ class Evidence:
     def caveat(self) -> str:
         """All caveats in one line."""
         return "; ".join(self.caveats)
+
+    @property
+    def covered(self) -> tuple[str, ...]:
+        """Classes with ten audit cells or more, over which macro-F1 is a mean."""
+        return tuple(c for c, n in self.counts.items() if n["audit"] >= MIN_AUDIT)
 
     def outdated(self, journal: Journal) -> str:
         """Say that labels or verdicts were given since; empty where none were."""
@@ -148,6 +156,7 @@ class Evidence:
             "cases": [_case_to_json(c) for c in self.cases],
             "differences": [
                 {
+                    "case": d.case,
                     "metric": d.metric,
                     "code": d.code,
                     "other": d.other,
@@ -171,10 +180,7 @@ class Evidence:
             verdict=value["verdict"],
             caveats=tuple(value["caveats"]),
             cases=tuple(_case_from_json(c) for c in value["cases"]),
-            differences=tuple(
-                Difference(d["metric"], d["code"], d["other"], _interval_from_json(d))
-                for d in value["differences"]
-            ),
+            differences=tuple(map(_difference_from_json, value["differences"])),
             counts=value["counts"],
             seeds=tuple(value["seeds"]),
             seed=value["seed"],
@@ -220,6 +226,12 @@ def _case_from_json(value: Mapping[str, Any]) -> CaseResult:
     }
     macro = _maybe_from_json(value["macro_f1"])
     return CaseResult(value["case"], value["title"], macro, classes)
+
+
+def _difference_from_json(value: Mapping[str, Any]) -> Difference:
+    interval = _interval_from_json(value)
+    case = value.get("case", "synthetic")
+    return Difference(value["metric"], value["code"], value["other"], interval, case)
 
 
 def _interval_to_json(interval: Interval) -> dict[str, Any]:

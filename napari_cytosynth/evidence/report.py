@@ -8,12 +8,18 @@ from html import escape
 from pathlib import Path
 
 from napari_cytosynth.core.errors import StorageError
-from napari_cytosynth.evidence.record import MIN_AUDIT, NOTICE, CaseResult, Evidence
+from napari_cytosynth.core.splits import MIN_AUDIT, NOT_YET
+from napari_cytosynth.evidence.record import NOTICE, CaseResult, Difference, Evidence
+from napari_cytosynth.evidence.verdict import control_name
 from napari_cytosynth.metrics.intervals import Interval
 
-NOT_YET = "cannot be estimated yet"
-
-_COLOURS = {"real": "#4d4d4d", "duplicates": "#0072b2", "synthetic": "#7b3fa0"}
+_COLOURS = {
+    "none": "#4d4d4d",
+    "class_weights": "#b35900",
+    "duplicates": "#0072b2",
+    "synthetic": "#7b3fa0",
+    "embedding": "#00704f",
+}
 _LEFT, _RIGHT, _ROW = 190, 560, 20
 
 _STYLE = """
@@ -90,19 +96,52 @@ def _figures(evidence: Evidence) -> list[str]:
     parts = [
         "<h2>Macro-F1 on audit cells</h2>",
         _plot(rows),
-        f"<p>Over classes of {MIN_AUDIT} audit cells or more: {_known(evidence)}.</p>",
+        f"<p>{_covered(evidence)}</p>",
         "<h2>Recall of each class on audit cells</h2>",
     ]
     for code, counts in evidence.counts.items():
         if counts["audit"] or counts["synthetic"]:
             parts += [f"<h3>{escape(code)}</h3>", _plot(_recalls(evidence.cases, code))]
+    if evidence.differences:
+        parts += ["<h2>Against each control</h2>", _differences(evidence)]
     return parts
 
 
-def _known(evidence: Evidence) -> str:
-    counts = evidence.counts.items()
-    codes = [escape(code) for code, n in counts if n["audit"] >= MIN_AUDIT]
-    return ", ".join(codes) or "none"
+def _covered(evidence: Evidence) -> str:
+    """Say which classes macro-F1 is a mean of, and which it leaves out."""
+    covered = ", ".join(map(escape, evidence.covered)) or "none"
+    told = f"Over the classes of {MIN_AUDIT} audit cells or more: {covered}."
+    left = [
+        f"{escape(code)} ({n['audit']}{', filled' if n['synthetic'] else ''})"
+        for code, n in evidence.counts.items()
+        if code not in evidence.covered
+    ]
+    return (
+        f"{told} Left out, with their audit cells: {', '.join(left)}." if left else told
+    )
+
+
+def _differences(evidence: Evidence) -> str:
+    titles = {case.case: case.title for case in evidence.cases}
+    asked = [
+        d
+        for d in evidence.differences
+        if not d.code or evidence.counts[d.code]["synthetic"] or d.case == "embedding"
+    ]
+    rows = "".join(_difference_row(d, titles.get(d.case, d.case)) for d in asked)
+    return (
+        "<table><tr><th>trained on</th><th>figure</th><th>against</th>"
+        f"<th>difference</th></tr>{rows}</table>"
+    )
+
+
+def _difference_row(difference: Difference, title: str) -> str:
+    figure = f"{difference.metric} {difference.code}".strip()
+    found, other = difference.interval, control_name(difference.other)
+    return (
+        f"<tr><td>{escape(title)}</td><td>{escape(figure)}</td><td>{escape(other)}</td>"
+        f"<td>{found.value:+.2f} [{found.low:+.2f}, {found.high:+.2f}]</td></tr>"
+    )
 
 
 def _recalls(
@@ -155,11 +194,11 @@ def _x(share: float) -> int:
 def _counts(evidence: Evidence) -> str:
     heading = (
         "<tr><th>class</th><th>real, training</th><th>accepted synthetic</th>"
-        "<th>real, audit</th></tr>"
+        "<th>vectors drawn</th><th>real, audit</th></tr>"
     )
     rows = "".join(
         f"<tr><td>{escape(code)}</td><td>{n['real']}</td><td>{n['synthetic']}</td>"
-        f"<td>{n['audit']}</td></tr>"
+        f"<td>{n.get('vectors', 0)}</td><td>{n['audit']}</td></tr>"
         for code, n in evidence.counts.items()
     )
     return f"<table>{heading}{rows}</table>"

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from napari_cytosynth.evidence.record import MIN_AUDIT, Difference
+from napari_cytosynth.core.splits import MIN_AUDIT, NOT_YET
+from napari_cytosynth.evidence.record import Difference
 from napari_cytosynth.metrics.intervals import Interval
 
-_CONTROLS = ("real", "duplicates")
+NONE, SYNTHETIC, EMBEDDING = "none", "synthetic", "embedding"
+"""Cases beside the controls: real cells alone, with accepted cells, with vectors."""
+
 _WORDS = {2: "two", 10: "ten"}
+
+Table = Mapping[tuple[str, str, str], Interval]
+"""(metric, class or empty, control) to the difference."""
+
+
+def control_name(key: str) -> str:
+    """Return a control's name for a person: ``"class weights"``."""
+    return "real cells alone" if key == NONE else key.replace("_", " ")
 
 
 def verdict_of(
@@ -16,62 +27,92 @@ def verdict_of(
 ) -> str:
     """Return the verdict.
 
-    A class has benefited where its recall rose against the real cells alone and against
-    repeats of them, both with an interval above 0, and macro-F1 fell against neither.
+    A class has benefited where its recall rose against every control with an interval
+    above 0, and macro-F1 did not fall against the best one. Each figure is told against
+    the control that comes nearest: the best of them, judged on the same audit cells.
 
     Parameters
     ----------
     counts : mapping of code to mapping
-        ``real``, ``synthetic`` and ``audit`` cells of each class.
+        ``real``, ``synthetic`` and ``audit`` cells and ``vectors`` of each class.
     differences : sequence of Difference
-        With synthetic cells, minus each control.
+        With synthetic cells, and with vectors, minus each control.
     """
-    filled = [code for code, n in counts.items() if n["synthetic"]]
-    if not filled:
-        return (
-            "cannot be estimated yet: no synthetic cell was accepted, so there is "
-            "nothing to compare"
-        )
     if sum(n["real"] > 0 for n in counts.values()) < 2:
-        return "cannot be estimated yet: real training cells of two classes are needed"
+        return f"{NOT_YET}: real training cells of two classes are needed"
+    filled = [code for code, n in counts.items() if n["synthetic"]]
     ready = [code for code in filled if counts[code]["audit"] >= MIN_AUDIT]
-    sentences = [_judge(ready, differences)] if ready else []
+    sentences = [_judge(ready, _table(differences, SYNTHETIC))] if ready else []
     sentences += _waiting([c for c in filled if c not in ready], counts)
-    return "; ".join(sentences)
+    if not filled:
+        sentences.append(
+            f"{NOT_YET}: no synthetic cell was accepted, so there is nothing to compare"
+        )
+    return "; ".join([*sentences, *_of_vectors(counts, differences)])
 
 
-def _judge(ready: Sequence[str], differences: Sequence[Difference]) -> str:
+def _of_vectors(
+    counts: Mapping[str, Mapping[str, int]], differences: Sequence[Difference]
+) -> list[str]:
+    """Judge the vectors of the ``embedding`` generator, where there are any."""
+    given = [code for code, n in counts.items() if n.get("vectors", 0)]
+    ready = [code for code in given if counts[code]["audit"] >= MIN_AUDIT]
+    if not ready:
+        return [f"synthetic vectors: {NOT_YET}"] if given else []
+    return [f"synthetic vectors: {_judge(ready, _table(differences, EMBEDDING))}"]
+
+
+def _table(differences: Sequence[Difference], case: str) -> Table:
+    return {
+        (d.metric, d.code, d.other): d.interval for d in differences if d.case == case
+    }
+
+
+def _best(table: Table, metric: str, code: str = "") -> str:
+    """Return the control that did best; it leaves the smallest difference."""
+    others = [key for key in table if key[:2] == (metric, code)]
+    return min(others, key=lambda key: table[key].value)[2]
+
+
+def _judge(ready: Sequence[str], table: Table) -> str:
     """Return the verdict on the classes whose recall can be measured."""
-    table = {(d.metric, d.code, d.other): d.interval for d in differences}
-    overall = table["macro-F1", "", "real"]
+    rival = _best(table, "macro-F1")
+    overall = table["macro-F1", "", rival]
     if overall.high < 0:
-        return f"it did harm: {_signed(overall)} macro-F1 against real cells alone"
+        return f"it did harm: {_signed(overall)} macro-F1 against {control_name(rival)}"
     helped = [code for code in ready if _helped(table, code)]
-    fallen = min((table["macro-F1", "", c] for c in _CONTROLS), key=lambda d: d.value)
-    if helped and fallen.value < 0:
-        paid = _gain(table["recall", helped[0], "real"], helped[0])
-        return f"no benefit found: {paid}, but {_signed(fallen)} macro-F1"
+    if helped and overall.value < 0:
+        return (
+            f"no benefit found: {_gain(table, helped[0])}, but {_signed(overall)} "
+            f"macro-F1 against {control_name(rival)}"
+        )
     if helped:
-        gains = [_gain(table["recall", code, "real"], code) for code in helped]
-        return ", ".join(gains)
-    best = max(ready, key=lambda code: table["recall", code, "real"].value)
-    return f"no benefit found: {_gain(table['recall', best, 'real'], best)}"
+        gains = ", ".join(_gain(table, code) for code in helped)
+        return "; ".join(
+            [gains, *_no_better(table, [c for c in ready if c not in helped])]
+        )
+    best = max(ready, key=lambda c: table["recall", c, _best(table, "recall", c)].value)
+    return f"no benefit found: {_gain(table, best)}"
 
 
-def _helped(table: Mapping[tuple[str, str, str], Interval], code: str) -> bool:
-    return all(table["recall", code, other].low > 0 for other in _CONTROLS)
+def _helped(table: Table, code: str) -> bool:
+    rivals = [key for key in table if key[:2] == ("recall", code)]
+    return all(table[key].low > 0 for key in rivals)
 
 
-def _gain(interval: Interval, code: str) -> str:
-    return f"{interval.value:+.2f} recall of {code} {_range(interval)}"
+def _no_better(table: Table, codes: Sequence[str]) -> list[str]:
+    rivals = {code: control_name(_best(table, "recall", code)) for code in codes}
+    return [f"no better than {rival} for {code}" for code, rival in rivals.items()]
 
 
-def _signed(interval: Interval) -> str:
-    return f"{interval.value:+.2f} {_range(interval)}"
+def _gain(table: Table, code: str) -> str:
+    rival = _best(table, "recall", code)
+    told = _signed(table["recall", code, rival], f"recall of {code} ")
+    return f"{told} against {control_name(rival)}"
 
 
-def _range(interval: Interval) -> str:
-    return f"[{interval.low:+.2f}, {interval.high:+.2f}]"
+def _signed(interval: Interval, of: str = "") -> str:
+    return f"{interval.value:+.2f} {of}[{interval.low:+.2f}, {interval.high:+.2f}]"
 
 
 def _waiting(
@@ -81,7 +122,7 @@ def _waiting(
         return []
     told = ", ".join(_audited(counts[code]["audit"], code) for code in codes)
     needed = _WORDS.get(MIN_AUDIT, str(MIN_AUDIT))
-    return [f"cannot be estimated yet: {told}; {needed} are needed"]
+    return [f"{NOT_YET}: {told}; {needed} are needed"]
 
 
 def _audited(n: int, code: str) -> str:

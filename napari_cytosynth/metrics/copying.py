@@ -7,7 +7,6 @@ follows Dar et al. 2024, arXiv 2402.01054.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_cytosynth.metrics.neighbours import Points, nearest
 
@@ -16,19 +15,6 @@ THIRD = 1.0 / 3.0
 
 PERCENTILE = 1.0
 """A copy lies nearer than this percentile of real-to-real distances."""
-
-
-def third_rule(
-    first: npt.NDArray[np.floating], second: npt.NDArray[np.floating]
-) -> npt.NDArray[np.bool_]:
-    """Tell where the nearest real object is suspiciously nearer than the second.
-
-    Parameters
-    ----------
-    first, second : float[n]
-        Distances to the nearest and the second nearest real object.
-    """
-    return np.asarray(first) < THIRD * np.asarray(second)
 
 
 def copy_threshold(real: Points, percentile: float = PERCENTILE) -> float:
@@ -51,24 +37,6 @@ def copy_threshold(real: Points, percentile: float = PERCENTILE) -> float:
         return 0.0
     distances, _ = nearest(distinct, distinct, 1, leave_out_self=True)
     return float(np.percentile(distances[:, 0], percentile))
-
-
-def copied(fake: Points, real: Points) -> npt.NDArray[np.bool_]:
-    """Tell which synthetic objects break either rule.
-
-    Parameters
-    ----------
-    fake, real : float[n, dim], float[m, dim]
-        Features. With one real object only the percentile rule could apply, and has no
-        distances to go by: nothing is flagged but an exact repeat.
-    """
-    if not len(real):
-        return np.zeros(len(fake), bool)
-    distances, _ = nearest(fake, real, 2)
-    low = distances[:, 0] <= copy_threshold(real)
-    if distances.shape[1] < 2:
-        return low
-    return low | third_rule(distances[:, 0], distances[:, 1])
 
 
 def authenticity(fake: Points, real: Points) -> float:

@@ -16,6 +16,10 @@ from napari_cytosynth.core.provenance import (
     SyntheticCell,
     SyntheticVector,
 )
+from napari_cytosynth.core.registry import load
+
+CRITICS = ("agreement", "copy")
+"""Critics of the standard gate, in the order in which they judge."""
 
 DRAWS_PER_SLOT = 8
 """Draws for each cell wanted, after which a fill gives up."""
@@ -50,6 +54,11 @@ class Gate:
                 judged = replace(judged, status=status, verified=is_verified(judged))
             items.append(judged)
         return items
+
+
+def standard_gate(reference: Reference) -> Gate:
+    """Return the gate of :data:`CRITICS` against these real cells."""
+    return Gate([load("critics", key)() for key in CRITICS], reference)
 
 
 def is_verified(item: Item) -> bool:

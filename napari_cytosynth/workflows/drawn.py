@@ -1,28 +1,175 @@
-"""Vectors drawn by the ``embedding`` generator: they train a head and nothing else."""
+"""Vectors drawn by the ``embedding`` generator: they train a head and nothing else.
+
+Every draw passes the critics of the gate before it may train. Their validator sees the
+same vectors as the classifier here, for a vector has no picture to be judged by.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
-from napari_cytosynth.core.protocols import Compute, LabelledCells, Request, Vectors
+from napari_cytosynth.core.protocols import (
+    Batch,
+    Compute,
+    LabelledCells,
+    Reference,
+    Request,
+    Vectors,
+    Weights,
+)
 from napari_cytosynth.core.provenance import SyntheticVector
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.learning.training import SYNTHETIC_CAP
+from napari_cytosynth.synthesis.appearance import describe
+from napari_cytosynth.synthesis.gate import (
+    DRAWS_PER_SLOT,
+    Gate,
+    first_veto,
+    is_verified,
+    standard_gate,
+)
 
 EMBEDDING = "embedding"
 """Registry name of the generator."""
 
 
-def draw_vectors(
-    real: LabelledCells, taxonomy: Taxonomy, compute: Compute, *, seed: int = 0
-) -> Task[tuple[Vectors, tuple[str, ...]]]:
-    """Fit the generator on real training vectors, and draw the rare classes up.
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How the draws of one class fared.
 
-    Each class is drawn up to the size of the largest, with at most ten draws for each
-    real cell. Nothing is stored.
+    Parameters
+    ----------
+    wanted, drawn, accepted : int
+        Vectors asked for, made, and passed by every critic.
+    refused : mapping of str to int
+        Critic to draws that it refused; the first veto counts.
+    verified : bool
+        False where too few real cells of the class could check the draws.
+    """
+
+    wanted: int
+    drawn: int
+    accepted: int
+    refused: Mapping[str, int] = field(default_factory=dict)
+    verified: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Vectors that passed, class by class.
+
+    Parameters
+    ----------
+    items : tuple of SyntheticVector
+        Each with its provenance and assessments.
+    tallies : mapping of code to Tally
+        Every class that was asked for.
+    """
+
+    items: tuple[SyntheticVector, ...] = ()
+    tallies: Mapping[str, Tally] = field(default_factory=dict)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Class of each item."""
+        return tuple(item.code for item in self.items)
+
+    def vectors(self, dim: int) -> Vectors:
+        """Return float32[m, dim]."""
+        rows = [np.zeros((0, dim), np.float32)]
+        rows += [item.vector[None] for item in self.items]
+        return np.concatenate(rows).astype(np.float32)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the tallies as a JSON-able mapping."""
+        return {code: asdict(tally) for code, tally in self.tallies.items()}
+
+    def __str__(self) -> str:
+        drawn = sum(t.drawn for t in self.tallies.values())
+        refused = Counter[str]()
+        for tally in self.tallies.values():
+            refused.update(tally.refused)
+        accepted = sum(t.accepted for t in self.tallies.values())
+        told = f"{accepted} of {drawn} drawn vectors passed the critics"
+        if refused:
+            by = ", ".join(f"{critic} {n}" for critic, n in sorted(refused.items()))
+            told += f", refused by {by}"
+        unverified = [code for code, t in self.tallies.items() if not t.verified]
+        if unverified:
+            told += f"; unverified for want of real cells: {', '.join(unverified)}"
+        return told
+
+
+@dataclass(frozen=True)
+class Source:
+    """A fitted generator, and the gate that its draws must pass.
+
+    Parameters
+    ----------
+    compute : Compute
+        Draws.
+    weights : Weights
+        Of the generator, fitted on training cells only.
+    taxonomy : Taxonomy
+        The project's.
+    gate : Gate
+        Judges in the space of the vectors.
+    """
+
+    compute: Compute
+    weights: Weights
+    taxonomy: Taxonomy
+    gate: Gate
+
+    def draw(self, wanted: Mapping[str, int], seed: int) -> Task[Drawn]:
+        """Draw until enough of each class passed, or the budget is spent."""
+        items: list[SyntheticVector] = []
+        tallies: dict[str, Tally] = {}
+        for code, count in wanted.items():
+            more, tallies[code] = yield from self._draw_class(code, count, seed)
+            items += more
+        return Drawn(tuple(items), tallies)
+
+    def _draw_class(
+        self, code: str, count: int, seed: int
+    ) -> Task[tuple[list[SyntheticVector], Tally]]:
+        request = Request(code, count * DRAWS_PER_SLOT, seed, self.taxonomy)
+        passed: list[SyntheticVector] = []
+        refused = Counter[str]()
+        with closing(closable(self.compute, EMBEDDING, request, self.weights)) as made:
+            for batch in made:
+                for item in self.gate.judge(batch) if len(batch) else ():
+                    veto = first_veto(item)
+                    if len(passed) == count or not isinstance(item, SyntheticVector):
+                        break
+                    if veto is None:
+                        passed.append(item)
+                    else:
+                        refused[veto.critic] += 1
+                yield Progress(len(passed), count, f"drawing vectors of {code}")
+                if len(passed) == count:
+                    break
+        drawn = len(passed) + refused.total()
+        verified = all(is_verified(item) for item in passed)
+        return passed, Tally(count, drawn, len(passed), dict(refused), verified)
+
+
+def fit_source(
+    real: LabelledCells,
+    taxonomy: Taxonomy,
+    compute: Compute,
+    *,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+) -> Task[Source]:
+    """Fit the generator on real training vectors.
 
     Parameters
     ----------
@@ -34,33 +181,48 @@ def draw_vectors(
         Fits and draws.
     seed : int
         Makes it repeatable.
-
-    Returns
-    -------
-    float32[m, dim], tuple of str
-        Drawn vectors and their classes.
+    options : mapping, optional
+        JSON-able options of the generator, such as its steps.
 
     Raises
     ------
     InputError
         If there are too few cells to learn a spread from.
     """
-    weights = yield from compute.fit(EMBEDDING, real, {"seed": seed})
-    vectors: list[Vectors] = [real.vectors[:0]]
-    codes: list[str] = []
-    for code, count in _wanted(real).items():
-        request = Request(code, count, seed, taxonomy)
-        for batch in compute.generate(EMBEDDING, request, weights):
-            rows = [i for i in batch.items if isinstance(i, SyntheticVector)]
-            vectors += [row.vector[None] for row in rows]
-            codes += [row.code for row in rows]
-            yield Progress(len(codes), 0, f"drawing vectors of {code}")
-    return np.concatenate(vectors).astype(np.float32), tuple(codes)
+    config = {**(options or {}), "seed": seed}
+    weights = yield from compute.fit(EMBEDDING, real, config)
+    reference = Reference(real, real.vectors, describe, seed)
+    return Source(compute, weights, taxonomy, standard_gate(reference))
 
 
-def _wanted(real: LabelledCells) -> dict[str, int]:
-    """Return how many vectors of each class are drawn; classes with none left out."""
+def draw_vectors(
+    real: LabelledCells, taxonomy: Taxonomy, compute: Compute, *, seed: int = 0
+) -> Task[Drawn]:
+    """Fit the generator on real training vectors, and draw the rare classes up.
+
+    Nothing is stored. See :func:`fit_source` and :func:`shortfall`.
+    """
+    source = yield from fit_source(real, taxonomy, compute, seed=seed)
+    return (yield from source.draw(shortfall(real, taxonomy), seed))
+
+
+def shortfall(real: LabelledCells, taxonomy: Taxonomy) -> dict[str, int]:
+    """Return how many vectors each cell class lacks to be as common as the largest.
+
+    At most ten for each real cell; classes that lack none are left out.
+    """
     counts = Counter(real.codes)
-    most = max(counts.values())
-    wanted = {c: min(most - n, SYNTHETIC_CAP * n) for c, n in sorted(counts.items())}
-    return {code: n for code, n in wanted.items() if n}
+    most = max(counts.values(), default=0)
+    lacking = {
+        code: min(most - counts[code], SYNTHETIC_CAP * counts[code])
+        for code in taxonomy.cell_codes
+        if counts[code]
+    }
+    return {code: n for code, n in lacking.items() if n}
+
+
+def closable(
+    compute: Compute, generator: str, ask: Request, weights: Weights
+) -> Generator[Batch, None, None]:
+    """Give the draws a ``close`` that stops the worker's job."""
+    yield from compute.generate(generator, ask, weights)

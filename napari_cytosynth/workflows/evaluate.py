@@ -6,13 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 
+from napari_cytosynth.core.errors import InputError, WorkerError
 from napari_cytosynth.core.project import Job, JobState, Project
-from napari_cytosynth.core.protocols import Compute
+from napari_cytosynth.core.protocols import Compute, LabelledCells, TrainingSet
 from napari_cytosynth.core.provenance import Status
+from napari_cytosynth.core.registry import load, names
 from napari_cytosynth.core.splits import Split
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.evidence.benefit import SEEDS, Question, measure
 from napari_cytosynth.evidence.record import Evidence
+from napari_cytosynth.workflows.drawn import Drawn, fit_source, shortfall
 from napari_cytosynth.workflows.embed import embed_synthetic
 from napari_cytosynth.workflows.train import labelled_cells, splits_of
 
@@ -35,6 +38,9 @@ def evaluate(
 ) -> Task[Evidence]:
     """Compare heads with and without synthetic cells, and keep the answer.
 
+    The ``embedding`` generator is fitted on the training cells for it; where it cannot
+    be, that case is left out, and a caveat says why.
+
     Parameters
     ----------
     project : Project
@@ -42,7 +48,7 @@ def evaluate(
     embedder_key : str
         Fingerprint of the embedder.
     compute : Compute
-        Embeds synthetic cells.
+        Embeds synthetic cells, fits and draws vectors.
     seed : int
         Makes it repeatable.
     seeds : int
@@ -61,23 +67,54 @@ def evaluate(
     cells = tuple(cell for cell in accepted if cell.code in codes)
     vectors = yield from embed_synthetic(project, embedder_key, cells, compute)
     table = project.cells()
+    real, audit = (
+        labelled_cells(project, embedder_key, split, abstain=True, cells=table)
+        for split in (Split.TRAIN, Split.AUDIT)
+    )
+    limits = [c for c in (splits_of(project, table).caveat, _TUNED) if c]
+    drawn, said = yield from _draws(
+        project, real, compute, (seed, seeds if len(audit) else 0)
+    )
     question = Question(
-        real=labelled_cells(
-            project, embedder_key, Split.TRAIN, abstain=True, cells=table
-        ),
-        audit=labelled_cells(
-            project, embedder_key, Split.AUDIT, abstain=True, cells=table
-        ),
+        real=real,
+        audit=audit,
         vectors=np.asarray(vectors, np.float32),
         codes=tuple(cell.code for cell in cells),
         classes=codes,
-        caveats=tuple(c for c in (splits_of(project, table).caveat, _TUNED) if c),
+        controls=tuple(load("controls", key)() for key in names("controls")),
+        drawn=drawn,
+        caveats=(*limits, *said),
         seed=seed,
     )
     found = yield from measure(question, seeds=seeds)
     evidence = replace(found, event=event)
     project.put_job(Job(EVIDENCE, JobState.DONE, evidence.to_json()))
     return evidence
+
+
+def _draws(
+    project: Project, real: LabelledCells, compute: Compute, runs: tuple[int, int]
+) -> Task[tuple[tuple[TrainingSet, ...], list[str]]]:
+    """Return vectors for each run, and what must be said of them.
+
+    ``runs`` is the first seed and the number of runs; all share one fit.
+    """
+    seed, number = runs
+    wanted = shortfall(real, project.taxonomy)
+    if not number or not wanted:
+        return (), []
+    try:
+        source = yield from fit_source(real, project.taxonomy, compute, seed=seed)
+        made: tuple[Drawn, ...] = ()
+        for run in range(number):
+            made += ((yield from source.draw(wanted, seed + run)),)
+    except (InputError, WorkerError) as error:
+        return (), [f"synthetic vectors were not compared: {error}"]
+    dim = real.vectors.shape[1]
+    sets = tuple(
+        TrainingSet(d.vectors(dim), d.codes, np.ones(len(d.codes))) for d in made
+    )
+    return sets, [f"synthetic vectors, first run: {made[0]}"]
 
 
 def stored_evidence(project: Project) -> Evidence | None:

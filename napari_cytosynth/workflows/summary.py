@@ -9,18 +9,12 @@ import numpy as np
 
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.provenance import Status
-from napari_cytosynth.core.splits import Split
+from napari_cytosynth.core.splits import MIN_AUDIT, Split
 from napari_cytosynth.learning.head import Head
 from napari_cytosynth.metrics.intervals import Interval, wilson
 from napari_cytosynth.workflows.embed import vectors_of
 from napari_cytosynth.workflows.suggest import label_counts
 from napari_cytosynth.workflows.train import labelled_cells
-
-MIN_AUDIT = 10
-"""With fewer audit cells a share cannot be estimated yet."""
-
-NOT_YET = "cannot be estimated yet"
-"""What is said instead of a figure."""
 
 
 @dataclass(frozen=True, slots=True)

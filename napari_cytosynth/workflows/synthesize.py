@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -32,16 +32,18 @@ from napari_cytosynth.core.provenance import (
     SyntheticCell,
     SyntheticVector,
 )
-from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.synthesis.appearance import describe
-from napari_cytosynth.synthesis.gate import DRAWS_PER_SLOT, Gate, first_veto
+from napari_cytosynth.synthesis.gate import (
+    DRAWS_PER_SLOT,
+    Gate,
+    first_veto,
+    standard_gate,
+)
+from napari_cytosynth.workflows.drawn import closable
 from napari_cytosynth.workflows.fill_jobs import LOST, PREFIX, Ask
 from napari_cytosynth.workflows.fill_jobs import resumable_jobs as resumable_jobs
 from napari_cytosynth.workflows.train import splits_of
-
-CRITICS = ("agreement", "copy")
-"""Critics of the gate, in the order in which they judge."""
 
 _DESCRIBED = 100
 
@@ -254,12 +256,12 @@ def _draw(
     reference: Reference,
 ) -> Task[None]:
     """Draw, judge and store until enough passed or the budget is spent."""
-    gate = Gate([load("critics", key)() for key in CRITICS], reference)
+    gate = standard_gate(reference)
     tally = _Tally(job, _stored(project, job))
     if tally.is_done():
         return
     ask = tally.request(project)
-    with closing(_closable(compute, str(job.data["generator"]), ask, weights)) as made:
+    with closing(closable(compute, str(job.data["generator"]), ask, weights)) as made:
         for batch in made:
             fresh: tuple[SyntheticCell, ...] = ()
             if len(batch):
@@ -360,13 +362,6 @@ def _digest(cells: LabelledCells) -> str:
     """Return a name for these cells with these labels."""
     text = repr(sorted(zip(cells.ids.tolist(), cells.codes, strict=True)))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _closable(
-    compute: Compute, generator: str, ask: Request, weights: Weights
-) -> Generator[Batch, None, None]:
-    """Give the draws a ``close`` that stops the worker's job."""
-    yield from compute.generate(generator, ask, weights)
 
 
 def _next_draw(project: Project, ask: Ask) -> int:

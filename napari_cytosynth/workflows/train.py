@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -28,7 +29,7 @@ from napari_cytosynth.core.splits import Split, Splits, is_picture_group, split_
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.learning.head import Head, fit_head
 from napari_cytosynth.learning.training import capped, joined
-from napari_cytosynth.workflows.drawn import EMBEDDING, draw_vectors
+from napari_cytosynth.workflows.drawn import EMBEDDING, Drawn, draw_vectors
 from napari_cytosynth.workflows.embed import embed_synthetic, vectors_of
 
 HEAD = "head"
@@ -169,8 +170,8 @@ def train_head(
     enrich : str, optional
         A control, such as ``"duplicates"`` or ``"class_weights"``, whose cells and
         weights are taken as it gives them; ``"none"``: every real cell weighs the same;
-        ``"embedding"``: vectors drawn by that generator join the training set. By
-        default all classes weigh the same.
+        ``"embedding"``: vectors drawn by that generator, as far as they pass the
+        critics, join the training set. By default all classes weigh the same.
     seed : int
         Decides chance.
     compute : Compute, optional
@@ -193,32 +194,38 @@ def train_head(
         )
     rng = np.random.default_rng(seed)
     training = _enriched(real, enrich, rng)
-    made: Vectors = training.vectors[:0]
+    made: Vectors = real.vectors[:0]
     codes: tuple[str, ...] = ()
     if synthetic:
         made, codes = yield from accepted_vectors(
             project, embedder_key, real.codes, rng, compute
         )
-    drawn: tuple[str, ...] = ()
+    drawn = Drawn()
     if enrich == EMBEDDING:
-        backend = _demanded(compute)
-        more, drawn = yield from draw_vectors(
-            real, project.taxonomy, backend, seed=seed
+        drawn = yield from draw_vectors(
+            real, project.taxonomy, _demanded(compute), seed=seed
         )
-        made = np.concatenate([made, more])
-    yield Progress(1, 2, f"fitting on {len(real)} real, {len(codes)} synthetic cells")
+    added = np.concatenate([made, drawn.vectors(made.shape[1])])
+    yield Progress(1, 2, f"fitting on {len(real)} real, {len(added)} synthetic ones")
     head = fit_head(
-        joined(training, made, (*codes, *drawn), rebalance=_rebalances(enrich)),
+        joined(training, added, (*codes, *drawn.codes), rebalance=_rebalances(enrich)),
         previous=stored_head(project, embedder_key),
-        groups=_groups(real, training, len(made)),
+        groups=_groups(real, training, len(added)),
         seed=seed,
     )
-    counts = {"real": dict(Counter(real.codes)), "synthetic": dict(Counter(codes))}
-    counts["drawn"] = dict(Counter(drawn))
-    meta = {"embedder": embedder_key, "seed": seed, **counts}
+    counts = {
+        "real": dict(Counter(real.codes)),
+        "synthetic": dict(Counter(codes)),
+        "drawn": dict(Counter(drawn.codes)),
+        "vectors": drawn.to_json(),
+    }
+    _store(project, head, {"embedder": embedder_key, "seed": seed, **counts})
+    return head
+
+
+def _store(project: Project, head: Head, meta: dict[str, Any]) -> None:
     bare = head.to_weights()
     project.put_model(HEAD, Weights(bare.tensors, {**bare.meta, **meta}))
-    return head
 
 
 def stored_head(project: Project, embedder_key: str) -> Head | None:

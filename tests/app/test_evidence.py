@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from napari_cytosynth.app.figures import NOT_YET, curves, figure
+from napari_cytosynth.app.figures import NOT_EVALUATED, curves, figure
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.evidence.record import CaseResult, ClassResult, Evidence
 from napari_cytosynth.metrics.intervals import Interval
@@ -17,7 +17,7 @@ def evidence_with(recall: Interval | None) -> Evidence:
     macro = Interval(0.7, 0.6, 0.8, 90)
     cases = tuple(
         CaseResult(name, title, macro, {"BA": ClassResult(None, recall)})
-        for name, title in (("real", "real cells"), ("synthetic", "with synthetic"))
+        for name, title in (("none", "real cells"), ("synthetic", "with synthetic"))
     )
     return Evidence(
         verdict="no benefit found",
@@ -34,7 +34,7 @@ def evidence_with(recall: Interval | None) -> Evidence:
 def test_before_any_evaluation_nothing_is_claimed(desk: Desk) -> None:
     view = desk.views.evidence
     assert view.shown("show_curves") == ()
-    assert view.shown("show_verdict") == (NOT_YET, ())
+    assert view.shown("show_verdict") == (NOT_EVALUATED, ())
 
 
 def test_curves_show_each_case_with_its_interval() -> None:

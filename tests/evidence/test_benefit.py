@@ -10,7 +10,7 @@ import pytest
 from napari_cytosynth.core.errors import ProvenanceError, StorageError
 from napari_cytosynth.core.ids import CellId, EventId, SyntheticId
 from napari_cytosynth.core.journal import Author, Journal
-from napari_cytosynth.core.protocols import LabelledCells
+from napari_cytosynth.core.protocols import LabelledCells, TrainingSet
 from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.evidence.benefit import Question, measure
@@ -19,6 +19,8 @@ from napari_cytosynth.evidence.report import html_of, write_report
 from napari_cytosynth.evidence.verdict import verdict_of
 from napari_cytosynth.metrics.intervals import Interval
 from napari_cytosynth.metrics.scores import draw_counts, interval_of, weighted_scores
+from napari_cytosynth.synthesis.controls.class_weights import ClassWeights
+from napari_cytosynth.synthesis.controls.duplicates import Duplicates
 from napari_cytosynth.testing.tiny import tiny_synthetic
 
 CLASSES = ("SNE", "LY", "BA")
@@ -51,6 +53,7 @@ def _question(made: np.ndarray, code: str = "BA", *, audit: int = 60) -> Questio
         vectors=made,
         codes=(code,) * len(made),
         classes=CLASSES,
+        controls=(ClassWeights(), Duplicates()),
         caveats=("split by blocks",),
     )
 
@@ -61,8 +64,46 @@ def test_true_new_cells_help() -> None:
     assert "recall of BA" in evidence.verdict
     assert "no benefit" not in evidence.verdict
     table = {(d.metric, d.code, d.other): d.interval for d in evidence.differences}
-    assert table["recall", "BA", "real"].low > 0
-    assert table["recall", "BA", "duplicates"].low > 0
+    for control in ("none", "class_weights", "duplicates"):
+        assert table["recall", "BA", control].low > 0
+    assert evidence.verdict.rsplit(" against ")[1] in ("class weights", "duplicates")
+
+
+def test_every_case_learns_from_what_it_says() -> None:
+    question = replace(
+        _question(_vectors("BA", 20, 7)), drawn=_drawn(30, 8), codes=("BA",) * 20
+    )
+    evidence = run_to_end(measure(question, seeds=2))
+    assert [case.case for case in evidence.cases] == [
+        "none",
+        "class_weights",
+        "duplicates",
+        "synthetic",
+        "embedding",
+    ]
+    assert evidence.counts["BA"]["vectors"] == 30
+    macro = {case.case: case.macro_f1.value for case in evidence.cases if case.macro_f1}
+    assert macro["embedding"] > macro["none"] + 0.05
+    asked = {(d.case, d.other) for d in evidence.differences}
+    assert len(asked) == 6
+
+
+def test_vectors_alone_can_be_judged() -> None:
+    question = replace(_question(np.zeros((0, DIM), np.float32)), drawn=_drawn(30, 8))
+    said = run_to_end(measure(question)).verdict
+    assert "no synthetic cell was accepted" in said
+    assert "; synthetic vectors: +" in said
+    copies = np.repeat(question.real.vectors[-2:], 15, axis=0)
+    copied = TrainingSet(copies, ("BA",) * 30, np.ones(30))
+    said = run_to_end(measure(replace(question, drawn=(copied,)))).verdict
+    assert "synthetic vectors: no benefit found" in said
+
+
+def _drawn(n: int, seed: int) -> tuple[TrainingSet, ...]:
+    return tuple(
+        TrainingSet(_vectors("BA", n, seed + run), ("BA",) * n, np.ones(n))
+        for run in range(2)
+    )
 
 
 def test_copies_do_not_help() -> None:
@@ -84,6 +125,12 @@ def test_cells_of_another_class_do_harm() -> None:
 )
 def test_too_few_audit_cells(audit: int, told: str) -> None:
     evidence = run_to_end(measure(_question(_vectors("BA", 20, 7), audit=audit)))
+    assert evidence.covered == ("SNE", "LY")
+    assert "macro-F1 covers 2 of 3 classes" in evidence.caveat
+    assert "nothing of BA, which was filled" in evidence.caveat
+    assert f"Left out, with their audit cells: BA ({audit}, filled)" in html_of(
+        evidence
+    )
     assert evidence.verdict == (
         f"cannot be estimated yet: {told} of BA; ten are needed"
     )
@@ -145,20 +192,23 @@ def _verdict(
     return verdict_of(
         counts,
         [
-            Difference("macro-F1", "", "real", Interval(0.0, -0.1, overall, 40)),
+            Difference("macro-F1", "", "none", Interval(0.0, -0.1, overall, 40)),
             Difference("macro-F1", "", "duplicates", Interval(macro, -0.1, 0.1, 40)),
-            Difference("recall", "BA", "real", Interval(0.06, low, 0.10, 20)),
+            Difference("recall", "BA", "none", Interval(0.06, low, 0.10, 20)),
             Difference("recall", "BA", "duplicates", Interval(0.05, other, 0.10, 20)),
         ],
     )
 
 
 def test_a_gain_is_told_with_its_interval() -> None:
-    assert _verdict(0.02, 0.01) == "+0.06 recall of BA [+0.02, +0.10]"
+    said = _verdict(0.02, 0.01)
+    assert said == "+0.05 recall of BA [+0.01, +0.10] against duplicates"
 
 
 def test_a_gain_that_repeats_bring_too_is_none() -> None:
-    assert _verdict(0.02, -0.01).startswith("no benefit found: +0.06 recall of BA")
+    assert _verdict(0.02, -0.01) == (
+        "no benefit found: +0.05 recall of BA [-0.01, +0.10] against duplicates"
+    )
 
 
 def test_a_gain_within_the_noise_is_none() -> None:
@@ -167,13 +217,13 @@ def test_a_gain_within_the_noise_is_none() -> None:
 
 def test_a_gain_that_other_classes_pay_for_is_none() -> None:
     said = _verdict(0.02, 0.01, macro=-0.03)
-    assert said.startswith("no benefit found: +0.06 recall of BA")
-    assert "but -0.03 [-0.10, +0.10] macro-F1" in said
+    assert said.startswith("no benefit found: +0.05 recall of BA")
+    assert "but -0.03 [-0.10, +0.10] macro-F1 against duplicates" in said
 
 
 def _width(evidence: Evidence, code: str = "BA") -> float:
     table = {(d.metric, d.code, d.other): d.interval for d in evidence.differences}
-    found = table["recall", code, "real"]
+    found = table["recall", code, "none"]
     return found.high - found.low
 
 

@@ -5,7 +5,7 @@ from napari_cytosynth.core.errors import InputError, UnknownClassError
 from napari_cytosynth.core.protocols import CellGenerator, Request
 from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.core.taxonomies import built_in
-from napari_cytosynth.metrics.copying import third_rule
+from napari_cytosynth.metrics.copying import THIRD
 from napari_cytosynth.metrics.neighbours import nearest
 from napari_cytosynth.synthesis.embedding import EmbeddingGenerator, guidance_of
 from napari_cytosynth.synthesis.residuals import ResidualSpace
@@ -59,7 +59,7 @@ def test_draws_lie_with_their_class_and_are_no_copies(cells, weights):
     near = [min(means, key=lambda c: np.linalg.norm(v - means[c])) for v in drawn]
     assert near.count("MO") > 190
     distances, _ = nearest(drawn, cells.vectors[codes == "MO"], 2)
-    assert third_rule(*distances.T).mean() < 0.05
+    assert (distances[:, 0] < THIRD * distances[:, 1]).mean() < 0.05
 
 
 def test_draws_spread_like_the_real_cells(cells, weights):

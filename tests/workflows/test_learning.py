@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,15 +15,30 @@ from napari_cytosynth.core.cells import CellTable
 from napari_cytosynth.core.errors import InputError, RegistryError
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Author, Mode
-from napari_cytosynth.core.protocols import Crops, Vectors, Weights
+from napari_cytosynth.core.protocols import (
+    Batch,
+    Crops,
+    LabelledCells,
+    Request,
+    Vectors,
+    Weights,
+)
+from napari_cytosynth.core.provenance import SyntheticVector
 from napari_cytosynth.core.splits import Split, picture_group
 from napari_cytosynth.core.tasks import Progress, Task, run_to_end
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject
-from napari_cytosynth.testing.fakes import FAKE_EMBEDDERS, FakeCompute
+from napari_cytosynth.synthesis.gate import DRAWS_PER_SLOT
+from napari_cytosynth.testing.fakes import (
+    FAKE_EMBEDDERS,
+    FAKE_GENERATORS,
+    FakeCompute,
+    FakeVectorGenerator,
+)
 from napari_cytosynth.testing.tiny import tiny_project, tiny_smear, tiny_synthetic
 from napari_cytosynth.worker import InlineCompute
 from napari_cytosynth.workflows.audit import record_draws, stamped_by_number
+from napari_cytosynth.workflows.drawn import fit_source
 from napari_cytosynth.workflows.embed import (
     embed_cells,
     embed_folder,
@@ -50,7 +65,7 @@ class CountingCompute(InlineCompute):
     """A quick embedder; counts the crops that it is asked to embed."""
 
     def __init__(self) -> None:
-        super().__init__(embedders=FAKE_EMBEDDERS)
+        super().__init__(embedders=FAKE_EMBEDDERS, generators=FAKE_GENERATORS)
         self.asked: list[int] = []
 
     def embed(self, embedder: str, crops: Crops) -> Task[Vectors]:
@@ -81,6 +96,24 @@ class Loaded:
             tiny_synthetic(self.project.taxonomy, code, n)
         )
         self.project.record(*(TEACHER.verdict(cell.id, True) for cell in made))
+
+
+class Copier(FakeVectorGenerator):
+    """Gives back the real vectors of the class that it was fitted on."""
+
+    def fit(self, cells: LabelledCells, config: Mapping[str, object]) -> Task[Weights]:
+        yield Progress(0, 1, "copying")
+        rows = cells.vectors[[code == "BA" for code in cells.codes]]
+        return Weights({"looks": rows}, {"generator": "embedding"})
+
+    def generate(
+        self, request: Request, weights: Weights, rng: np.random.Generator
+    ) -> Iterator[Batch]:
+        origin = self._origin(request, weights)
+        rows = weights.tensors["looks"]
+        for i in range(request.count):
+            vector = rows[i % len(rows)]
+            yield Batch((SyntheticVector("fake:1", vector, "BA", origin),), i)
 
 
 def _loaded(smears: int = 8, cells: int = 22) -> Loaded:
@@ -266,6 +299,41 @@ def test_drawn_vectors_join_the_training_set() -> None:
     assert not project.synthetic()
     with pytest.raises(InputError, match="compute backend"):
         run_to_end(train_head(project, key, enrich="embedding"))
+
+
+def test_vectors_of_the_real_generator_pass_the_critics_or_are_told(
+    loaded: Loaded,
+) -> None:
+    loaded.label(loaded.split(audit=False))
+    real = labelled_cells(loaded.project, loaded.key, Split.TRAIN)
+    compute, taxonomy = InlineCompute(), loaded.project.taxonomy
+    quick = {"steps": 40, "width": 32, "blocks": 1, "draw_steps": 4}
+    source = run_to_end(fit_source(real, taxonomy, compute, options=quick))
+    drawn = run_to_end(source.draw({"BA": 6, "MO": 4}, 0))
+    for code, wanted in (("BA", 6), ("MO", 4)):
+        tally = drawn.tallies[code]
+        assert tally.accepted == drawn.codes.count(code) <= wanted == tally.wanted
+        assert tally.drawn == tally.accepted + sum(tally.refused.values())
+    assert drawn.items
+    for item in drawn.items:
+        assert [a.critic for a in item.assessments] == ["agreement", "copy"]
+        assert item.passed
+        assert set(item.provenance.parents) <= set(real.ids.tolist())
+    again = run_to_end(source.draw({"BA": 6, "MO": 4}, 0))
+    np.testing.assert_array_equal(again.vectors(12), drawn.vectors(12))
+
+
+def test_a_copying_generator_gets_nothing_past_the_critics(loaded: Loaded) -> None:
+    loaded.label(loaded.split(audit=False))
+    real = labelled_cells(loaded.project, loaded.key, Split.TRAIN)
+    copier = InlineCompute(generators={"embedding": Copier})
+    source = run_to_end(fit_source(real, loaded.project.taxonomy, copier))
+    drawn = run_to_end(source.draw({"BA": 3}, 0))
+    assert not drawn.items
+    refused = drawn.tallies["BA"].refused
+    assert sum(refused.values()) == 3 * DRAWS_PER_SLOT
+    assert refused["copy"] > 2 * DRAWS_PER_SLOT
+    assert "0 of 24 drawn vectors passed" in str(drawn)
 
 
 def test_no_labels_no_head(loaded: Loaded) -> None:
@@ -504,7 +572,9 @@ def test_evaluation_without_synthetic_cells_says_so(loaded: Loaded) -> None:
 
 def test_evaluation_is_kept_and_repeatable() -> None:
     loaded = _loaded(smears=30)
-    loaded.label(loaded.split(audit=False)[:110])
+    train = loaded.split(audit=False)[:110]
+    rare = [i for i in train if loaded.truth[CellId(int(i))] == "BA"][3:]
+    loaded.label(np.setdiff1d(train, rare))
     loaded.label(loaded.split(audit=True), AUDITOR)
     loaded.accept("BA", 12)
     steps: list[Progress] = []
@@ -512,7 +582,10 @@ def test_evaluation_is_kept_and_repeatable() -> None:
     evidence = run_to_end(task, steps.append)
     assert len(steps) >= 6
     assert evidence.counts["BA"]["synthetic"] == 12
-    assert [case.case for case in evidence.cases] == ["real", "duplicates", "synthetic"]
+    cases = [case.case for case in evidence.cases]
+    assert cases == ["none", "class_weights", "duplicates", "synthetic", "embedding"]
+    assert evidence.counts["BA"]["vectors"] > 0
+    assert "drawn vectors passed the critics" in evidence.caveat
     assert stored_evidence(loaded.project) == evidence
     assert evidence.event == loaded.project.journal.last_id
     task = evaluate(loaded.project, loaded.key, loaded.compute, seeds=2)

@@ -60,29 +60,40 @@ class AgreementCritic:
         cells = isinstance(batch.items[0], SyntheticCell)
         validator = self._validator(reference, cells)
         vectors = _features(batch, reference)
-        return [
-            self._judge(code, vectors[i : i + 1], validator, reference)
-            for i, code in enumerate(_codes(batch))
-        ]
+        codes = np.array(_codes(batch))
+        found: dict[int, Assessment] = {}
+        for code in np.unique(codes).tolist():
+            rows = np.flatnonzero(codes == code)
+            judged = self._judge(code, vectors[rows], validator, reference)
+            found |= dict(zip(rows.tolist(), judged, strict=True))
+        return [found[i] for i in range(len(codes))]
 
     def _judge(
         self,
         code: str,
-        vector: Vectors,
+        vectors: Vectors,
         validator: _Validator | None,
         reference: Reference,
-    ) -> Assessment:
+    ) -> list[Assessment]:
+        """Judge items that were all asked for as one class."""
         if validator is None or code not in validator.codes:
             reason = _not_calibrated(code, reference.cells)
-            return Assessment(
+            unknown = Assessment(
                 self.key, 0.0, passed=True, reason=reason, calibrated=False
             )
-        p = float(validator.probability(vector, code)[0])
-        bar, precision = validator.bars[code]
+            return [unknown] * len(vectors)
+        n = reference.cells.count(code)
+        shares = validator.probability(vectors, code).tolist()
+        return [self._compare(code, p, validator.bars[code], n) for p in shares]
+
+    def _compare(
+        self, code: str, p: float, bars: tuple[float, float], n: int
+    ) -> Assessment:
+        bar, precision = bars
         reason = (
             f"p({code}) = {p:.2f} by the validator; real cells of p >= {bar:.2f} are "
             f"{code} in {precision:.0%} of cases "
-            f"(n = {reference.cells.count(code)})."
+            f"(n = {n})."
         )
         return Assessment(self.key, p, passed=p >= bar, reason=reason)
 
