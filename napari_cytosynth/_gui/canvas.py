@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import PurePath
-from typing import Any
 
 from napari.layers import Image
 from napari.viewer import Viewer
@@ -14,8 +13,10 @@ from napari_cytosynth._gui.bridge import Bridge
 from napari_cytosynth._gui.keys import LayerKeys
 from napari_cytosynth._gui.layers import OurLayers
 from napari_cytosynth._gui.mosaic import MOSAIC_MPP, MosaicPlan
+from napari_cytosynth._gui.mouse import Gestures, Mouse, World
 from napari_cytosynth._gui.resident import ResidentLevel, resident_levels
 from napari_cytosynth.app.panels import CellMarks, Density, FocusMark, Mosaic
+from napari_cytosynth.core.geometry import Box
 from napari_cytosynth.core.smear import SmearImage
 
 FIRST_ZOOM = 8.0
@@ -26,7 +27,6 @@ KEPT_SMEARS = 4
 
 MOSAIC_GAP_UM = 12.0
 _SETTLE_MS = 60
-_CLICK_PIXELS = 4.0
 _ORDER = ("smear", "centre", "density", "cells", "focus", "mosaic")
 
 
@@ -44,6 +44,8 @@ class CanvasAdapter(QObject):
     viewMoved = Signal(float, float, float, float)
     keyPressed = Signal(str)
     mosaicClicked = Signal(int)
+    boxDrawn = Signal(float, float, float, float)
+    centreMarked = Signal(float, float)
 
     def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -63,7 +65,17 @@ class CanvasAdapter(QObject):
         self._settle.setSingleShot(True)
         self._settle.setInterval(_SETTLE_MS)
         self._settle.timeout.connect(self._tell_view)
-        self._mouse = _Mouse(viewer, self._is_ours, self._on_click, self._on_double)
+        self._mouse = Mouse(
+            viewer,
+            self._is_ours,
+            Gestures(
+                click=self._on_click,
+                double=self._on_double,
+                mark=self._on_marked,
+                drawing=self._on_drawing,
+                drawn=self._on_drawn,
+            ),
+        )
         self._listen()
 
     def _listen(self) -> None:
@@ -236,62 +248,26 @@ class CanvasAdapter(QObject):
         if smear is not None and 0 <= x < smear.width and 0 <= y < smear.height:
             self.doubleClicked.emit(x, y)
 
+    def _on_marked(self, world: World) -> None:
+        x, y = (float(v) for v in self._bridge.to_pixels([world])[0])
+        self.centreMarked.emit(x, y)
+
+    def _on_drawing(self, start: World, end: World) -> None:
+        """Draw the box under the pointer where the focused cell's box stands."""
+        self._layers.show_focus(FocusMark(0, self._box_of(start, end)), self._bridge)
+
+    def _on_drawn(self, start: World, end: World) -> None:
+        box = self._box_of(start, end)
+        self.boxDrawn.emit(box.x, box.y, box.width, box.height)
+
+    def _box_of(self, start: World, end: World) -> Box:
+        corners = self._bridge.to_pixels([start, end])
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        return Box(*map(float, (*low, *(high - low))))
+
     def _tile_at(self, world: tuple[float, float]) -> int | None:
         if self._mosaic is None:
             return None
         top, left = self._mosaic_corner()
         x, y = (world[1] - left) / MOSAIC_MPP, (world[0] - top) / MOSAIC_MPP
         return MosaicPlan(len(self._mosaic.tiles)).tile_at(x, y)
-
-
-World = tuple[float, float]
-
-
-class _Mouse:
-    """Clicks and double clicks on the viewer, while our layers are active.
-
-    napari zooms on a double click; while a double click adds a cell, it must not.
-    """
-
-    def __init__(
-        self,
-        viewer: Viewer,
-        is_ours: Callable[[], bool],
-        on_click: Callable[[World], None],
-        on_double: Callable[[World], None],
-    ) -> None:
-        self._viewer, self._is_ours = viewer, is_ours
-        self._on_click, self._on_double = on_click, on_double
-        self._before = list(viewer.mouse_double_click_callbacks)
-        viewer.mouse_double_click_callbacks[:] = [self._double]
-        viewer.mouse_drag_callbacks.append(self._press)
-
-    def release(self) -> None:
-        """Give the mouse back."""
-        self._viewer.mouse_double_click_callbacks[:] = self._before
-        if self._press in self._viewer.mouse_drag_callbacks:
-            self._viewer.mouse_drag_callbacks.remove(self._press)
-
-    def _press(self, _viewer: Viewer, event: Any) -> Iterator[None]:
-        start, where = tuple(event.pos), _place(event)
-        plain = self._is_ours() and event.button == 1 and not event.modifiers
-        yield
-        moved = 0.0
-        while event.type == "mouse_move":
-            moved = max(
-                moved, abs(event.pos[0] - start[0]), abs(event.pos[1] - start[1])
-            )
-            yield
-        if plain and moved <= _CLICK_PIXELS:
-            self._on_click(where)
-
-    def _double(self, viewer: Viewer, event: Any) -> None:
-        if self._is_ours():
-            self._on_double(_place(event))
-            return
-        for callback in self._before:
-            callback(viewer, event)
-
-
-def _place(event: Any) -> World:
-    return float(event.position[-2]), float(event.position[-1])

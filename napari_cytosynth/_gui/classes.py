@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import QEvent, QModelIndex, QPoint, Qt, Signal
-from qtpy.QtGui import QMouseEvent, QPixmap
+from qtpy.QtGui import QContextMenuEvent, QMouseEvent, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -26,6 +26,7 @@ from napari_cytosynth._gui.classlist import (
     ClassModel,
     describe_row,
 )
+from napari_cytosynth._gui.classmenu import class_menu
 from napari_cytosynth._gui.keys import KeyTap
 from napari_cytosynth._gui.paint import image_of
 from napari_cytosynth._gui.theme import Colours
@@ -68,6 +69,7 @@ class ClassTable(QTableView):
     """The table: tells where it was clicked and where the pointer rests."""
 
     clickedAt = Signal(int, int)
+    menuAsked = Signal(int, QPoint)
     hoveredOver = Signal(int)
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
@@ -115,6 +117,12 @@ class ClassTable(QTableView):
         if index.isValid() and event.button() == Qt.MouseButton.LeftButton:
             self.clickedAt.emit(index.row(), index.column())
 
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Tell for which row a menu is asked, and where."""
+        index = self.indexAt(self.viewport().mapFromGlobal(event.globalPos()))
+        if index.isValid():
+            self.menuAsked.emit(index.row(), event.globalPos())
+
 
 class ClassesWidget(QWidget):
     """Implements :class:`napari_cytosynth.app.views.ClassesView`.
@@ -126,6 +134,7 @@ class ClassesWidget(QWidget):
     filterAsked = Signal(str)
     fillAsked = Signal(str)
     referenceAsked = Signal(str)
+    mergeAsked = Signal(str, str)
     keyPressed = Signal(str)
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
@@ -144,6 +153,7 @@ class ClassesWidget(QWidget):
         KeyTap(self.table).pressed.connect(self.keyPressed)
         self.table.clickedAt.connect(self._clicked)
         self.table.hoveredOver.connect(self._hovered)
+        self.table.menuAsked.connect(self._ask_menu)
 
     def _clicked(self, row: int, column: int) -> None:
         chosen = self.table.classes.rows[row]
@@ -153,6 +163,12 @@ class ClassesWidget(QWidget):
             self.filterAsked.emit(chosen.code)
         elif column != FILL:
             self.classChosen.emit(chosen.code)
+
+    def _ask_menu(self, row: int, place: QPoint) -> None:
+        self._popup.hide()
+        menu = class_menu(self, self.table.classes.rows, row)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(place)
 
     def _hovered(self, row: int) -> None:
         if row < 0:

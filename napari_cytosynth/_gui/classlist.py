@@ -181,7 +181,9 @@ def _count(row: ClassRow, column: int, colours: Colours) -> tuple[str, str]:
 
 
 def figures_of(row: ClassRow) -> str:
-    """Return precision and recall in one line."""
+    """Return precision and recall in one line, or what the class counts as."""
+    if row.counts_as:
+        return f"counts as {row.counts_as}; undo parts them"
     if row.precision.value is None and row.recall.value is None:
         return "P, R cannot be estimated yet"
     return f"P {_short(row.precision)}  R {_short(row.recall)}"

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_cytosynth.app.panels import Sort, Tab
+from napari_cytosynth.app.panels import OPINION, Sort, Tab
 from napari_cytosynth.core import registry
 
 _TABS = tuple(Tab)
@@ -108,6 +108,8 @@ class ToolRow(QWidget):
             self.filter.addItem("All classes", "")
             for code, name in classes:
                 self.filter.addItem(f"{code}  {name}", code)
+            self.filter.addItem("?  Second opinion wanted", OPINION)
+            self.filter.view().setMinimumWidth(self.filter.sizeHint().width() + 40)
             self.strategy.clear()
             for key in strategies:
                 self.strategy.addItem(key.replace("_", " "), key)

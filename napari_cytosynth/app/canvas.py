@@ -25,6 +25,7 @@ from napari_cytosynth.app.panels import (
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.app.shelf import Shelf
 from napari_cytosynth.app.views import CanvasView
+from napari_cytosynth.core.geometry import Box
 from napari_cytosynth.core.ids import CellId, SmearId, SyntheticId
 from napari_cytosynth.core.provenance import Status
 from napari_cytosynth.core.taxonomy import Taxonomy
@@ -198,6 +199,7 @@ class CanvasPresenter:
         self._rectangle: Rectangle | None = None
         self._clicking, self._blank = False, True
         self._added: tuple[float, float] | None = None
+        self._marked: tuple[int, tuple[float, float]] | None = None
         self._listen()
         self._render()
         self._centre()
@@ -215,6 +217,8 @@ class CanvasPresenter:
         view.viewMoved.connect(self._on_view_moved)
         view.keyPressed.connect(self._on_key_pressed)
         view.mosaicClicked.connect(self._on_mosaic_clicked)
+        view.boxDrawn.connect(self._on_box_drawn)
+        view.centreMarked.connect(self._on_centre_marked)
 
     def _render(self) -> None:
         old, new = self._shown, resolve(self._wish(), self._stock())
@@ -259,13 +263,18 @@ class CanvasPresenter:
         session = self._session
         focus, shown = session.state.focus, self._shown.focus
         outline: tuple[tuple[float, float], ...] = ()
-        if shown is not None and shown.cell == focus:
+        if shown is not None and shown.cell == focus and self._is_boxed(shown):
             outline = shown.outline
         elif focus is not None and focus in session.index:
             polygon = session.project.outline(focus)
             outline = tuple((float(x), float(y)) for x, y in polygon)
         taxonomy, shelf = session.project.taxonomy, session.fills.shelf
         return Stock(taxonomy, session.index, shelf, outline)
+
+    def _is_boxed(self, mark: FocusMark) -> bool:
+        """Tell whether a cell still has the box that is shown of it."""
+        index, cell = self._session.index, CellId(mark.cell)
+        return cell in index and index.table.box(cell) == mark.box
 
     def _on_focus(self) -> None:
         self._render()
@@ -306,6 +315,33 @@ class CanvasPresenter:
             return
         self._added = (x, y)
         self._session.add_cell(smear, x, y)
+
+    def _on_box_drawn(self, x: float, y: float, width: float, height: float) -> None:
+        mark = self._shown.focus
+        if mark is None:
+            self._session.state.say("No cell is focused here. Click the cell first.")
+        elif not self._session.change_box(Box(x, y, width, height)):
+            self._view.show_focus(mark)
+
+    def _on_centre_marked(self, x: float, y: float) -> None:
+        """Split the focused cell at its second centre; the first is remembered."""
+        mark, session = self._shown.focus, self._session
+        if mark is None or not mark.box.contains(x, y):
+            self._marked = None
+            session.state.say(
+                "To split the focused cell, hold Shift and click the centre of each of "
+                "the two cells in its box. Shift and drag gives it another box."
+            )
+            return
+        first, self._marked = self._marked, (mark.cell, (x, y))
+        if first is None or first[0] != mark.cell:
+            session.state.say(
+                f"First centre of cell {mark.cell} marked. Hold Shift and click the "
+                "second one to split it in two."
+            )
+            return
+        self._marked = None
+        session.split_cell((first[1], (x, y)))
 
     def _focus_in_place(self, cell: CellId) -> None:
         self._clicking = True

@@ -45,6 +45,11 @@ class CropCache:
             crop = self._known(int(ids[row]))
         return _blank() if crop is None else crop
 
+    def forget(self, cell: int) -> None:
+        """Read a picture that was cut anew when it is wanted next."""
+        with self._lock:
+            self._crops.pop(int(cell), None)
+
     def warm(self, ids: Ids) -> None:
         """Read what is not there yet; cells struck out meanwhile are left out."""
         with self._lock:

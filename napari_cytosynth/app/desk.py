@@ -10,7 +10,7 @@ import numpy.typing as npt
 from napari_cytosynth.app.cellindex import CellIndex
 from napari_cytosynth.app.listing import Listing, refreshed
 from napari_cytosynth.app.navigate import Choice, next_open, resolve
-from napari_cytosynth.app.panels import Sort, Tab
+from napari_cytosynth.app.panels import OPINION, Sort, Tab
 from napari_cytosynth.app.state import SessionEvents, SessionState
 from napari_cytosynth.core.ids import CellId, SmearId
 from napari_cytosynth.core.project import Project
@@ -113,8 +113,16 @@ class Desk:
 
     def upcoming(self) -> CellId | None:
         """Return the cell that :meth:`advance` would focus."""
-        skipped = self.project.journal.skipped
-        return next_open(self.state.listing, self.index, skipped, self.state.focus)
+        return next_open(self.state.listing, self._wants, self.state.focus)
+
+    def _wants(self, cell: CellId) -> bool:
+        """Tell whether a cell of the grid still waits for this reader."""
+        if cell not in self.index:
+            return False
+        journal = self.project.journal
+        if self.state.filter == OPINION:
+            return journal.wants_second_opinion(cell)
+        return not self.index.label(cell) and not journal.skipped(cell)
 
     def set_tab(self, tab: Tab) -> None:
         """Bring a tab forward."""
@@ -123,7 +131,7 @@ class Desk:
             self._relist()
 
     def set_filter(self, code: str) -> None:
-        """Limit the grid to a class; empty: all."""
+        """Limit the grid to a class, or to second opinions wanted; empty: all."""
         self.state.filter = code
         self._relist()
 
@@ -144,7 +152,11 @@ class Desk:
 
     def _resolved(self) -> Listing:
         choice = self._choice()
-        return resolve(self._ranking, self.index, choice, self._held_out)
+        awaiting = np.zeros(0, np.int64)
+        if choice.filter == OPINION:
+            asked = self.project.journal.awaiting_opinion()
+            awaiting = np.array(sorted(asked), np.int64)
+        return resolve(self._ranking, self.index, choice, self._held_out, awaiting)
 
     def _relist(self) -> None:
         """List anew, as the user asked for another list."""

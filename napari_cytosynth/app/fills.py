@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_cytosynth.app.jobs import Jobs, Order
+from napari_cytosynth.app.panels import OPINION
 from napari_cytosynth.app.shelf import Shelf
 from napari_cytosynth.app.state import SessionState
 from napari_cytosynth.core.errors import CytoSynthError
@@ -138,7 +139,8 @@ class Fills:
 
     def relist(self) -> None:
         """Show the synthetic cells of the class chosen; the one under review stays."""
-        ids = self.shelf.ids(self._state.filter)
+        wanted = self._state.filter
+        ids = self.shelf.ids("" if wanted == OPINION else wanted)
         self._state.synthetic = ids
         if self._state.review not in ids:
             self._state.review = self._next_open(ids)

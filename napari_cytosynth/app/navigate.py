@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from napari_cytosynth.app.cellindex import NONE, CellIndex, Rows
 from napari_cytosynth.app.listing import Listing
-from napari_cytosynth.app.panels import Sort, Tab
+from napari_cytosynth.app.panels import OPINION, Sort, Tab
 from napari_cytosynth.core.ids import CellId
 
 Ids = npt.NDArray[np.int64]
@@ -30,7 +30,7 @@ class Choice:
     tab : Tab
         The tab in front.
     filter : str
-        Class code; empty: all.
+        Class code, or :data:`~napari_cytosynth.app.panels.OPINION`; empty: all.
     sort : Sort
         Order.
     blind : bool
@@ -50,7 +50,11 @@ class Choice:
 
 
 def resolve(
-    ranking: Listing, index: CellIndex, choice: Choice, held_out: Ids = _NO_IDS
+    ranking: Listing,
+    index: CellIndex,
+    choice: Choice,
+    held_out: Ids = _NO_IDS,
+    awaiting: Ids = _NO_IDS,
 ) -> Listing:
     """Return what the grid shows.
 
@@ -63,19 +67,25 @@ def resolve(
     choice : Choice
         Tab, filter, sort.
     held_out : int64[n]
-        Cells that only measure. Somebody who looks for a class, or orders by smear or
-        by certainty, would choose among them, so only the queue as ranked holds them.
+        Cells that only measure. A label on one that was looked for is lost to the
+        figures, so a queue that was filtered or ordered deals none. *Predicted* is for
+        looking, and shows all cells alike.
+    awaiting : int64[n]
+        Cells on which another reader is asked for, labelled or not.
     """
+    if choice.filter == OPINION:
+        rows = index.table.rows(awaiting[np.isin(awaiting, index.table.ids)])
+        return Listing(index.table.ids[_ordered(rows, index, choice)], ranking.reasons)
     if choice.tab is Tab.PREDICTED:
-        rows, reasons = _predicted(index, choice), ranking.reasons
+        rows = _predicted(index, choice)
     else:
         ids = ranking.ids[np.isin(ranking.ids, index.table.ids)]
-        rows, reasons = index.table.rows(ids), ranking.reasons
-    if not choice.is_queue:
-        rows = rows[~np.isin(index.table.ids[rows], held_out)]
+        if not choice.is_queue:
+            ids = ids[~np.isin(ids, held_out)]
+        rows = index.table.rows(ids)
     if choice.filter:
         rows = rows[index.of_class(rows, choice.filter, guessed=not choice.blind)]
-    return Listing(index.table.ids[_ordered(rows, index, choice)], reasons)
+    return Listing(index.table.ids[_ordered(rows, index, choice)], ranking.reasons)
 
 
 def _predicted(index: CellIndex, choice: Choice) -> Rows:
@@ -95,29 +105,22 @@ def _ordered(rows: Rows, index: CellIndex, choice: Choice) -> Rows:
 
 
 def next_open(
-    listing: Listing,
-    index: CellIndex,
-    skipped: Callable[[CellId], bool],
-    after: CellId | None,
+    listing: Listing, wants: Callable[[CellId], bool], after: CellId | None
 ) -> CellId | None:
-    """Return the next cell that still wants a label, or None; goes round the end.
+    """Return the next cell that still wants a reader, or None; goes round the end.
 
     Parameters
     ----------
     listing : Listing
         What the grid shows.
-    index : CellIndex
-        Labels.
-    skipped : callable
-        Tells whether a cell was passed over.
+    wants : callable
+        Tells whether a cell does.
     after : CellId or None
         Where to begin; None: at the top.
     """
     row = listing.row_of(after) if after is not None else None
     for number in np.roll(listing.ids, 0 if row is None else -row - 1):
         cell = CellId(int(number))
-        if cell == after or cell not in index or index.label(cell):
-            continue
-        if not skipped(cell):
+        if cell != after and wants(cell):
             return cell
     return None

@@ -28,6 +28,10 @@ class Tab(StrEnum):
     EVIDENCE = "Evidence"
 
 
+OPINION = "?"
+"""Filter that stands for no class: cells on which another reader is asked for."""
+
+
 class Sort(StrEnum):
     """Orders of the grid."""
 
@@ -140,7 +144,9 @@ class ClassRow:
     filling : bool
         A fill of this class runs.
     can_fill : bool
-        False for abstain classes.
+        False for abstain classes, and for those merged into another.
+    counts_as : str
+        Code of the class that this one was merged into; empty: it stands by itself.
     """
 
     code: str
@@ -157,6 +163,7 @@ class ClassRow:
     recall: Figure = field(default_factory=Figure)
     filling: bool = False
     can_fill: bool = True
+    counts_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)

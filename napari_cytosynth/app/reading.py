@@ -55,6 +55,9 @@ class Reading(Desk):
     def on_verdict_switched(self, number: SyntheticId) -> None:
         """Take in that undo or redo changed a verdict; the session does."""
 
+    def on_picture_cut(self, cell: CellId) -> None:
+        """Take in that the picture of a cell is another one; the session does."""
+
     def summarise(self) -> None:
         """Count anew; the session does."""
 
@@ -126,9 +129,27 @@ class Reading(Desk):
         return add_cell(self.project, smear, *place, author)
 
     def _added(self, cell: CellId) -> None:
+        self._take_in_cells()
+        self.focus_cell(cell)
+
+    def merge_class(self, code: str, into: str) -> bool:
+        """Count a class as another from now on; undo parts them again."""
+        taxonomy, journal = self.project.taxonomy, self.project.journal
+        if {code, into} <= set(taxonomy.codes) and journal.merged(into) == code:
+            self.state.fail(
+                f"Class {into} counts as {code} already. Undo that merge first."
+            )
+            return False
+        author = Author(self.state.annotator, model=self.state.model)
+        if not self.has_name() or not self._commit(author.merged(code, into)):
+            return False
+        self._take_in_cells()
+        self.state.say(f"{code} counts as {into} from now on. Undo parts them again.")
+        return True
+
+    def _take_in_cells(self) -> None:
         self.reload()
         self.remember()
-        self.focus_cell(cell)
         self.summarise()
         self.on_labels_changed()
 
@@ -165,6 +186,10 @@ class Reading(Desk):
         if target.cell is None:
             return
         cell = CellId(int(target.cell))
+        if target.kind is EventKind.BOX_CHANGED:
+            self.on_picture_cut(cell)
+        for part in target.data.get("into", ()) if cell in self.index else ():
+            self.state.listing = self.state.listing.without(CellId(int(part)))
         if cell in self.index:
             self.touch(cell)
             self.focus_cell(cell)
@@ -242,4 +267,6 @@ def _words(event: Event | None) -> str:
     if event.kind is EventKind.VERDICT:
         verb = "accept" if event.data["accept"] else "reject"
         return f"{verb} synthetic cell {event.cell}"
+    if event.kind is EventKind.CLASS_MERGED:
+        return f"merge of {event.data['code']} into {event.data['into']}"
     return f"{event.kind} of cell {event.cell}" if event.cell else str(event.kind)

@@ -19,11 +19,13 @@ from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.app.learner import Learned, Learner, LearnerConfig, embed
 from napari_cytosynth.app.panels import Figure
 from napari_cytosynth.app.reading import Reading
+from napari_cytosynth.app.shaping import Point, Shaping
 from napari_cytosynth.app.smears import Opener, Smears
 from napari_cytosynth.app.state import SessionState
 from napari_cytosynth.app.summary import Known, class_rows
 from napari_cytosynth.core.errors import CytoSynthError
-from napari_cytosynth.core.ids import SmearId, SyntheticId
+from napari_cytosynth.core.geometry import Box
+from napari_cytosynth.core.ids import CellId, SmearId, SyntheticId
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Compute
 from napari_cytosynth.core.smear import Smear, SmearImage
@@ -80,6 +82,7 @@ class Session(Reading):
         self.smears = Smears(project, self.jobs, opener)
         self.fills = Fills(project, compute, self.jobs, self.state)
         self.exchange = Exchange(project, self.jobs, state)
+        self.shaping = Shaping(project, self.jobs, state)
         self.learner = Learner(
             project, compute, self.jobs, self._config, lambda: self.state.strategy
         )
@@ -98,6 +101,8 @@ class Session(Reading):
         self.smears.on_added = self._on_smear_added
         self.smears.on_cells = self._on_cells_changed
         self.exchange.on_imported = self._on_cells_changed
+        self.shaping.on_box = self._on_box_changed
+        self.shaping.on_split = self._on_split
         self.events.evidence.connect(self.summarise)
         self.events.blind.connect(self.summarise)
         self.events.filter.connect(self.fills.relist)
@@ -176,6 +181,36 @@ class Session(Reading):
     ) -> None:
         """Write labels for another tool; synthetic cells only if asked for."""
         self.exchange.write(Path(path), format, include_synthetic=include_synthetic)
+
+    def change_box(self, box: Box) -> bool:
+        """Give the focused cell another box; its picture is cut and embedded anew."""
+        cell = self.state.focus
+        if cell is None or not self.has_name():
+            return False
+        self.shaping.change_box(cell, box)
+        return True
+
+    def split_cell(self, centres: tuple[Point, Point]) -> bool:
+        """Make two cells of the focused one, around two centres."""
+        cell = self.state.focus
+        if cell is None or not self.has_name():
+            return False
+        self.shaping.split(cell, centres)
+        return True
+
+    def _on_box_changed(self, cell: CellId) -> None:
+        self.on_picture_cut(cell)
+        self._take_in_cells()
+        self.touch(cell)
+
+    def on_picture_cut(self, cell: CellId) -> None:
+        """Show the picture that a cell has now."""
+        self.crops.forget(cell)
+
+    def _on_split(self, old: CellId, first: CellId) -> None:
+        self._take_in_cells()
+        self.focus_cell(first)
+        self.state.listing = self.state.listing.without(old)
 
     def _on_cells_changed(self) -> None:
         self.reload()
@@ -263,5 +298,6 @@ class Session(Reading):
                 filling=self.fills.is_running,
                 predicted=bool(state.model) and not state.blind,
                 figures=self._figures,
+                merged=self.project.journal.merged,
             )
         )

@@ -30,6 +30,8 @@ class Known:
         False: no model yet, or predictions are hidden.
     figures : mapping of code to (precision, recall)
         From the last evaluation.
+    merged : callable
+        Tells the class that stands for another.
     """
 
     taxonomy: Taxonomy
@@ -38,6 +40,7 @@ class Known:
     filling: Callable[[str], bool]
     predicted: bool
     figures: Mapping[str, tuple[Figure, Figure]] = field(default_factory=dict)
+    merged: Callable[[str], str] = str
 
 
 def class_rows(known: Known) -> tuple[ClassRow, ...]:
@@ -50,6 +53,7 @@ def class_rows(known: Known) -> tuple[ClassRow, ...]:
 
 
 def _row(known: Known, cell: CellClass, number: int, predicted: int | None) -> ClassRow:
+    stands_for = known.merged(cell.code)
     precision, recall = known.figures.get(cell.code, (Figure(), Figure()))
     return ClassRow(
         code=cell.code,
@@ -65,5 +69,6 @@ def _row(known: Known, cell: CellClass, number: int, predicted: int | None) -> C
         precision=precision,
         recall=recall,
         filling=known.filling(cell.code),
-        can_fill=not cell.abstain,
+        can_fill=not cell.abstain and stands_for == cell.code,
+        counts_as="" if stands_for == cell.code else stands_for,
     )

@@ -65,7 +65,7 @@ class AnnotateView(Protocol):
         A card was clicked.
     tabChosen : (tab: Tab)
     filterChosen : (code: str)
-        Class code; empty for all classes.
+        Class code, or :data:`~napari_cytosynth.app.panels.OPINION`; empty for all.
     sortChosen : (sort: Sort)
     strategyChosen : (key: str)
     blindToggled : (hidden: bool)
@@ -143,12 +143,15 @@ class ClassesView(Protocol):
         The row's *Fill* was pressed: open the form for this class.
     referenceAsked : (code: str)
         The pointer rests on a row; answered by ``show_reference``.
+    mergeAsked : (code: str, into: str)
+        The first class is to count as the second.
     """
 
     classChosen: SignalLike
     filterAsked: SignalLike
     fillAsked: SignalLike
     referenceAsked: SignalLike
+    mergeAsked: SignalLike
 
     def show_rows(self, rows: tuple[ClassRow, ...]) -> None:
         """Show all rows; the number and order of classes never change in a session."""
@@ -183,6 +186,11 @@ class CanvasView(Protocol):
         A key while one of our layers is selected. napari's own handler must not see it.
     mosaicClicked : (index: int)
         A synthetic cell of the mosaic was clicked.
+    boxDrawn : (x: float, y: float, width: float, height: float)
+        A drag with Shift held: the focused cell's new box. The view may have drawn it;
+        ``show_focus`` says what holds.
+    centreMarked : (x: float, y: float)
+        A click with Shift held: the centre of one of the cells in the focused box.
     """
 
     clicked: SignalLike
@@ -190,6 +198,8 @@ class CanvasView(Protocol):
     viewMoved: SignalLike
     keyPressed: SignalLike
     mosaicClicked: SignalLike
+    boxDrawn: SignalLike
+    centreMarked: SignalLike
 
     def show_smear(self, image: SmearImage | None, mpp: float) -> None:
         """Swap the smear in; zoom in micrometres and contrast are kept.

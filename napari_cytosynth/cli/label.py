@@ -1,10 +1,11 @@
-"""Label a cell, or undo and redo.
+"""Label a cell, pass it over, remark on it, strike it out; or undo and redo.
 
 Example: cytosynth label smears.cytosynth 17 EOS --annotator "Dr Novak"
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,32 +26,69 @@ def run(
     cell: Annotated[int | None, typer.Argument(help="Number of the cell.")] = None,
     code: Annotated[str | None, typer.Argument(help="Class code or name.")] = None,
     annotator: Annotator = "",
+    skip: Annotated[bool, typer.Option("--skip", help="Pass it over for now.")] = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Strike it out: it is no cell.")
+    ] = False,
+    comment: Annotated[str, typer.Option(help="Remark on the cell.")] = "",
+    second_opinion: Annotated[
+        bool, typer.Option("--second-opinion", help="Ask another reader to look.")
+    ] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Take the last back.")] = False,
     redo: Annotated[bool, typer.Option("--redo", help="Bring it back.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Record one event; it is on the disk when this returns."""
+    """Record what was given, in one step; it is on the disk when this returns."""
+    asked: dict[str, Callable[[Author, CellId], Event]] = {
+        "skip": Author.skip,
+        "remove": Author.removed,
+        "second opinion": Author.second_opinion,
+        "comment": lambda author, number: author.comment(number, comment),
+    }
+    given = (skip, remove, second_opinion, bool(comment.strip()))
+    acts = [act for act, wanted in zip(asked.values(), given, strict=True) if wanted]
+    _demand_sense(cell, code, acts, step=undo + redo)
     with opened(path) as project:
         author = author_of(annotator)
         if undo or redo:
-            event = _step_back_or_forth(project, author, undo=undo)
+            events = [_step_back_or_forth(project, author, undo=undo)]
         else:
-            event = _label(project, author, cell, code)
-        (recorded,) = project.record(event)
-        document = _describe(project, recorded)
-    what = " ".join(str(document[k]) for k in ("kind", "cell", "code") if document[k])
-    show(document, [f"Recorded event {document['event']}: {what}"], as_json)
+            events = _on_cell(project, author, CellId(cell or 0), code, acts)
+        recorded = project.record(*events)
+        documents = [_describe(project, event) for event in recorded]
+    lines = [
+        f"Recorded event {document['event']}: "
+        + " ".join(str(document[k]) for k in ("kind", "cell", "code") if document[k])
+        for document in documents
+    ]
+    show({**documents[-1], "events": documents}, lines, as_json)
 
 
-def _label(
-    project: Project, author: Author, cell: int | None, code: str | None
-) -> Event:
-    if cell is None or code is None:
-        raise typer.BadParameter("Give a cell and a class, or --undo or --redo.")
-    number = CellId(cell)
-    project.cells().row(number)
-    author = stamped_by_number(project.journal, author, number)
-    return author.label(number, project.taxonomy.find(code).code)
+def _demand_sense(
+    cell: int | None, code: str | None, acts: Sequence[object], *, step: int
+) -> None:
+    """Raise unless either one step back or forth is asked for, or things on a cell."""
+    on_cell = cell is not None and (code is not None or bool(acts))
+    if step > 1 or (step and (cell is not None or acts)) or not (step or on_cell):
+        raise typer.BadParameter(
+            "Give a cell with a class, --skip, --remove, --comment or "
+            "--second-opinion; or --undo or --redo alone."
+        )
+
+
+def _on_cell(
+    project: Project,
+    author: Author,
+    cell: CellId,
+    code: str | None,
+    acts: Sequence[Callable[[Author, CellId], Event]],
+) -> list[Event]:
+    project.cells().row(cell)
+    author = stamped_by_number(project.journal, author, cell)
+    events = [act(author, cell) for act in acts]
+    if code is not None:
+        events.append(author.label(cell, project.taxonomy.find(code).code))
+    return events
 
 
 def _step_back_or_forth(project: Project, author: Author, *, undo: bool) -> Event:

@@ -68,3 +68,51 @@ def box_iou(first: Floats, second: Floats) -> npt.NDArray[np.float64]:
     iou: npt.NDArray[np.float64] = np.zeros_like(shared)
     np.divide(shared, union, out=iou, where=union > 0)
     return iou
+
+
+def halves(
+    outline: Floats, first: tuple[float, float], second: tuple[float, float]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None:
+    """Part a polygon along the line midway between two points.
+
+    Clipped by one half-plane a side: Sutherland, Hodgman (1974), CACM 17(1). A polygon
+    that is not convex may keep a seam along the line.
+
+    Parameters
+    ----------
+    outline : float[k, 2]
+        Corners x, y.
+    first, second : (x, y)
+        Each half is what lies nearer to one of them.
+
+    Returns
+    -------
+    float32[i, 2], float32[j, 2], or None
+        The half around ``first``, and that around ``second``; None where the points
+        are the same or all of the polygon lies nearer to one of them.
+    """
+    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    way = b - a
+    if not way.any() or len(outline) < 3:
+        return None
+    corners = np.asarray(outline, np.float64)
+    side = (corners - (a + b) / 2) @ way
+    near, far = _clipped(corners, side), _clipped(corners, -side)
+    if len(near) < 3 or len(far) < 3:
+        return None
+    return near, far
+
+
+def _clipped(
+    corners: npt.NDArray[np.float64], side: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float32]:
+    """Return the part of a polygon where ``side`` is not above 0."""
+    kept = []
+    for i in range(len(corners)):
+        j = (i + 1) % len(corners)
+        if side[i] <= 0:
+            kept.append(corners[i])
+        if (side[i] <= 0) != (side[j] <= 0):
+            share = side[i] / (side[i] - side[j])
+            kept.append(corners[i] + share * (corners[j] - corners[i]))
+    return np.array(kept, np.float32).reshape(-1, 2)

@@ -6,46 +6,16 @@ so undo and redo have no limit and survive retraining, a crash and a session's e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Any
+from collections.abc import Iterable
 
 from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.events import Author as Author
+from napari_cytosynth.core.events import Event as Event
+from napari_cytosynth.core.events import EventKind as EventKind
+from napari_cytosynth.core.events import Label as Label
+from napari_cytosynth.core.events import Mode as Mode
+from napari_cytosynth.core.events import now as now
 from napari_cytosynth.core.ids import CellId, EventId, SyntheticId
-
-
-class EventKind(StrEnum):
-    """What can happen."""
-
-    LABEL = "label"
-    UNDO = "undo"
-    REDO = "redo"
-    SKIP = "skip"
-    COMMENT = "comment"
-    SECOND_OPINION = "second opinion"
-    CELL_ADDED = "cell added"
-    CELL_REMOVED = "cell removed"
-    BOX_CHANGED = "box changed"
-    SPLIT = "split"
-    CLASS_MERGED = "class merged"
-    AUDIT_DRAW = "audit draw"
-    VERDICT = "verdict"
-
-
-class Mode(StrEnum):
-    """How the cell came before the reader."""
-
-    TEACH = "teach"
-    """Chosen by the ranking: a biased sample."""
-    AUDIT = "audit"
-    """Drawn at random from held-out groups."""
-    COUNT = "count"
-    """One of consecutive fields; comes in a later release."""
-    IMPORT = "import"
-    """Read from a file."""
-
 
 _UNDOABLE = frozenset(EventKind) - {
     EventKind.UNDO,
@@ -55,113 +25,6 @@ _UNDOABLE = frozenset(EventKind) - {
 _SETS_LABEL = frozenset({EventKind.LABEL})
 _REMOVES = frozenset({EventKind.CELL_REMOVED, EventKind.SPLIT})
 _SWITCHES = frozenset({EventKind.UNDO, EventKind.REDO})
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One thing that happened. Build it with the functions below.
-
-    Parameters
-    ----------
-    kind : EventKind
-        What happened.
-    cell : int or None
-        Real cell that it is about; for a verdict, the synthetic one.
-    data : mapping
-        JSON-able details; the builder functions below say which.
-    annotator : str
-        Who did it.
-    mode : Mode
-        How the cell came before the reader.
-    model : str
-        Version of the model that ranked and predicted; empty before the first.
-    time : str
-        ISO 8601, UTC.
-    id : EventId
-        Number in the journal; 0 before it was recorded.
-    """
-
-    kind: EventKind
-    cell: int | None
-    data: Mapping[str, Any] = field(default_factory=dict)
-    annotator: str = ""
-    mode: Mode = Mode.TEACH
-    model: str = ""
-    time: str = field(default_factory=lambda: now())
-    id: EventId = field(default=EventId(0))
-
-
-@dataclass(frozen=True, slots=True)
-class Author:
-    """Who acts, how, and under which model; stamps the events it makes."""
-
-    annotator: str
-    mode: Mode = Mode.TEACH
-    model: str = ""
-
-    def event(self, kind: EventKind, cell: int | None = None, **data: Any) -> Event:
-        """Return a new event by this author."""
-        return Event(kind, cell, data, self.annotator, self.mode, self.model)
-
-    def label(self, cell: CellId, code: str) -> Event:
-        """Give ``cell`` the class ``code``."""
-        return self.event(EventKind.LABEL, cell, code=code)
-
-    def skip(self, cell: CellId) -> Event:
-        """Pass over ``cell`` for now."""
-        return self.event(EventKind.SKIP, cell)
-
-    def comment(self, cell: CellId, text: str) -> Event:
-        """Remark on ``cell``."""
-        return self.event(EventKind.COMMENT, cell, text=text)
-
-    def second_opinion(self, cell: CellId) -> Event:
-        """Ask another reader to look at ``cell``."""
-        return self.event(EventKind.SECOND_OPINION, cell)
-
-    def removed(self, cell: CellId) -> Event:
-        """Strike ``cell`` out: it is no cell."""
-        return self.event(EventKind.CELL_REMOVED, cell)
-
-    def box_changed(
-        self, cell: CellId, box: tuple[float, float, float, float]
-    ) -> Event:
-        """Give ``cell`` another box: x, y, width, height in level-0 pixels."""
-        return self.event(EventKind.BOX_CHANGED, cell, box=list(box))
-
-    def split(self, cell: CellId, into: Iterable[CellId]) -> Event:
-        """Replace ``cell`` by the cells ``into``."""
-        return self.event(EventKind.SPLIT, cell, into=list(into))
-
-    def merged(self, code: str, into: str) -> Event:
-        """Count class ``code`` as class ``into`` from now on."""
-        return self.event(EventKind.CLASS_MERGED, None, code=code, into=into)
-
-    def audit_draw(self, cell: CellId) -> Event:
-        """Note that ``cell`` was drawn as an audit card."""
-        return self.event(EventKind.AUDIT_DRAW, cell)
-
-    def verdict(self, synthetic: SyntheticId, accept: bool) -> Event:
-        """Accept or reject a synthetic cell."""
-        return self.event(EventKind.VERDICT, synthetic, accept=accept)
-
-    def undo(self, of: EventId) -> Event:
-        """Take back the event ``of``."""
-        return self.event(EventKind.UNDO, None, of=of)
-
-    def redo(self, of: EventId) -> Event:
-        """Bring back the undone event ``of``."""
-        return self.event(EventKind.REDO, None, of=of)
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """The current label of a cell."""
-
-    code: str
-    event: EventId
-    annotator: str
-    mode: Mode
 
 
 class Journal:
@@ -177,6 +40,9 @@ class Journal:
         self._merges: list[int] = []
         self._verdicts: dict[int, list[int]] = {}
         self._audit: set[int] = set()
+        self._boxes: dict[int, Event] = {}
+        self._parts: dict[int, int] = {}
+        self._asked: set[int] = set()
         self._done: dict[str, list[int]] = {}
         self._undone: dict[str, list[int]] = {}
         self._labels: dict[CellId, Label] = {}
@@ -185,6 +51,8 @@ class Journal:
             self._take(event)
         found = ((cell, self._standing(cell)) for cell in self._of_cell)
         self._labels = {CellId(c): label for c, label in found if label is not None}
+        for cell in self._of_cell:
+            self._refresh_box(cell)
 
     def check(self, *events: Event) -> None:
         """Raise InputError where :meth:`apply` would, and change nothing.
@@ -251,6 +119,10 @@ class Journal:
             self._audit.add(_cell_of(event))
         else:
             self._of_cell.setdefault(_cell_of(event), []).append(event.id)
+        if event.kind is EventKind.SECOND_OPINION:
+            self._asked.add(_cell_of(event))
+        elif event.kind is EventKind.SPLIT:
+            self._parts.update(dict.fromkeys(map(int, event.data["into"]), event.id))
 
     def _switch(self, event: Event) -> Event:
         target = int(event.data["of"])
@@ -273,12 +145,25 @@ class Journal:
                 if (label := self.label(cell)) is not None
             }
         elif event.kind is not EventKind.VERDICT and event.cell is not None:
-            cell = CellId(int(event.cell))
-            label = self._standing(cell)
-            if label is None:
-                self._labels.pop(cell, None)
-            else:
-                self._labels[cell] = label
+            parts = event.data["into"] if event.kind is EventKind.SPLIT else ()
+            for number in (event.cell, *parts):
+                self._refresh_label(CellId(int(number)))
+            if event.kind is EventKind.BOX_CHANGED:
+                self._refresh_box(int(event.cell))
+
+    def _refresh_label(self, cell: CellId) -> None:
+        label = self._standing(cell)
+        if label is None:
+            self._labels.pop(cell, None)
+        else:
+            self._labels[cell] = label
+
+    def _refresh_box(self, cell: int) -> None:
+        event = self._last(cell, frozenset({EventKind.BOX_CHANGED}))
+        if event is None:
+            self._boxes.pop(cell, None)
+        else:
+            self._boxes[cell] = event
 
     def _standing(self, cell: int) -> Label | None:
         return None if self.is_removed(CellId(cell)) else self.label(CellId(cell))
@@ -321,7 +206,9 @@ class Journal:
         return code
 
     def is_removed(self, cell: CellId) -> bool:
-        """Tell whether a cell was struck out, split, or its adding undone."""
+        """Tell whether a cell was struck out, split, or its making undone."""
+        if self._parts.get(cell) in self._inactive:
+            return True
         for number in self._of_cell.get(cell, []):
             kind = self._events[number].kind
             undone = number in self._inactive
@@ -333,11 +220,15 @@ class Journal:
 
     def box(self, cell: CellId) -> tuple[float, float, float, float] | None:
         """Return the corrected box of a cell, or None where the detector's stands."""
-        event = self._last(cell, frozenset({EventKind.BOX_CHANGED}))
+        event = self._boxes.get(cell)
         if event is None:
             return None
         x, y, width, height = event.data["box"]
         return float(x), float(y), float(width), float(height)
+
+    def recut(self) -> dict[int, Event]:
+        """Return, by cell, the standing box change that brought a picture with it."""
+        return {c: e for c, e in list(self._boxes.items()) if "crop" in e.data}
 
     def touched(self) -> frozenset[int]:
         """Return all cells that any event but an audit draw names."""
@@ -357,8 +248,21 @@ class Journal:
         ]
 
     def wants_second_opinion(self, cell: CellId) -> bool:
-        """Tell whether another reader was asked for."""
-        return self._last(cell, frozenset({EventKind.SECOND_OPINION})) is not None
+        """Tell whether another reader was asked for, and none has answered.
+
+        A label by anybody but the one who asked is the answer.
+        """
+        asked = self._last(cell, frozenset({EventKind.SECOND_OPINION}))
+        if asked is None:
+            return False
+        label = self._last(cell, _SETS_LABEL)
+        answered = label is not None and label.id > asked.id
+        return not (answered and label and label.annotator != asked.annotator)
+
+    def awaiting_opinion(self) -> frozenset[int]:
+        """Return the cells on which another reader is still asked for."""
+        asked = list(self._asked)
+        return frozenset(c for c in asked if self.wants_second_opinion(CellId(c)))
 
     def is_audit(self, cell: CellId) -> bool:
         """Tell whether a cell was drawn as an audit card."""
@@ -383,11 +287,6 @@ class Journal:
     def events(self) -> tuple[Event, ...]:
         """Return all events, oldest first."""
         return tuple(self._events.values())
-
-
-def now() -> str:
-    """Return the present as ISO 8601 in UTC, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _cell_of(event: Event) -> int:

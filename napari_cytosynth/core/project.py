@@ -105,6 +105,22 @@ class Project(Protocol):
         """Add one cell, with its "cell added" event; undo takes it away."""
         ...
 
+    def change_box(self, cell: CellId, box: Box, crops: Crops, author: Author) -> Event:
+        """Give a cell another box, with the picture cut from it; undo restores both.
+
+        ``crops`` is uint8[1, 96, 96, 3]. Vectors of the old picture count no more.
+        """
+        ...
+
+    def split_cell(
+        self, cell: CellId, found: Detections, crops: Crops, author: Author
+    ) -> npt.NDArray[np.int64]:
+        """Replace a cell by others in one transaction; return their ids.
+
+        Undo brings the cell back and takes the others away.
+        """
+        ...
+
     def cells(self) -> CellTable:
         """Return all standing cells: removed ones left out, corrected boxes applied."""
         ...

@@ -92,6 +92,7 @@ class Columns:
             event = journal.event(int(event.data["of"]))
         if event.kind in _MOVES and event.cell is not None:
             self._moved.add(int(event.cell))
+            self._moved.update(map(int, event.data.get("into", ())))
             self._standing = None
 
     def check(self, cells: npt.ArrayLike) -> npt.NDArray[np.int64]:

@@ -140,19 +140,21 @@ class DiskBackend:
         meta = dict(read("SELECT key, value FROM meta").fetchall())
         smears = [rows.read_smear(row) for row in read(rows.READ_SMEARS)]
         runs = [rows.read_run(row) for row in read(rows.READ_RUNS)]
-        self._sweep(runs)
+        events = rows.read_events(read(rows.READ_EVENTS).fetchall())
+        self._sweep(runs, events)
         return Contents(
             rows.read_taxonomy(meta, read(rows.READ_CLASSES)),
             [smear for smear, _ in smears],
             {int(s.id): c for s, c in smears if c is not None},
             runs,
-            rows.read_events(read(rows.READ_EVENTS).fetchall()),
+            events,
             [rows.read_job(row) for row in read(rows.READ_JOBS)],
         )
 
-    def _sweep(self, runs: Sequence[CellRun]) -> None:
+    def _sweep(self, runs: Sequence[CellRun], events: Sequence[Event]) -> None:
         """Remove what no row names: a crash came between blob and row."""
-        self._crops.sweep((run.crop, len(run)) for run in runs)
+        recut = [(int(e.data["crop"]), 1) for e in events if "crop" in e.data]
+        self._crops.sweep([*((run.crop, len(run)) for run in runs), *recut])
         painted = self._database.read("SELECT picture, 1 FROM synthetic").fetchall()
         self._painted.sweep(painted)
         models = self._database.read("SELECT file FROM model").fetchall()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -28,6 +28,9 @@ from napari_cytosynth.store.synthetics import Synthetics
 
 _RUN = 4096
 """Most cells kept as one run, so that one outline never costs a huge read."""
+
+_RECUT = " of boxes changed"
+"""Ends the key of vectors of pictures cut anew; their rows are the events' ids."""
 
 
 class LiveProject:
@@ -126,12 +129,26 @@ class LiveProject:
         rules.check_detections(found, crops)
         if not len(found):
             return np.zeros(0, np.int64)
+        return self._keep_cells(
+            smear,
+            found,
+            crops,
+            lambda ids: () if author is None else _added(author, ids, found),
+        )
+
+    def _keep_cells(
+        self,
+        smear: int,
+        found: Detections,
+        crops: Crops,
+        make: Callable[[npt.NDArray[np.int64]], Iterable[Event]],
+    ) -> npt.NDArray[np.int64]:
+        """Keep cells and the events made of their ids in one transaction."""
         row = self._backend.write_crops(crops)
         with self._held():
             first = self._columns.last + 1
             ids = np.arange(first, first + len(found), dtype=np.int64)
-            made = () if author is None else _added(author, ids, found)
-            events = self._number(*made)
+            events = self._number(*make(ids))
             runs = _runs(smear, first, row, found)
             self._backend.save_cells(runs, found.outlines, *events)
             for run in runs:
@@ -151,6 +168,29 @@ class LiveProject:
         (cell,) = self.add_cells(smear, found, pixels, author=author)
         return CellId(int(cell))
 
+    def change_box(self, cell: CellId, box: Box, crops: Crops, author: Author) -> Event:
+        """Give a cell another box, with the picture cut from it; undo restores both."""
+        self._demand_standing(cell)
+        rules.check_detections(rules.as_detection(box), crops)
+        row = self._backend.write_crops(crops)
+        place = (box.x, box.y, box.width, box.height)
+        (event,) = self.record(author.box_changed(cell, place, row))
+        return event
+
+    def split_cell(
+        self, cell: CellId, found: Detections, crops: Crops, author: Author
+    ) -> npt.NDArray[np.int64]:
+        """Replace a cell by others in one transaction; return their ids."""
+        self._demand_standing(cell)
+        rules.check_detections(found, crops)
+        smear = self._columns.run_of(cell).smear
+        return self._keep_cells(
+            smear, found, crops, lambda ids: (author.split(cell, ids.tolist()),)
+        )
+
+    def _demand_standing(self, cell: CellId) -> None:
+        self.cells().row(cell)
+
     def cells(self) -> CellTable:
         """Return all standing cells: removed ones left out, corrected boxes applied."""
         with self._held():
@@ -164,12 +204,18 @@ class LiveProject:
     def outline(self, cell: CellId) -> npt.NDArray[np.float32]:
         """Return the polygon float32[k, 2] of a cell; level-0 pixels, x-y."""
         with self._held():
-            return self._backend.outline(self._columns.run_of(cell), int(cell))
+            run, box = self._columns.run_of(cell), self._journal.box(cell)
+            if box is not None:
+                return rules.as_detection(Box(*box)).outlines[0]
+            return self._backend.outline(run, int(cell))
 
     def crops(self, cells: npt.ArrayLike) -> Crops:
         """Return uint8[n, 96, 96, 3] for these cell ids."""
         with self._held():
-            rows = self._columns.crop_rows(cells)
+            ids, rows = self._columns.check(cells), self._columns.crop_rows(cells)
+            changed = self._journal.recut()
+        for i in _among(ids, changed):
+            rows[i] = changed[int(ids[i])].data["crop"]
         return self._backend.crops(rows)
 
     def put_embeddings(
@@ -177,16 +223,29 @@ class LiveProject:
     ) -> None:
         """Store vectors under the embedder's fingerprint."""
         with self._held():
-            ids = self._columns.check(cells)
+            ids, changed = self._columns.check(cells), self._journal.recut()
         plain = rules.check_vectors(vectors, len(ids))
-        if len(ids):
-            self._backend.put_vectors(embedder, ids, plain)
+        where = _among(ids, changed)
+        same = np.delete(np.arange(len(ids)), where)
+        if len(same):
+            self._backend.put_vectors(embedder, ids[same], plain[same])
+        if len(where):
+            events = _events_of(ids[where], changed)
+            self._backend.put_vectors(embedder + _RECUT, events, plain[where])
 
     def embeddings(self, embedder: str, cells: npt.ArrayLike) -> Vectors:
         """Return float32[n, dim]; rows of cells without a vector are NaN."""
         with self._held():
-            ids = self._columns.check(cells)
-        return self._backend.vectors(embedder, ids)
+            ids, changed = self._columns.check(cells), self._journal.recut()
+        found = self._backend.vectors(embedder, ids)
+        where = _among(ids, changed)
+        if len(where):
+            events = _events_of(ids[where], changed)
+            anew = self._backend.vectors(embedder + _RECUT, events)
+            if anew.shape[1] and not found.shape[1]:
+                found = np.full((len(ids), anew.shape[1]), np.nan, np.float32)
+            found[where] = anew if anew.shape[1] else np.nan
+        return found
 
     def record(self, *events: Event) -> tuple[Event, ...]:
         """Commit events in one transaction and return them with ids: acknowledged."""
@@ -273,6 +332,21 @@ class LiveProject:
         with self._lock:
             self._closed = True
             self._backend.close()
+
+
+def _among(
+    ids: npt.NDArray[np.int64], changed: Mapping[int, Event]
+) -> npt.NDArray[np.intp]:
+    """Return the positions of the cells whose picture was cut anew."""
+    if not changed:
+        return np.zeros(0, np.intp)
+    return np.flatnonzero(np.isin(ids, np.fromiter(changed, np.int64)))
+
+
+def _events_of(
+    ids: npt.NDArray[np.int64], changed: Mapping[int, Event]
+) -> npt.NDArray[np.int64]:
+    return np.array([changed[int(i)].id for i in ids], np.int64)
 
 
 def _added(

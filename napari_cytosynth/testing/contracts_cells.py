@@ -282,6 +282,57 @@ class JournalContract(ProjectCase):
         assert set(project.cells().ids.tolist()) == {1, 3, 5, 6, 7, 8, 9, 10}
         assert project.cells().box(CellId(3)) == Box(1.5, 2.5, 30.25, 40.0)
 
+    def test_a_changed_box_brings_its_own_picture_and_vector(
+        self, filled: Project
+    ) -> None:
+        cell = CellId(3)
+        old = filled.crops([1, 3])
+        filled.put_embeddings("m", [1, 3], np.ones((2, 4), np.float32))
+        anew = np.full((1, 96, 96, 3), 7, np.uint8)
+        event = filled.change_box(cell, Box(5, 6, 30, 40), anew, ANN)
+        project = self.again(filled)
+        assert np.array_equal(project.crops([1, 3]), np.stack([old[0], anew[0]]))
+        assert project.outline(cell).tolist() == [[5, 6], [35, 6], [35, 46], [5, 46]]
+        assert np.isnan(project.embeddings("m", [1, 3])[:, 0]).tolist() == [False, True]
+        project.put_embeddings("m", [3], np.full((1, 4), 2, np.float32))
+        project.record(ANN.undo(event.id))
+        project = self.again(project)
+        assert np.array_equal(project.crops([1, 3]), old)
+        assert (project.embeddings("m", [3]) == 1).all()
+        project.record(ANN.redo(event.id))
+        project = self.again(project)
+        assert (project.embeddings("m", [3]) == 2).all()
+        assert np.array_equal(project.crops([3]), anew)
+
+    def test_a_split_cell_and_its_parts_never_stand_together(
+        self, filled: Project
+    ) -> None:
+        cell, rng = CellId(3), np.random.default_rng(0)
+        filled.record(ANN.label(cell, "BA"))
+        crops = tiny_crops(filled.taxonomy, ["BA", "MO"], rng)
+        parts = filled.split_cell(cell, tiny_detections(2, rng), crops, ANN)
+        filled.record(ANN.label(CellId(int(parts[0])), "MO"))
+        labels = filled.journal.labels()
+        assert set(labels) == {parts[0]}
+        assert set(parts) <= set(filled.cells().ids) - {3}
+        split, _ = filled.journal.events()[-2:]
+        for _ in range(2):
+            done = filled.journal.undo_target("ann")
+            filled.record(ANN.undo(done.id if done else EventId(0)))
+        project = self.again(filled)
+        assert set(project.cells().ids) == set(range(1, 11))
+        assert set(project.journal.labels()) == {3}
+        project.record(ANN.redo(split.id))
+        assert set(parts) <= set(self.again(project).cells().ids) - {3}
+
+    def test_a_cell_struck_out_has_no_box_to_change(self, filled: Project) -> None:
+        filled.record(ANN.removed(CellId(3)))
+        anew = np.zeros((1, 96, 96, 3), np.uint8)
+        with pytest.raises(InputError, match="Cell 3"):
+            filled.change_box(CellId(3), Box(5, 6, 30, 40), anew, ANN)
+        with pytest.raises(InputError, match="Cell 3"):
+            filled.split_cell(CellId(3), Detections.empty(), anew[:0], ANN)
+
     def test_one_bad_event_stops_all(self, filled: Project) -> None:
         good = ANN.label(CellId(1), "BA")
         bad = (

@@ -35,11 +35,12 @@ _Ids = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """Vectors in memory: one row a cell, and which rows are there."""
+    """Vectors in memory: one row a cell, which are there, and of which pictures."""
 
     ids: _Ids
     vectors: Vectors
     known: npt.NDArray[np.bool_]
+    pictures: _Ids
 
 
 _KEPT: WeakKeyDictionary[Project, dict[str, _Kept]] = WeakKeyDictionary()
@@ -74,13 +75,16 @@ def embed_cells(
     yield Progress(0, len(missing), f"{len(missing)} cells without a vector")
     for start in range(0, len(missing), BATCH):
         ids = missing[start : start + BATCH]
+        cut = _pictures(project, ids)
         task = compute.embed(embedder, project.crops(ids))
         try:
             while True:
                 step = next(task)
                 yield Progress(start + step.done, len(missing), "embedding")
         except StopIteration as stop:
-            project.put_embeddings(key, ids, stop.value)
+            # A box that was changed meanwhile has another picture by now.
+            same = cut == _pictures(project, ids)
+            project.put_embeddings(key, ids[same], stop.value[same])
         finally:
             task.close()
     return key
@@ -140,17 +144,38 @@ def vectors_of(project: Project, key: str, cells: CellTable | None = None) -> Ve
 def _kept(project: Project, key: str, ids: _Ids) -> _Kept:
     cache = _KEPT.setdefault(project, {})
     old = cache.get(key)
-    if old is None or not old.known.all() or not np.array_equal(old.ids, ids):
-        old = cache[key] = _refreshed(project, key, ids, old)
+    same = old is not None and np.array_equal(old.ids, ids)
+    cut = _pictures(project, ids)
+    if (
+        old is None
+        or not same
+        or not old.known.all()
+        or not np.array_equal(old.pictures, cut)
+    ):
+        old = cache[key] = _refreshed(project, key, (ids, cut), old)
     return old
 
 
-def _refreshed(project: Project, key: str, ids: _Ids, old: _Kept | None) -> _Kept:
-    """Read what is new; keep what was read before."""
+def _pictures(project: Project, ids: _Ids) -> _Ids:
+    """Return int64[n]: the event that cut each cell's picture anew; 0 for none."""
+    changed = project.journal.recut()
+    cut = np.zeros(len(ids), np.int64)
+    for i in np.flatnonzero(np.isin(ids, list(changed))) if changed else ():
+        cut[i] = changed[int(ids[i])].id
+    return cut
+
+
+def _refreshed(
+    project: Project, key: str, wanted: tuple[_Ids, _Ids], old: _Kept | None
+) -> _Kept:
+    """Read what is new; keep what was read before of the same pictures."""
+    ids, cut = wanted
     if old is None or not old.known.any():
         vectors = project.embeddings(key, ids)
     else:
         had = np.isin(ids, old.ids[old.known])
+        where = np.minimum(np.searchsorted(old.ids, ids), len(old.ids) - 1)
+        had &= old.pictures[where] == cut
         vectors = np.empty((len(ids), old.vectors.shape[1]), np.float32)
         vectors[had] = old.vectors[np.searchsorted(old.ids, ids[had])]
         vectors[~had] = project.embeddings(key, ids[~had])
@@ -158,7 +183,7 @@ def _refreshed(project: Project, key: str, ids: _Ids, old: _Kept | None) -> _Kep
     known = np.zeros(len(ids), bool)
     if vectors.shape[1]:
         known = ~np.isnan(vectors[:, 0])
-    return _Kept(ids, vectors, known)
+    return _Kept(ids, vectors, known, cut)
 
 
 def embed_synthetic(

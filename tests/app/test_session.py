@@ -279,14 +279,27 @@ def test_a_held_out_cell_that_was_looked_for_measures_nothing(
     assert not journal.is_audit(card)
 
 
-@pytest.mark.parametrize("tab", [Tab.QUEUE, Tab.PREDICTED])
-def test_lists_to_choose_from_hold_no_held_out_cell(taught: Desk, tab: Tab) -> None:
-    taught.session.set_tab(tab)
+def test_a_filtered_queue_holds_no_held_out_cell(taught: Desk) -> None:
     for row in taught.session.state.classes:
         taught.session.set_filter(row.code)
         focus = {taught.session.state.focus}
         listed = set(taught.session.state.listing.ids.tolist())
         assert not (listed - focus) & held_out_of(taught), row.code
+
+
+def test_a_held_out_smear_is_browsed_in_predicted_and_measures_nothing(
+    taught: Desk,
+) -> None:
+    session, journal = taught.session, taught.session.project.journal
+    drawn = {e.cell for e in journal.events() if e.kind is EventKind.AUDIT_DRAW}
+    session.set_tab(Tab.PREDICTED)
+    listed = session.state.listing.ids.tolist()
+    open_ = [i for i in listed if i in held_out_of(taught) and i not in drawn]
+    cell = CellId(open_[0])
+    taught.views.annotate.cellChosen.emit(listed.index(cell))
+    session.label("BA")
+    assert journal.label(cell).mode is Mode.TEACH
+    assert not journal.is_audit(cell)
 
 
 def test_an_audit_label_taken_back_is_audit_when_given_again(desk: Desk) -> None:
@@ -314,8 +327,7 @@ def test_filter_and_sort_resolve_to_listings(taught: Desk) -> None:
     desk.session.set_tab(Tab.PREDICTED)
     all_predicted = desk.session.state.listing.ids
     waiting = index.table.ids[index.labels == NONE]
-    held_out = held_out_of(desk)
-    assert set(all_predicted) == set(waiting) - held_out
+    assert set(all_predicted) == set(waiting)
     worth = index.confidence[index.table.rows(all_predicted)]
     assert (np.diff(worth) >= 0).all()
     desk.session.set_sort(Sort.SURE)

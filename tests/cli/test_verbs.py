@@ -105,6 +105,35 @@ def test_label_undo_redo(project: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert document(capsys, "info", project)["labels"] == {"EO": 1}
 
 
+def test_label_skips_remarks_asks_and_strikes_out(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    who = ("--annotator", "a")
+    said = document(capsys, "label", project, 1, "--skip", "--comment", "blur", *who)
+    kinds = [event["kind"] for event in said["events"]]
+    assert kinds == ["skip", "comment"]
+    document(capsys, "label", project, 2, "EO", "--second-opinion", *who)
+    document(capsys, "label", project, 3, "--remove", *who)
+    opened = open_project(project)
+    journal, cells = opened.journal, opened.cells()
+    opened.close()
+    assert journal.skipped(1)
+    assert journal.comments(1) == ["blur"]
+    assert journal.awaiting_opinion() == {2}
+    assert journal.label(2).code == "EO"
+    assert 3 not in cells
+
+
+@pytest.mark.parametrize(
+    "given", [[], ["1"], ["--skip"], ["1", "EO", "--undo"], ["--undo", "--redo"]]
+)
+def test_label_that_says_too_little_or_too_much_is_wrong_usage(
+    project: Path, capsys: pytest.CaptureFixture[str], given: list[str]
+) -> None:
+    assert main(["label", str(project), *given, "--annotator", "a"]) == 2
+    assert "--second-opinion" in capsys.readouterr().err
+
+
 def test_an_unknown_class_is_refused_and_nothing_recorded(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QContextMenuEvent, QDragEnterEvent, QDropEvent, QMouseEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QPushButton
+from qtpy.QtWidgets import QApplication, QMenu, QPushButton
 
-from napari_cytosynth._gui.classlist import FILL, KEY, LABELLED
-from napari_cytosynth.app.panels import Tab
+from napari_cytosynth._gui.classlist import FILL, KEY, LABELLED, figures_of
+from napari_cytosynth.app.panels import OPINION, Tab
 from napari_cytosynth.core.provenance import Status
 
 Ctrl = Qt.KeyboardModifier.ControlModifier
@@ -120,6 +120,68 @@ def test_a_click_on_a_cell_focuses_it(qtbot: QtBot, ready: Any, canvas: Any) -> 
     native = canvas()
     QTest.mouseClick(native, Left, pos=native.rect().center())
     assert state.focus == other
+
+
+def test_a_drag_with_shift_draws_a_box_and_a_click_with_it_marks(
+    qtbot: QtBot, ready: Any, canvas: Any
+) -> None:
+    table, state = ready.session.index.table, ready.session.state
+    x, y = table.box(state.focus).centre
+    ready.canvas.centre_on(x, y)
+    ready.canvas.flush()
+    drawn: list[tuple[float, ...]] = []
+    marked: list[tuple[float, float]] = []
+    ready.canvas.boxDrawn.connect(lambda *box: drawn.append(box))
+    ready.canvas.centreMarked.connect(lambda *place: marked.append(place))
+    native, shift = canvas(), Qt.KeyboardModifier.ShiftModifier
+    middle = native.rect().center()
+    before = ready.viewer.scene.camera.center
+    QTest.mousePress(native, Left, shift, middle - QPoint(40, 30))
+    for step in (-20, 0, 20, 40):
+        move = QMouseEvent(
+            QEvent.Type.MouseMove,
+            QPointF(middle + QPoint(step, step)),
+            QPointF(native.mapToGlobal(middle + QPoint(step, step))),
+            Left,
+            Left,
+            shift,
+        )
+        QApplication.sendEvent(native, move)
+    QTest.mouseRelease(native, Left, shift, middle + QPoint(40, 40))
+    ((left, top, width, height),) = drawn
+    assert left < x < left + width
+    assert top < y < top + height
+    assert width / height == pytest.approx(80 / 70, rel=0.05)
+    assert ready.viewer.scene.camera.center == pytest.approx(before)
+    QTest.mouseClick(native, Left, shift, middle)
+    assert marked[0] == pytest.approx((x, y), abs=1.0)
+
+
+def test_a_class_is_merged_by_its_menu(qtbot: QtBot, ready: Any) -> None:
+    widget = ready.docks.panels.classes
+    rows = widget.table.classes.rows
+    at = [row.code for row in rows].index("BNE")
+    place = widget.table.visualRect(widget.table.classes.index(at, KEY)).center()
+    port = widget.table.viewport()
+    asked = QContextMenuEvent(
+        QContextMenuEvent.Reason.Mouse, place, port.mapToGlobal(place)
+    )
+    QApplication.sendEvent(port, asked)
+    menu = widget.findChild(QMenu, "class menu")
+    merges = next(a.menu() for a in menu.actions() if a.menu() is not None)
+    next(a for a in merges.actions() if a.text().startswith("SNE")).trigger()
+    menu.close()
+    assert ready.session.project.journal.merged("BNE") == "SNE"
+    assert figures_of(rows[at]).startswith("counts as SNE")
+
+
+def test_second_opinions_are_a_filter_of_the_grid(qtbot: QtBot, ready: Any) -> None:
+    cell, annotate = ready.session.state.focus, ready.docks.panels.annotate
+    QTest.keyClick(annotate.grid, "?")
+    box = annotate.tools.filter
+    box.setCurrentIndex(box.findData(OPINION))
+    box.activated.emit(box.currentIndex())
+    assert ready.session.state.listing.ids.tolist() == [cell]
 
 
 def test_our_layers_cannot_be_edited(ready: Any) -> None:

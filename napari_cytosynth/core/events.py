@@ -1,0 +1,161 @@
+"""What can happen to cells and classes, and who did it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from napari_cytosynth.core.ids import CellId, EventId, SyntheticId
+
+
+class EventKind(StrEnum):
+    """What can happen."""
+
+    LABEL = "label"
+    UNDO = "undo"
+    REDO = "redo"
+    SKIP = "skip"
+    COMMENT = "comment"
+    SECOND_OPINION = "second opinion"
+    CELL_ADDED = "cell added"
+    CELL_REMOVED = "cell removed"
+    BOX_CHANGED = "box changed"
+    SPLIT = "split"
+    CLASS_MERGED = "class merged"
+    AUDIT_DRAW = "audit draw"
+    VERDICT = "verdict"
+
+
+class Mode(StrEnum):
+    """How the cell came before the reader."""
+
+    TEACH = "teach"
+    """Chosen by the ranking: a biased sample."""
+    AUDIT = "audit"
+    """Drawn at random from held-out groups."""
+    COUNT = "count"
+    """One of consecutive fields; comes in a later release."""
+    IMPORT = "import"
+    """Read from a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. Build it with the functions below.
+
+    Parameters
+    ----------
+    kind : EventKind
+        What happened.
+    cell : int or None
+        Real cell that it is about; for a verdict, the synthetic one.
+    data : mapping
+        JSON-able details; the builder functions below say which.
+    annotator : str
+        Who did it.
+    mode : Mode
+        How the cell came before the reader.
+    model : str
+        Version of the model that ranked and predicted; empty before the first.
+    time : str
+        ISO 8601, UTC.
+    id : EventId
+        Number in the journal; 0 before it was recorded.
+    """
+
+    kind: EventKind
+    cell: int | None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    annotator: str = ""
+    mode: Mode = Mode.TEACH
+    model: str = ""
+    time: str = field(default_factory=lambda: now())
+    id: EventId = field(default=EventId(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who acts, how, and under which model; stamps the events it makes."""
+
+    annotator: str
+    mode: Mode = Mode.TEACH
+    model: str = ""
+
+    def event(self, kind: EventKind, cell: int | None = None, **data: Any) -> Event:
+        """Return a new event by this author."""
+        return Event(kind, cell, data, self.annotator, self.mode, self.model)
+
+    def label(self, cell: CellId, code: str) -> Event:
+        """Give ``cell`` the class ``code``."""
+        return self.event(EventKind.LABEL, cell, code=code)
+
+    def skip(self, cell: CellId) -> Event:
+        """Pass over ``cell`` for now."""
+        return self.event(EventKind.SKIP, cell)
+
+    def comment(self, cell: CellId, text: str) -> Event:
+        """Remark on ``cell``."""
+        return self.event(EventKind.COMMENT, cell, text=text)
+
+    def second_opinion(self, cell: CellId) -> Event:
+        """Ask another reader to look at ``cell``."""
+        return self.event(EventKind.SECOND_OPINION, cell)
+
+    def removed(self, cell: CellId) -> Event:
+        """Strike ``cell`` out: it is no cell."""
+        return self.event(EventKind.CELL_REMOVED, cell)
+
+    def box_changed(
+        self,
+        cell: CellId,
+        box: tuple[float, float, float, float],
+        crop: int | None = None,
+    ) -> Event:
+        """Give ``cell`` another box: x, y, width, height in level-0 pixels.
+
+        ``crop`` is the row of the picture cut from it; None keeps the one there was.
+        """
+        cut = {} if crop is None else {"crop": crop}
+        return self.event(EventKind.BOX_CHANGED, cell, box=list(box), **cut)
+
+    def split(self, cell: CellId, into: Iterable[CellId]) -> Event:
+        """Replace ``cell`` by the cells ``into``, which stand as long as this does."""
+        return self.event(EventKind.SPLIT, cell, into=list(into))
+
+    def merged(self, code: str, into: str) -> Event:
+        """Count class ``code`` as class ``into`` from now on."""
+        return self.event(EventKind.CLASS_MERGED, None, code=code, into=into)
+
+    def audit_draw(self, cell: CellId) -> Event:
+        """Note that ``cell`` was drawn as an audit card."""
+        return self.event(EventKind.AUDIT_DRAW, cell)
+
+    def verdict(self, synthetic: SyntheticId, accept: bool) -> Event:
+        """Accept or reject a synthetic cell."""
+        return self.event(EventKind.VERDICT, synthetic, accept=accept)
+
+    def undo(self, of: EventId) -> Event:
+        """Take back the event ``of``."""
+        return self.event(EventKind.UNDO, None, of=of)
+
+    def redo(self, of: EventId) -> Event:
+        """Bring back the undone event ``of``."""
+        return self.event(EventKind.REDO, None, of=of)
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """The current label of a cell."""
+
+    code: str
+    event: EventId
+    annotator: str
+    mode: Mode
+
+
+def now() -> str:
+    """Return the present as ISO 8601 in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
