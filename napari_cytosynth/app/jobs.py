@@ -131,6 +131,11 @@ class Jobs:
             "Nothing that was saved is lost; the details are in the log."
         )
 
+    def warn(self, sentence: str) -> None:
+        """Say what the user must know of a result that is otherwise there."""
+        _log.warning("%s", sentence)
+        self._state.fail(sentence)
+
     def _end(self, order: Order[T]) -> None:
         if order.on_end is not None:
             order.on_end()

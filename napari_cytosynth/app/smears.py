@@ -10,12 +10,13 @@ from typing import TypeAlias
 
 import numpy as np
 
+from napari_cytosynth.app.chosen import CHOSEN, ChosenFiles
 from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.core.errors import CytoSynthError
 from napari_cytosynth.core.ids import SmearId
 from napari_cytosynth.core.project import Job, JobState, Project
 from napari_cytosynth.core.protocols import Finder
-from napari_cytosynth.core.smear import FALLBACK_MPP, Smear, SmearImage
+from napari_cytosynth.core.smear import FALLBACK_MPP, NO_COLOUR, Smear, SmearImage
 from napari_cytosynth.core.tasks import Progress, Task
 
 Opener: TypeAlias = Callable[[str], SmearImage]
@@ -55,20 +56,25 @@ class Smears:
     ) -> None:
         self._project, self._jobs = project, jobs
         self._opener = opener or _open_smear
-        self._files: deque[str] = deque()
+        self._files = ChosenFiles(project)
         self._waiting: deque[SmearId] = deque()
         self._images: dict[SmearId, SmearImage] = {}
         self._broken: set[SmearId] = set()
         self._detector = "classic"
         self.finder: Finder | None = None
         self._current: SmearId | None = None
-        self._stopped: list[SmearId] = []
+        self._stopped: set[str] = set()
+        self._warned: set[SmearId] = set()
         self.on_added: Callable[[Smear], None] = lambda _: None
         self.on_cells: Callable[[], None] = lambda: None
 
     def open(self, uris: Sequence[str]) -> None:
         """Add pictures, and find their cells."""
-        self._files.extend(str(uri) for uri in uris)
+        try:
+            # From here on they are not forgotten, however this session ends.
+            self._files.add([_lasting(str(uri)) for uri in uris])
+        except CytoSynthError as error:
+            self._jobs.tell("Keeping the list of files", error)
         self._work()
 
     def find(self, smear: SmearId, *, detector: str = "classic") -> None:
@@ -79,6 +85,7 @@ class Smears:
 
     def resume(self) -> None:
         """Go on where finding cells was interrupted, or never began."""
+        self._files.resume()
         states = {job.key: job.state for job in self._project.jobs()}
         filled = set(self._project.cells().smears.tolist())
         for smear in self._project.smears():
@@ -92,9 +99,8 @@ class Smears:
         """Mark what closing stops as interrupted, so that opening goes on with it."""
         if not self._jobs.is_unfinished(OPEN):
             return
-        keys = {_job_key(smear) for smear in self._stopped}
         for job in self._project.jobs(JobState.CANCELLED):
-            if job.key in keys:
+            if job.key in self._stopped:
                 self._project.put_job(replace(job, state=JobState.RUNNING))
 
     def _work(self) -> None:
@@ -111,12 +117,13 @@ class Smears:
             )
 
     def _task(self) -> Task[None]:
-        self._current, self._stopped = None, []
+        self._current, self._stopped = None, set()
         try:
             while self._files or self._waiting:
                 # Rows are cheap, and a smear that has one is not forgotten at closing.
                 while self._files:
-                    yield from self._add(self._files.popleft())
+                    yield from self._add(self._files.first())
+                    self._files.done()
                 if self._waiting:
                     yield from self._search(self._waiting.popleft())
         except GeneratorExit:
@@ -124,13 +131,13 @@ class Smears:
             raise
 
     def _put_off(self) -> None:
-        """Forget what waits; smears among it count as cancelled."""
+        """Forget what waits; files and smears among it count as cancelled."""
         now = [] if self._current is None else [self._current]
-        self._stopped = [*now, *self._waiting]
-        self._files.clear()
+        stopped = {_job_key(smear) for smear in [*now, *self._waiting]}
         self._waiting.clear()
-        rows = {job.key: job for job in self._project.jobs()} if self._stopped else {}
-        for key in dict.fromkeys(map(_job_key, self._stopped)):
+        self._stopped = stopped | {CHOSEN} if self._files.put_off() else stopped
+        rows = {job.key: job for job in self._project.jobs()}
+        for key in sorted(stopped):
             job = rows.get(key, Job(key, JobState.RUNNING))
             if job.state is JobState.RUNNING:
                 self._project.put_job(replace(job, state=JobState.CANCELLED))
@@ -241,6 +248,9 @@ class Smears:
 
     def _put(self, smear: SmearId, image: SmearImage) -> None:
         """Keep a picture; the one shown longest ago is closed for it."""
+        if NO_COLOUR in image.notes and smear not in self._warned:
+            self._warned.add(smear)
+            self._jobs.warn(f"{PurePath(image.smear.uri).name}: {NO_COLOUR}.")
         self._images[smear] = image
         while len(self._images) > KEPT:
             oldest = next(iter(self._images))
@@ -258,6 +268,11 @@ class Smears:
 def _job_key(smear: int) -> str:
     """Return the key of the job that searches a smear."""
     return f"detect:{smear}"
+
+
+def _lasting(uri: str) -> str:
+    """Return an address that another session, in another folder, understands too."""
+    return uri if ":/" in uri else str(Path(uri).absolute())
 
 
 def _open_smear(uri: str) -> SmearImage:

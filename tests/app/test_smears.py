@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,11 @@ def sit_down(project: Any, runner: Any = None) -> Desk:
     session.events.message.connect(desk.messages.append)
     session.start()
     return desk
+
+
+def searched(project: Any) -> bool:
+    """Tell whether a search for cells is under way."""
+    return any(j.key.startswith("detect") for j in project.jobs(JobState.RUNNING))
 
 
 def test_files_become_smears_cells_and_one_queue(fields: list[str]) -> None:
@@ -163,12 +169,13 @@ def test_cancel_stops_all_files_that_wait(fields: list[str]) -> None:
     runner = HeldRunner()
     desk = sit_down(MemoryProject(built_in("marrow21")), runner)
     desk.session.open_smears(fields)
-    while not desk.session.project.jobs(JobState.RUNNING):
+    while not searched(desk.session.project):
         assert runner.step("open")
     desk.views.status.cancelAsked.emit("open")
     assert runner.count("open") == 0
-    states = [job.state for job in desk.session.project.jobs()]
-    assert states == [JobState.CANCELLED] * 3
+    states = {job.key: job.state for job in desk.session.project.jobs()}
+    assert states.pop("add") is JobState.DONE
+    assert list(states.values()) == [JobState.CANCELLED] * 3
     again = HeldRunner()
     other = sit_down(desk.session.project, again)
     assert again.count("open") == 0
@@ -183,7 +190,7 @@ def test_files_that_wait_when_the_window_closes_are_searched_when_reopened(
     runner = HeldRunner()
     first = sit_down(create_project(path, built_in("marrow21")), runner)
     first.session.open_smears(fields)
-    while not first.session.project.jobs(JobState.RUNNING):
+    while not searched(first.session.project):
         assert runner.step("open")
     assert len(first.session.project.smears()) == 3
     runner.close()
@@ -191,6 +198,55 @@ def test_files_that_wait_when_the_window_closes_are_searched_when_reopened(
     second = sit_down(open_project(path))
     assert set(second.session.index.table.smears.tolist()) == {1, 2, 3}
     second.session.close()
+
+
+@pytest.mark.parametrize("steps", [0, 1, 3])
+@pytest.mark.parametrize("killed", [False, True])
+def test_files_chosen_but_not_yet_added_are_added_when_reopened(
+    fields: list[str], tmp_path: Path, steps: int, killed: bool
+) -> None:
+    path = tmp_path / "smears.cytosynth"
+    runner = HeldRunner()
+    first = sit_down(create_project(path, built_in("marrow21")), runner)
+    first.session.open_smears(fields)
+    if steps:
+        runner.step("open", steps)
+    assert len(first.session.project.smears()) < 3
+    left = tmp_path / "left.cytosynth"
+    shutil.copytree(path, left, ignore=shutil.ignore_patterns("project.lock"))
+    runner.close()
+    first.session.close()
+    second = sit_down(open_project(left if killed else path))
+    assert not second.failures
+    assert set(second.session.index.table.smears.tolist()) == {1, 2, 3}
+    assert not second.session.project.jobs(JobState.RUNNING)
+    second.session.close()
+
+
+def test_files_that_a_cancel_put_off_stay_put_off(fields: list[str]) -> None:
+    runner = HeldRunner()
+    desk = sit_down(MemoryProject(built_in("marrow21")), runner)
+    desk.session.open_smears(fields)
+    runner.step("open")
+    desk.views.status.cancelAsked.emit("open")
+    again = HeldRunner()
+    other = sit_down(desk.session.project, again)
+    assert again.count("open") == 0
+    other.session.close()
+    desk.session.close()
+
+
+def test_a_picture_without_colour_is_told_once(
+    fields: list[str], tmp_path: Path
+) -> None:
+    gray = tmp_path / "gray.png"
+    Image.open(fields[0]).convert("L").save(gray)
+    desk = sit_down(MemoryProject(built_in("marrow21")))
+    desk.session.open_smears([str(gray)])
+    told = [f for f in desk.failures if "no colour" in f]
+    assert len(told) == 1
+    assert told[0].startswith("gray.png: ")
+    desk.session.close()
 
 
 def test_a_smear_that_was_never_searched_is_searched_at_the_start(
@@ -210,13 +266,13 @@ def test_finding_cells_that_closing_interrupted_goes_on_when_reopened(
     runner = HeldRunner()
     first = sit_down(create_project(path, built_in("marrow21")), runner)
     first.session.open_smears(fields[:1])
-    while not first.session.project.jobs(JobState.RUNNING):
+    while not searched(first.session.project):
         assert runner.step("open")
     runner.close()
     first.session.close()
     second = sit_down(open_project(path))
     assert len(second.session.index) >= 3
-    assert second.session.project.jobs()[0].state is JobState.DONE
+    assert {job.state for job in second.session.project.jobs()} == {JobState.DONE}
     second.session.close()
 
 
