@@ -1,4 +1,4 @@
-"""Label a cell, pass it over, remark on it, strike it out; or undo and redo.
+"""Label a cell, pass it over, remark on it, strike it out; or undo and redo your own.
 
 Example: cytosynth label smears.cytosynth 17 EOS --annotator "Dr Novak"
 """
@@ -34,8 +34,13 @@ def run(
     second_opinion: Annotated[
         bool, typer.Option("--second-opinion", help="Ask another reader to look.")
     ] = False,
-    undo: Annotated[bool, typer.Option("--undo", help="Take the last back.")] = False,
-    redo: Annotated[bool, typer.Option("--redo", help="Bring it back.")] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take the annotator's last event back.")
+    ] = False,
+    redo: Annotated[
+        bool,
+        typer.Option("--redo", help="Bring the annotator's last undone event back."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Record what was given, in one step; it is on the disk when this returns."""
@@ -61,6 +66,8 @@ def run(
         + " ".join(str(document[k]) for k in ("kind", "cell", "code") if document[k])
         for document in documents
     ]
+    if undo or redo:
+        lines[-1] += f" (steps go through what {documents[-1]['annotator']} did)"
     show({**documents[-1], "events": documents}, lines, as_json)
 
 

@@ -92,10 +92,12 @@ class Project(Protocol):
         crops: Crops,
         *,
         author: Author | None = None,
+        codes: Sequence[str] = (),
     ) -> npt.NDArray[np.int64]:
         """Add cells with their crops in one transaction; return their ids.
 
-        With an ``author`` each gets a "cell added" event, as if added by hand.
+        With an ``author`` each gets a "cell added" event, as if added by hand; with
+        ``codes`` of as many classes its label too, save where that is empty.
         """
         ...
 

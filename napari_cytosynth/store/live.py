@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Container,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -119,10 +126,12 @@ class LiveProject:
         crops: Crops,
         *,
         author: Author | None = None,
+        codes: Sequence[str] = (),
     ) -> npt.NDArray[np.int64]:
         """Add cells with their crops in one transaction; return their ids.
 
-        With an ``author`` each gets a "cell added" event, as if added by hand.
+        With an ``author`` each gets a "cell added" event, as if added by hand; with
+        ``codes`` of as many classes its label too, save where that is empty.
         """
         self._demand_open()
         self._smears.demand(smear)
@@ -133,7 +142,7 @@ class LiveProject:
             smear,
             found,
             crops,
-            lambda ids: () if author is None else _added(author, ids, found),
+            lambda ids: () if author is None else _added(author, ids, found, codes),
         )
 
     def _keep_cells(
@@ -148,7 +157,7 @@ class LiveProject:
         with self._held():
             first = self._columns.last + 1
             ids = np.arange(first, first + len(found), dtype=np.int64)
-            events = self._number(*make(ids))
+            events = self._number(*make(ids), new=set(ids.tolist()))
             runs = _runs(smear, first, row, found)
             self._backend.save_cells(runs, found.outlines, *events)
             for run in runs:
@@ -257,11 +266,12 @@ class LiveProject:
             self._take_in(numbered)
             return numbered
 
-    def _number(self, *events: Event) -> tuple[Event, ...]:
-        """Check events and give them the ids that follow."""
+    def _number(self, *events: Event, new: Container[int] = ()) -> tuple[Event, ...]:
+        """Check events, also those of cells about to come, and give them ids."""
         for event in events:
             rules.check_event(event, self._taxonomy)
-            self._check_subject(event)
+            if event.cell not in new:
+                self._check_subject(event)
         first = self._journal.last_id + 1
         numbered = tuple(
             replace(rules.tidy_event(event), id=EventId(first + i))
@@ -350,10 +360,17 @@ def _events_of(
 
 
 def _added(
-    author: Author, ids: npt.NDArray[np.int64], found: Detections
+    author: Author,
+    ids: npt.NDArray[np.int64],
+    found: Detections,
+    codes: Sequence[str],
 ) -> Iterator[Event]:
     for number, box in zip(ids.tolist(), found.boxes.tolist(), strict=True):
         yield author.event(EventKind.CELL_ADDED, number, box=box)
+    if codes:
+        for number, code in zip(ids.tolist(), codes, strict=True):
+            if code:
+                yield author.label(CellId(number), code)
 
 
 def _runs(smear: int, first: int, crop: int, found: Detections) -> list[CellRun]:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_cytosynth.core.errors import ProjectError, ProjectNotFoundError
+from napari_cytosynth.core.errors import (
+    ProjectError,
+    ProjectNotFoundError,
+    StorageError,
+)
 from napari_cytosynth.core.files import PARTIAL, sync_folder
 from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.store.complaints import storage_errors
@@ -66,7 +72,7 @@ def create_project(path: str | Path, taxonomy: Taxonomy) -> CellProject:
             "old one, or choose another name."
         )
     partial = folder.with_name(f"{folder.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
-    with storage_errors(folder, "making it"):
+    with storage_errors(folder, "making it"), _named(folder.parent):
         try:
             partial.mkdir(parents=True)
             lay_out(partial, taxonomy)
@@ -76,6 +82,18 @@ def create_project(path: str | Path, taxonomy: Taxonomy) -> CellProject:
             raise
         sync_folder(folder.parent)
     return CellProject(DiskBackend(folder))
+
+
+@contextmanager
+def _named(parent: Path) -> Iterator[None]:
+    """Say of a folder that is not there, and cannot be made, just that."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise StorageError(
+            f"A project cannot be made in '{parent}': that place takes no files. "
+            "Choose a folder on a disk."
+        ) from error
 
 
 def open_project(path: str | Path, *, break_lock: bool = False) -> CellProject:

@@ -234,6 +234,22 @@ class JournalContract(ProjectCase):
         assert [e.kind for e in events] == [EventKind.CELL_ADDED] * 3
         assert [e.cell for e in events] == [11, 12, 13]
 
+    def test_added_with_codes_each_cell_comes_with_its_label(
+        self, filled: Project
+    ) -> None:
+        rng = np.random.default_rng(1)
+        crops = tiny_crops(filled.taxonomy, ["EO"] * 3, rng)
+        found = tiny_detections(3, rng)
+        with pytest.raises(UnknownClassError):
+            filled.add_cells(
+                SmearId(1), found, crops, author=ANN, codes=["EO", "NONSENSE", ""]
+            )
+        assert len(filled.cells()) == 10
+        filled.add_cells(SmearId(1), found, crops, author=ANN, codes=["EO", "BA", ""])
+        journal = self.again(filled).journal
+        said = [journal.label(CellId(number)) for number in (11, 12, 13)]
+        assert [None if s is None else s.code for s in said] == ["EO", "BA", None]
+
     def test_labels_survive(self, filled: Project) -> None:
         first, second = filled.record(
             ANN.label(CellId(1), "BA"), ANN.label(CellId(2), "EO")

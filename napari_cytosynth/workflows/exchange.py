@@ -126,8 +126,9 @@ def importing(
 
     Pictures are matched to smears by name, else by content. A box that overlaps a cell
     by an IoU of at least 0.5 is that cell; any other is added as a cell by hand.
-    All is checked before anything is kept; labels go in in one transaction at the end,
-    so an interrupted import labels nothing, and a second one adds nothing twice.
+    All is checked before anything is kept. The new cells of a smear come with their
+    labels in one transaction, the labels of known cells in one at the end: wherever an
+    import is cut off, no cell lacks its label, and a second run does the rest.
 
     Parameters
     ----------
@@ -158,26 +159,28 @@ def importing(
     yield Progress(0, 0, f"reading {path.name}")
     records = reader.read(path)
     smears, strangers = pair_pictures(project, records, path)
-    painted = sum(o.synthetic for o in records.objects)
     found = _plan(project, records, smears, options.mapping)
     _check_pictures(found)
-    planned = sum(len(part.codes) for part in found)
-    counts: Counter[str] = Counter(
-        pictures=len(smears),
-        synthetic=painted,
-        skipped=len(records.objects) - painted - planned,
-    )
-    wanted: list[tuple[int, str]] = []
+    counts = _counted(records, smears, found)
     options = replace(options, author=replace(options.author, mode=Mode.IMPORT))
     for place, part in enumerate(found):
         yield Progress(place, len(found), f"importing {Path(part.smear.uri).name}")
-        cells = _add_missing(project, part, options.author, counts)
-        wanted += zip(cells.tolist(), part.codes, strict=True)
+        _add_missing(project, part, options.author, counts)
     # Only now: a label that a reader gave while pictures were read is kept.
-    events = list(_label(project, wanted, options, counts))
+    events = list(_label(project, found, options, counts))
     project.record(*events)
-    counts["labelled"] = len(events)
+    counts["labelled"] += len(events)
     return ImportReport(**counts, strangers=strangers, notes=records.notes)
+
+
+def _counted(
+    records: Records, smears: Mapping[str, Smear], found: Sequence[_Found]
+) -> Counter[str]:
+    """Count what is known before anything is kept."""
+    painted = sum(o.synthetic for o in records.objects)
+    planned = sum(len(part.codes) for part in found)
+    skipped = len(records.objects) - painted - planned
+    return Counter(pictures=len(smears), synthetic=painted, skipped=skipped)
 
 
 def _plan(
@@ -307,14 +310,14 @@ def _check_pictures(found: Sequence[_Found]) -> None:
 
 def _add_missing(
     project: Project, part: _Found, author: Author, counts: Counter[str]
-) -> npt.NDArray[np.int64]:
-    """Add boxes that are no known cell; return the cell of every object."""
-    cells = part.cells.copy()
-    missing = np.flatnonzero(cells < 0)
-    counts["matched"] += len(cells) - len(missing)
+) -> None:
+    """Add boxes that are no known cell, with their labels."""
+    missing = np.flatnonzero(part.cells < 0)
+    codes = [part.codes[i] for i in missing.tolist()]
+    counts["matched"] += len(part.cells) - len(missing)
     counts["added"] += len(missing)
     if not len(missing):
-        return cells
+        return
     from napari_cytosynth.ingest import cut_crops, open_smear
 
     calibration = project.calibration(part.smear.id)
@@ -326,8 +329,8 @@ def _add_missing(
     finally:
         image.close()
     found = _drawn(boxes, part.smear)
-    cells[missing] = project.add_cells(part.smear.id, found, crops, author=author)
-    return cells
+    project.add_cells(part.smear.id, found, crops, author=author, codes=codes)
+    counts["labelled"] += sum(map(bool, codes))
 
 
 def _drawn(boxes: npt.NDArray[np.float32], smear: Smear) -> Detections:
@@ -351,12 +354,15 @@ def _drawn(boxes: npt.NDArray[np.float32], smear: Smear) -> Detections:
 
 def _label(
     project: Project,
-    wanted: Sequence[tuple[int, str]],
+    found: Sequence[_Found],
     options: ImportOptions,
     counts: Counter[str],
 ) -> Iterator[Event]:
-    for number, code in wanted:
-        if not code:
+    """Yield the labels of cells that were known before, where theirs is another."""
+    cells = [number for part in found for number in part.cells.tolist()]
+    codes = [code for part in found for code in part.codes]
+    for number, code in zip(cells, codes, strict=True):
+        if number < 0 or not code:
             continue
         label = project.journal.label(CellId(number))
         if label is not None and label.code == code:

@@ -1,6 +1,9 @@
 """Labels in and out of a project, with real pictures."""
 
 import json
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +26,7 @@ from napari_cytosynth.core.tasks import Progress, run_to_end
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.formats.coco import Coco
 from napari_cytosynth.formats.csv import Csv
-from napari_cytosynth.store import MemoryProject
+from napari_cytosynth.store import MemoryProject, create_project, open_project
 from napari_cytosynth.testing.tiny import (
     tiny_calibration,
     tiny_crops,
@@ -310,6 +313,44 @@ def test_cancelled_import_labels_nothing(
     next(task)
     task.close()
     assert project.journal.events() == ()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from napari_cytosynth.core.journal import Author
+from napari_cytosynth.store import open_project
+from napari_cytosynth.workflows.exchange import ImportOptions, importing
+task = importing(
+    open_project(sys.argv[1]), Path(sys.argv[2]), "csv", ImportOptions(Author("ann"))
+)
+for _ in range(int(sys.argv[3])):
+    next(task)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
+@pytest.mark.parametrize("steps", [2, 3, 4])
+def test_killed_midway_no_cell_lacks_its_label_and_a_second_run_does_the_rest(
+    tmp_path: Path, steps: int
+) -> None:
+    path = tmp_path / "p.cytosynth"
+    made = create_project(path, built_in("pbc11"))
+    names = ["one.png", "two.png", "three.png"]
+    for seed, name in enumerate(names):
+        add_smear(made, _picture(tmp_path / name, seed), mpp=0.25)
+    made.close()
+    labels = _file(tmp_path, *(ObjectRecord(n, BOX, "EO") for n in names))
+    script = [sys.executable, "-c", KILLED, str(path), str(labels), str(steps)]
+    assert subprocess.run(script, check=False, timeout=120).returncode < 0
+    project = open_project(path)
+    kept = steps - 2
+    assert len(project.cells()) == len(project.journal.labels()) == kept
+    report = import_labels(project, labels, "csv")
+    assert (report.same, report.added) == (kept, 3 - kept)
+    assert len(project.cells()) == len(project.journal.labels()) == 3
+    project.close()
 
 
 @pytest.mark.parametrize(
