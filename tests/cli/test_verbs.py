@@ -13,7 +13,7 @@ from PIL import Image
 
 from napari_cytosynth import worker
 from napari_cytosynth.cli import main
-from napari_cytosynth.cli.main import VERBS
+from napari_cytosynth.cli.verbs import VERBS
 from napari_cytosynth.core.journal import EventKind, Mode
 from napari_cytosynth.core.project import JobState
 from napari_cytosynth.core.taxonomies import built_in

@@ -93,7 +93,7 @@ def test_links_lead_somewhere(page):
 
 
 def test_every_verb_in_the_quickstart_exists():
-    from napari_cytosynth.cli.main import VERBS
+    from napari_cytosynth.cli.verbs import VERBS
 
     shell = "\n".join(blocks("quickstart", "sh"))
     used = set(re.findall(r"^cytosynth (\w+)", shell, re.MULTILINE))

@@ -57,7 +57,11 @@ class Verbs(TyperGroup):
         """Return the command of a verb, or None."""
         if cmd_name not in VERBS:
             return None
-        module = import_module(f"napari_cytosynth.cli.{_module_of(cmd_name)}")
+        try:
+            module = import_module(f"napari_cytosynth.cli.{_module_of(cmd_name)}")
+        except KeyboardInterrupt:
+            complain("Interrupted before it began.")
+            raise typer.Exit(INTERRUPTED) from None
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
         app.command(name=cmd_name, help=module.__doc__)(_guarded(module.run))
         return typer.main.get_command(app)
@@ -96,22 +100,19 @@ def _top(
     logging.getLogger("napari_cytosynth").setLevel(level)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def run(arguments: Sequence[str]) -> int:
     """Run one verb and return the exit code.
 
     Parameters
     ----------
-    arguments : sequence of str, optional
-        Command line without the program's name; ``sys.argv`` by default.
+    arguments : sequence of str
+        Command line without the program's name.
     """
     signal.signal(signal.SIGTERM, _as_interrupt)
-    args = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        app(args, prog_name="cytosynth")
+        app(list(arguments), prog_name="cytosynth")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else DONE
-    except KeyboardInterrupt:
-        return INTERRUPTED
     return DONE
 
 
