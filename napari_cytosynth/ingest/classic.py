@@ -7,7 +7,7 @@ All sizes are micrometres and hold for every picture.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -21,10 +21,10 @@ from napari_cytosynth.core.protocols import Detector
 from napari_cytosynth.core.smear import Calibration
 from napari_cytosynth.ingest.calibration import SMOOTH_UM, WORKING_MPP
 from napari_cytosynth.ingest.erythroid import (
+    Outline,
     RedConfig,
     platelets,
     red_cells,
-    red_score,
 )
 from napari_cytosynth.ingest.lobes import LobeConfig, join_lobes
 from napari_cytosynth.ingest.masks import Labels, areas_of, holes_filled, opened
@@ -126,52 +126,36 @@ class ClassicDetector:
         """
         if min(tile.shape[:2]) < 3:
             return Detections.empty()
-        mpp, config = calibration.mpp, self.config
-        levels = calibration.thresholds
+        mpp, levels = calibration.mpp, calibration.thresholds
         density = smooth_density(tile, calibration.background, SMOOTH_UM / mpp)
         blind = unusable(tile, calibration.background, mpp)
         dye = nuclear_dye(density, calibration.stain_vectors)
         dye[blind] = 0
+        cells, nuclei = self._nucleated(density, dye, blind, calibration)
+        found = [_measured(cells, ObjectKind.NUCLEATED, dye / levels["level"], nuclei)]
+        if ObjectKind.PLATELET in self.kinds:
+            floor = max(self.config.platelet * levels["level"], levels["cytoplasm"])
+            loose = platelets(dye, cells > 0, floor, self.config.red, mpp)
+            share = dye / levels["level"]
+            found.append(_measured(loose, ObjectKind.PLATELET, share, loose))
+        if ObjectKind.RED_CELL in self.kinds:
+            taken = (cells > 0) | blind
+            outlines, scores = red_cells(
+                density[..., 1], taken, levels["red"], self.config.red, mpp
+            )
+            found.append(_outlined(outlines, scores, cells.shape))
+        return Detections.concatenate(found)
+
+    def _nucleated(
+        self, density: Image32, dye: Image32, blind: Mask, calibration: Calibration
+    ) -> tuple[Labels, Labels]:
+        """Return the labels of nucleated cells and of their nuclei."""
+        mpp, config, levels = calibration.mpp, self.config, calibration.thresholds
         body = dye > levels["cytoplasm"]
         nuclei = _nuclei(dye > levels["nucleus"], body, config, mpp)
         nuclei = _without_pale_specks(nuclei, dye / levels["level"], config, mpp)
         stained = (density[..., 1] > levels["red"]) & ~blind
-        cells = _grown(nuclei, body, stained, config, mpp)
-        found = [
-            _measured(
-                cells,
-                ObjectKind.NUCLEATED,
-                lambda where, number: _darkness(
-                    dye[where][nuclei[where] == number], levels["level"]
-                ),
-            )
-        ]
-        loose = np.zeros_like(cells)
-        if set(self.kinds) & {ObjectKind.RED_CELL, ObjectKind.PLATELET}:
-            floor = max(config.platelet * levels["level"], levels["cytoplasm"])
-            loose = platelets(dye, cells > 0, floor, config.red, mpp)
-        if ObjectKind.PLATELET in self.kinds:
-            found.append(
-                _measured(
-                    loose,
-                    ObjectKind.PLATELET,
-                    lambda where, number: _darkness(
-                        dye[where][loose[where] == number], levels["level"]
-                    ),
-                )
-            )
-        if ObjectKind.RED_CELL in self.kinds:
-            red = red_cells(stained & (cells == 0) & (loose == 0), config.red, mpp)
-            found.append(
-                _measured(
-                    red,
-                    ObjectKind.RED_CELL,
-                    lambda where, number: red_score(
-                        float((red[where] == number).sum()) * mpp * mpp
-                    ),
-                )
-            )
-        return Detections.concatenate(found)
+        return _grown(nuclei, body, stained, config, mpp), nuclei
 
 
 def _nuclei(mask: Mask, body: Mask, config: ClassicConfig, mpp: float) -> Labels:
@@ -238,12 +222,14 @@ def _share(part: Mask, whole: Mask, labels: Labels) -> npt.NDArray[np.float64]:
     return shares
 
 
-Score = Callable[[tuple[slice, slice], int], float]
-"""Score of the object of a number that lies in a window."""
+def _measured(
+    labels: Labels, kind: ObjectKind, share: Image32, inner: Labels
+) -> Detections:
+    """Turn labels into boxes, scores and outlines.
 
-
-def _measured(labels: Labels, kind: ObjectKind, score: Score) -> Detections:
-    """Turn labels into boxes, scores and outlines."""
+    The score is how fully the pixels of the same label in ``inner`` are dyed, against
+    common nuclei of the smear, 0..1.
+    """
     height, width = labels.shape
     boxes, scores, edges, outlines = [], [], [], []
     for number, where in enumerate(ndimage.find_objects(labels), start=1):
@@ -252,7 +238,8 @@ def _measured(labels: Labels, kind: ObjectKind, score: Score) -> Detections:
         rows, columns = where
         size = (columns.stop - columns.start, rows.stop - rows.start)
         boxes.append((columns.start, rows.start, *size))
-        scores.append(score(where, number))
+        dyed = share[where][inner[where] == number]
+        scores.append(float(np.clip(np.mean(dyed), 0.0, 1.0)))
         cut_above = rows.start == 0 or columns.start == 0
         edges.append(cut_above or rows.stop == height or columns.stop == width)
         outlines.append(_outline(labels[where] == number, columns.start, rows.start))
@@ -267,9 +254,22 @@ def _measured(labels: Labels, kind: ObjectKind, score: Score) -> Detections:
     )
 
 
-def _darkness(dye: npt.NDArray[np.float32], level: float) -> float:
-    """Return how fully a nucleus is dyed, against common nuclei of the smear, 0..1."""
-    return float(np.clip(np.mean(dye) / level, 0.0, 1.0))
+def _outlined(
+    outlines: list[Outline], scores: list[float], shape: tuple[int, ...]
+) -> Detections:
+    """Turn outlines of red cells into detections."""
+    if not outlines:
+        return Detections.empty()
+    low = np.array([o.min(axis=0) for o in outlines])
+    high = np.array([o.max(axis=0) for o in outlines])
+    cut = (low <= 0) | (high >= shape[::-1])
+    return Detections(
+        np.concatenate([low, high - low], axis=1).astype(np.float32),
+        np.array(scores, np.float32),
+        np.asarray(cut.any(axis=1), bool),
+        outlines,
+        np.full(len(outlines), ObjectKind.RED_CELL, np.uint8),
+    )
 
 
 def _outline(mask: Mask, x: int, y: int) -> npt.NDArray[np.float32]:

@@ -2,47 +2,71 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from skimage.segmentation import watershed
+from skimage.draw import polygon
 
-from napari_cytosynth.core.smear import RED_CELL_UM
-from napari_cytosynth.ingest.masks import (
-    Labels,
-    areas_of,
-    at_border,
-    disc,
-    opened,
-    pale_middles_filled,
-)
+from napari_cytosynth.ingest.masks import Labels, areas_of, opened
+from napari_cytosynth.ingest.rounds import RoundConfig, find_rounds
 from napari_cytosynth.ingest.stain import Image32, Mask
+
+Outline = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class RedConfig:
-    """Sizes of red cells and platelets, micrometres."""
+    """Sizes of red cells and platelets.
 
-    pale_um2: float = 16.0
-    apart_um: float = 2.0
-    radius_um: float = 1.6
-    deepest_um: float = 6.0
-    red_um2: tuple[float, float] = (14.0, 95.0)
+    Parameters
+    ----------
+    rounds : RoundConfig
+        How round outlines are found.
+    edge : float
+        Fall of the density a pixel at a full edge, as a share of the threshold that
+        parts red cells from glass.
+    support : float
+        Least share of the outline where stain falls off.
+    covered : float
+        Largest share of a red cell under clearer ones.
+    red_um2 : tuple of 2 floats
+        Smallest and largest red cell.
+    cut_um2 : float
+        Smallest one that the picture's border cuts.
+    platelet_um2 : tuple of 2 floats
+        Smallest and largest platelet.
+    clearance_um : float
+        Least distance of a platelet from nucleated cells.
+    strand_um : float
+        Half the width of strands that are cut off platelets.
+    """
+
+    rounds: RoundConfig = field(default_factory=RoundConfig)
+    edge: float = 0.55
+    support: float = 0.6
+    covered: float = 0.5
+    red_um2: tuple[float, float] = (12.0, 95.0)
     cut_um2: float = 4.0
     platelet_um2: tuple[float, float] = (1.5, 14.0)
     clearance_um: float = 0.8
     strand_um: float = 0.5
 
 
-def red_cells(stained: Mask, config: RedConfig, mpp: float) -> Labels:
-    """Part red cells that touch or overlap, by their distance to the glass.
+def red_cells(
+    density: Image32, taken: Mask, threshold: float, config: RedConfig, mpp: float
+) -> tuple[list[Outline], list[float]]:
+    """Outline red cells; those that overlap may share pixels.
 
     Parameters
     ----------
-    stained : bool[y, x]
-        What is dyed and belongs to no nucleated cell.
+    density : float32[y, x]
+        Density of green, smoothed.
+    taken : bool[y, x]
+        Nucleated cells and what is no stain.
+    threshold : float
+        Density that parts pale red cells from glass.
     config : RedConfig
         Sizes.
     mpp : float
@@ -50,21 +74,31 @@ def red_cells(stained: Mask, config: RedConfig, mpp: float) -> Labels:
 
     Returns
     -------
-    int32[y, x]
-        One label a red cell.
+    outlines, scores
+        Polygons float32[k, 2], corner-based and inside the picture, and how clearly
+        their edges show, 0..1; the clearest first.
     """
-    filled = pale_middles_filled(stained, config.pale_um2 / mpp**2)
-    filled = opened(filled, config.strand_um / mpp)
-    deep = ndimage.distance_transform_edt(filled).clip(0, config.deepest_um / mpp)
-    deep = ndimage.gaussian_filter(deep.astype(np.float32), 0.5 / mpp, truncate=3)
-    highest = ndimage.maximum_filter(deep, footprint=disc(config.apart_um / mpp))
-    peaks = (deep == highest) & (deep >= config.radius_um / mpp)
-    markers, count = ndimage.label(peaks, np.ones((3, 3)))
-    cells = np.asarray(watershed(-deep, markers, mask=filled), np.int32)
-    smallest = np.full(count + 1, config.red_um2[0])
-    # The picture's border leaves slivers of red cells; they are marked as cut.
-    smallest[at_border(cells)] = config.cut_um2
-    return _of_area(cells, smallest, config.red_um2[1], mpp)
+    free = ~ndimage.binary_dilation(taken)
+    rounds = find_rounds(density, free, config.edge * threshold, config.rounds, mpp)
+    scores = rounds.support * rounds.strength.clip(0, 1)
+    taken = taken.copy()
+    outlines, kept = [], []
+    limits = density.shape[::-1]
+    for i in np.argsort(-scores, kind="stable"):
+        if rounds.support[i] < config.support:
+            continue
+        outline = rounds.outlines[i]
+        inside = polygon(*(outline.T[::-1] - 0.5), density.shape)
+        area = len(inside[0]) * mpp * mpp
+        smallest = config.red_um2[0] if rounds.whole[i] else config.cut_um2
+        if not smallest <= area <= config.red_um2[1]:
+            continue
+        if taken[inside].mean() > config.covered:
+            continue
+        taken[inside] = True
+        outlines.append(outline.clip(0, limits).astype(np.float32))
+        kept.append(float(scores[i]))
+    return outlines, kept
 
 
 def platelets(
@@ -95,12 +129,6 @@ def platelets(
     labels, count = ndimage.label(opened(loose, config.strand_um / mpp))
     low, high = config.platelet_um2
     return _of_area(np.asarray(labels, np.int32), np.full(count + 1, low), high, mpp)
-
-
-def red_score(area_um2: float) -> float:
-    """Return how close to a common red cell's an area is, 0..1."""
-    diameter = np.sqrt(4 * area_um2 / np.pi)
-    return float(np.exp(-0.5 * (np.log(diameter / RED_CELL_UM) / 0.35) ** 2))
 
 
 def _of_area(
