@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import PurePath
 
@@ -21,6 +22,9 @@ from napari_cytosynth.core.smear import SmearImage
 
 FIRST_ZOOM = 8.0
 """Screen pixels a micrometre when the first cell is shown: a cell fills an inch."""
+
+DRAW_SECONDS = 0.025
+"""Drawing longer than this goes on in the next turn: napari is slow to make a layer."""
 
 KEPT_SMEARS = 4
 """Smears whose pixels stay in memory, if they are small."""
@@ -60,7 +64,7 @@ class CanvasAdapter(QObject):
         self._waiting: dict[str, Callable[[], None]] = {}
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
-        self._soon.timeout.connect(self.flush)
+        self._soon.timeout.connect(self._draw_some)
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.setInterval(_SETTLE_MS)
@@ -131,13 +135,28 @@ class CanvasAdapter(QObject):
         """
         return self._layers.smear.adopt(layer)
 
+    def warm(self) -> None:
+        """Let napari load what layers need, before the first smear waits for it."""
+        self._layers.warm()
+
     def flush(self) -> None:
         """Draw what waits, in order; of each kind only the newest."""
         self._soon.stop()
-        waiting, self._waiting = self._waiting, {}
-        for kind in _ORDER:
-            if kind in waiting:
-                waiting[kind]()
+        while self._waiting:
+            self._draw_next()
+
+    def _draw_some(self) -> None:
+        """Draw what waits; after a long piece, the window breathes before the next."""
+        end = time.monotonic() + DRAW_SECONDS
+        while self._waiting:
+            self._draw_next()
+            if self._waiting and time.monotonic() > end:
+                self._soon.start(0)
+                return
+
+    def _draw_next(self) -> None:
+        kind = next(kind for kind in _ORDER if kind in self._waiting)
+        self._waiting.pop(kind)()
 
     def _later(self, kind: str, draw: Callable[[], None]) -> None:
         """Draw at the end of this turn: one key moves many things, drawn only once."""

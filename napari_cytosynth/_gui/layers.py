@@ -18,6 +18,7 @@ from napari_cytosynth.app.panels import CellMarks, Density, FocusMark, Mosaic
 
 _FOCUS = "#ffb000"
 _MARK = "cytosynth"
+_WARM: set[bool] = set()
 
 
 class Slot:
@@ -110,6 +111,21 @@ class OurLayers:
         self.focus = Slot(viewer, keys)
         self.mosaic = Slot(viewer, keys)
 
+    def warm(self) -> None:
+        """Add a layer of each kind and take it off: the first one costs napari most."""
+        if _WARM:
+            return
+        _WARM.add(True)
+        nothing = np.zeros((2, 2), np.float32)
+        rgb = [np.zeros((side, side, 3), np.uint8) for side in (4, 2)]
+        for layer in (
+            Image(rgb, multiscale=True, rgb=True, units=UNITS),
+            Points(nothing, units=UNITS),
+            Vectors(nothing[None], units=UNITS),
+        ):
+            self._viewer.layers.append(layer)
+            self._viewer.layers.remove(layer)
+
     def owns(self, layer: Layer | None) -> bool:
         """Tell whether a layer is one of ours."""
         return layer is not None and layer.metadata.get(_MARK) is not None
@@ -122,7 +138,9 @@ class OurLayers:
         )
         if layer is not None:
             layer.data = list(levels)
-            layer.scale = bridge.scale
+            # Each of these draws the canvas anew, also where nothing changed.
+            if tuple(layer.scale) != tuple(bridge.scale):
+                layer.scale = bridge.scale
             layer.name = name
 
     def show_cells(self, marks: CellMarks | None, bridge: Bridge) -> None:

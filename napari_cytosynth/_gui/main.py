@@ -122,6 +122,7 @@ class Window(QObject):
             canvas = canvas_parent(main)
             if canvas is not None:
                 self._drops.watch(canvas)
+        self.canvas.warm()
         self._turns.begin()
         self.session.start()
         self._layers = LayerTap(

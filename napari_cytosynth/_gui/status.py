@@ -70,8 +70,11 @@ class TaskBar(QWidget):
         """Show how far it is."""
         count = f" {task.done} of {task.total}" if task.total else ""
         self.words.show_text(f"{task.title}{count}  {task.note}".rstrip())
+        # A bar paints itself at each value, and with it the canvas: it shall wait.
+        self.bar.setUpdatesEnabled(False)
         self.bar.setRange(0, task.total)
         self.bar.setValue(task.done)
+        self.bar.setUpdatesEnabled(True)
         self.cancel.setVisible(task.can_cancel)
 
 

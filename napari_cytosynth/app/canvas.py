@@ -33,6 +33,9 @@ from napari_cytosynth.core.taxonomy import Taxonomy
 SQUARES = 64
 """Squares of the density image along the longer side of the view."""
 
+FEW_MARKS = 1000
+"""A smear of no more cells than this shows them all: none is redrawn as one moves."""
+
 MAX_TILES = 400
 """Most synthetic cells of one mosaic; the newest are kept."""
 
@@ -118,7 +121,9 @@ def resolve(wish: Wish, stock: Stock) -> CanvasState:
 def _cells(wish: Wish, stock: Stock) -> tuple[CellMarks | None, Density | None]:
     if wish.smear is None or wish.view is None:
         return None, None
-    rows = stock.index.inside(wish.smear, wish.view)
+    rows = stock.index.of_smear(wish.smear)
+    if len(rows) > FEW_MARKS:
+        rows = stock.index.inside(wish.smear, wish.view)
     if len(rows) > MAX_MARKS:
         return None, _density(stock.index.centres(rows), wish.view)
     table, taxonomy = stock.index.table, stock.taxonomy

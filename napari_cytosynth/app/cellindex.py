@@ -22,6 +22,9 @@ NONE = -1
 """Stands in ``labels`` and ``guesses`` where there is no class."""
 
 
+_NO_ROWS: Rows = np.zeros(0, np.intp)
+
+
 class CellIndex:
     """Columns beside the project's cell table.
 
@@ -183,6 +186,10 @@ class CellIndex:
         y = self._centres[strip, 1]
         held: Rows = strip[(y >= view.y) & (y <= view.y + view.height)]
         return held
+
+    def of_smear(self, smear: SmearId) -> Rows:
+        """Return the rows of a smear's cells, by x."""
+        return self._by_x[int(smear)][0] if int(smear) in self._by_x else _NO_ROWS
 
     def centres(self, rows: Rows) -> npt.NDArray[np.float32]:
         """Return float32[n, 2]: x, y of the middle of each box."""

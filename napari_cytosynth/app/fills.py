@@ -15,13 +15,16 @@ from napari_cytosynth.core.ids import SyntheticId
 from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.project import Job, JobState, Project
 from napari_cytosynth.core.protocols import Compute
-from napari_cytosynth.core.provenance import Status
+from napari_cytosynth.core.provenance import Status, SyntheticCell
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.workflows.fill_jobs import Ask, resumable_jobs
 from napari_cytosynth.workflows.review import judge
 
 if TYPE_CHECKING:
     from napari_cytosynth.workflows.synthesize import FillReport
+
+LOAD = "load"
+"""Key of the task that reads the stored cells."""
 
 _SHOWN = (Status.PROPOSED, Status.ACCEPTED, Status.REJECTED)
 
@@ -55,10 +58,21 @@ class Fills:
         self.on_verdict: Callable[[], None] = lambda: None
 
     def load(self) -> None:
-        """Take in stored cells, and go on with fills that were interrupted."""
+        """Take in stored cells in the background; go on with interrupted fills."""
+        title = "Reading synthetic cells"
+        order = Order(LOAD, title, self._stored(), self._loaded, quiet=True)
+        self._jobs.start(order)
+
+    def _stored(self) -> Task[list[SyntheticCell]]:
+        yield Progress(0, 1, "reading synthetic cells")
         kept = [c for status in _SHOWN for c in self._project.synthetic(status=status)]
-        self.shelf.put(sorted(kept, key=lambda cell: cell.id))
+        return sorted(kept, key=lambda cell: cell.id)
+
+    def _loaded(self, kept: list[SyntheticCell]) -> None:
+        # What was judged or made since the reading is newer than what was read.
+        self.shelf.put(cell for cell in kept if cell.id not in self.shelf)
         self.relist()
+        self.on_changed()
         for job in resumable_jobs(self._project):
             self._resume(job)
 

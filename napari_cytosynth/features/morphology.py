@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -44,8 +44,7 @@ class MorphologyEmbedder:
     @cached_property
     def feature_names(self) -> tuple[str, ...]:
         """Name of each column."""
-        blank = np.full((1, CROP_PIXELS, CROP_PIXELS, 3), 255, np.uint8)
-        return tuple(_measure(find_regions(blank)))
+        return _names()
 
     @property
     def dim(self) -> int:
@@ -82,6 +81,12 @@ class MorphologyEmbedder:
             part = crops[start : start + _BATCH]
             out[start : start + len(part)] = _matrix(find_regions(part))
         return out
+
+
+@cache
+def _names() -> tuple[str, ...]:
+    blank = np.full((1, CROP_PIXELS, CROP_PIXELS, 3), 255, np.uint8)
+    return tuple(_measure(find_regions(blank)))
 
 
 def _matrix(regions: Regions) -> npt.NDArray[np.float64]:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_cytosynth.app.canvas import Stock, Wish, resolve
+from napari_cytosynth.app.canvas import FEW_MARKS, Stock, Wish, resolve
 from napari_cytosynth.app.cellindex import CellIndex
 from napari_cytosynth.app.panels import MAX_MARKS, Rectangle
 from napari_cytosynth.app.shelf import Shelf
@@ -40,7 +40,7 @@ def wish(view: Rectangle, focus: int | None = None, smear: int = 1) -> Wish:
 
 
 def test_cells_in_view_are_those_of_a_plain_search() -> None:
-    index = index_of(3000, smears=3)
+    index = index_of(3 * FEW_MARKS + 30, smears=3)
     view = Rectangle(2000, 3000, 2500, 1500)
     state = resolve(wish(view, smear=2), Stock(TAXONOMY, index, Shelf()))
     centres = index.table.boxes[:, :2] + index.table.boxes[:, 2:] / 2
@@ -54,6 +54,19 @@ def test_cells_in_view_are_those_of_a_plain_search() -> None:
     assert state.marks is not None
     assert set(state.marks.ids) == set(index.table.ids[plain])
     assert plain.sum() > 20
+
+
+def test_few_cells_are_all_drawn_once_wherever_one_looks() -> None:
+    index = index_of(2 * FEW_MARKS, smears=2)
+    stock = Stock(TAXONOMY, index, Shelf())
+    here = resolve(wish(Rectangle(0, 0, 500, 500), smear=2), stock).marks
+    there = resolve(wish(Rectangle(8000, 8000, 500, 500), smear=2), stock).marks
+    assert here is not None
+    assert here == there
+    assert set(here.ids) == set(index.table.ids[index.table.smears == 2])
+    nowhere = resolve(wish(Rectangle(0, 0, 500, 500), smear=3), stock).marks
+    assert nowhere is not None
+    assert not len(nowhere)
 
 
 def test_too_many_cells_become_a_density_that_counts_them_all() -> None:

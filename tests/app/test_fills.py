@@ -135,6 +135,7 @@ def test_a_fill_that_closing_interrupted_goes_on_when_reopened(
     first.session.close()
     again = HeldRunner()
     second = open_desk(open_project(path), runner=again)
+    again.release("load")
     assert row_of(second, "BA").proposed == before
     assert "fill:BA" in again.running()
     again.release("fill:BA")
