@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from napari_cytosynth.features.morphology import MorphologyEmbedder
+    from napari_cytosynth.features.starter import StarterEmbedder
 
-__all__ = ["MorphologyEmbedder"]
+__all__ = ["MorphologyEmbedder", "StarterEmbedder"]
+
+_HOMES = {"MorphologyEmbedder": "morphology", "StarterEmbedder": "starter"}
 
 
 def __getattr__(name: str) -> object:
     # scikit-image loads when an embedder is asked for, not when the room is.
-    if name in __all__:
-        module = import_module("napari_cytosynth.features.morphology")
+    if name in _HOMES:
+        module = import_module(f"napari_cytosynth.features.{_HOMES[name]}")
         return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

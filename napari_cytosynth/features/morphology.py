@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.cells import CROP_PIXELS
-from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.protocols import Crops, Vectors
+from napari_cytosynth.features.checks import check_crops
 from napari_cytosynth.features.colour import colour_features, radial_features
 from napari_cytosynth.features.regions import Regions, find_regions
 from napari_cytosynth.features.shape import (
@@ -75,7 +75,7 @@ class MorphologyEmbedder:
         InputError
             If the crops have another shape or type.
         """
-        _check(crops)
+        check_crops(crops)
         out = np.empty((len(crops), self.dim), np.float32)
         for start in range(0, len(crops), _BATCH):
             part = crops[start : start + _BATCH]
@@ -107,12 +107,3 @@ def _measure(regions: Regions) -> dict[str, npt.NDArray[np.float64]]:
             regions.density, {"nucleus": nucleus, "cytoplasm": cytoplasm}
         ),
     }
-
-
-def _check(crops: Crops) -> None:
-    shape = (CROP_PIXELS, CROP_PIXELS, 3)
-    if crops.ndim != 4 or crops.shape[1:] != shape or crops.dtype != np.uint8:
-        raise InputError(
-            f"Crops of {crops.dtype}{crops.shape} cannot be embedded. Give uint8[n, "
-            f"{CROP_PIXELS}, {CROP_PIXELS}, 3] at 0.25 um a pixel, as cut_crops does."
-        )
