@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QPointF, QRectF, Qt, Signal
-from qtpy.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
+from dataclasses import dataclass
+
+from qtpy.QtCore import QPointF, QRect, QRectF, Qt, Signal
+from qtpy.QtGui import (
+    QColor,
+    QFont,
+    QFontMetrics,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
 from qtpy.QtWidgets import (
+    QFileDialog,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -18,11 +29,20 @@ from napari_cytosynth.app.figures import NOT_EVALUATED
 from napari_cytosynth.app.panels import Curve, Figure, TaskStatus
 
 _LINE = 24
-_TITLE = 30
 _AXIS = 26
-_NAMES = 250
-_NUMBERS = 190
+_GAP = 8
+_SIDE = 440
+"""Width of the column with the verdict, pixels."""
 _CASES = ("#8a8f98", "#e69f00", "#56b4e9", "#009e73", "#d55e00")
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """Pixels for the names, for the numbers, and above for the title."""
+
+    names: int
+    numbers: int
+    title: int
 
 
 class CurvePlot(QWidget):
@@ -32,12 +52,13 @@ class CurvePlot(QWidget):
         super().__init__(parent)
         self._curves: tuple[Curve, ...] = ()
         self._colours = colours
+        self._names = self._numbers = 0
         self.setAccessibleName("Figures with 95 % intervals")
 
     def show_curves(self, curves: tuple[Curve, ...]) -> None:
         """Plot these."""
         self._curves = curves
-        self.setMinimumHeight(sum(_height(c) for c in curves) + 8)
+        self._fit()
         self.setAccessibleDescription("\n".join(_words(c) for c in curves))
         self.update()
 
@@ -45,6 +66,31 @@ class CurvePlot(QWidget):
         """Paint in another theme."""
         self._colours = colours
         self.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give wrapped titles their room."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        # Both sides of a plot, as wide as its words: nothing that is told is cut.
+        words = QFontMetrics(self.font())
+        names = [case for curve in self._curves for case in curve.cases]
+        told = [text for curve in self._curves for text in _told(curve)]
+        self._names = 12 + max(map(words.horizontalAdvance, names), default=0)
+        self._numbers = 16 + max(map(words.horizontalAdvance, told), default=0)
+        self.setMinimumWidth(self._names + self._numbers + 160)
+        self.setMinimumHeight(sum(map(self._height, self._curves)) + 8)
+
+    def _title(self, curve: Curve) -> int:
+        """Return the height of a title, wrapped to the width of the plot."""
+        words = QFontMetrics(_bold(self.font()))
+        room = QRect(0, 0, max(self.width() - 16, 100), 1000)
+        wrapped = int(Qt.TextFlag.TextWordWrap)
+        return int(words.boundingRect(room, wrapped, curve.title).height()) + _GAP
+
+    def _height(self, curve: Curve) -> int:
+        return self._title(curve) + _LINE * len(curve.cases) + _AXIS
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint all curves below one another."""
@@ -56,9 +102,10 @@ class CurvePlot(QWidget):
             painter.drawText(self.rect().adjusted(40, 0, -40, 0), middle, _NO_FIGURE)
         top = 4.0
         for curve in self._curves:
-            box = QRectF(8, top, self.width() - 16, _height(curve))
-            _paint_curve(painter, box, curve, self._colours)
-            top += _height(curve)
+            box = QRectF(8, top, self.width() - 16, self._height(curve))
+            room = _Room(self._names, self._numbers, self._title(curve))
+            _paint_curve(painter, box, curve, self._colours, room)
+            top += self._height(curve)
         painter.end()
 
 
@@ -66,6 +113,7 @@ class EvidenceWidget(QWidget):
     """Implements :class:`napari_cytosynth.app.views.EvidenceView`."""
 
     evaluateAsked = Signal()
+    reportAsked = Signal(str)
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -78,28 +126,35 @@ class EvidenceWidget(QWidget):
             label.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.button = QPushButton("Evaluate", self)
         self.button.setToolTip("Measure on audit cells whether synthetic cells helped.")
+        self.save = QPushButton("Save report...", self)
+        self.save.setToolTip("Write these figures as a page, with their JSON twin.")
+        self.save.setEnabled(False)
         self.busy = QLabel("", self)
+        self.busy.setWordWrap(True)
         self._lay_out()
+        self.save.clicked.connect(self._ask_where)
         self.button.clicked.connect(lambda: self.evaluateAsked.emit())
 
     def _lay_out(self) -> None:
-        scroll = QScrollArea(self)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setWidget(self.plot)
-        side = QVBoxLayout()
-        side.setContentsMargins(4, 8, 12, 6)
-        side.addWidget(self.verdict)
-        side.addWidget(self.caveats)
-        side.addStretch(1)
-        side.addWidget(self.busy)
-        side.addWidget(self.button)
+        words = QWidget(self)
+        told = QVBoxLayout(words)
+        told.setContentsMargins(4, 8, 12, 6)
+        told.addWidget(self.verdict)
+        told.addWidget(self.caveats)
+        told.addStretch(1)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.button, 1)
+        buttons.addWidget(self.save, 1)
         panel = QWidget(self)
-        panel.setLayout(side)
-        panel.setFixedWidth(360)
+        panel.setFixedWidth(_SIDE)
+        side = QVBoxLayout(panel)
+        side.setContentsMargins(0, 0, 12, 6)
+        side.addWidget(_scrolled(words), 1)
+        side.addWidget(self.busy)
+        side.addLayout(buttons)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(scroll, 1)
+        row.addWidget(_scrolled(self.plot), 1)
         row.addWidget(panel)
 
     def show_curves(self, curves: tuple[Curve, ...]) -> None:
@@ -116,6 +171,27 @@ class EvidenceWidget(QWidget):
         self.button.setEnabled(task is None)
         self.busy.setText("" if task is None else f"{task.title}  {task.note}")
 
+    def show_report(self, ready: bool) -> None:
+        """Offer to save the report, or not."""
+        self.save.setEnabled(ready)
+
+    def _ask_where(self) -> None:
+        """Ask for the file without blocking."""
+        dialog = QFileDialog(self, "Save the report", "report.html", "Page (*.html)")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("html")
+        dialog.fileSelected.connect(self.reportAsked)
+        dialog.open()
+
+
+def _scrolled(widget: QWidget) -> QScrollArea:
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QScrollArea.Shape.NoFrame)
+    area.setWidget(widget)
+    return area
+
 
 _NO_FIGURE = (
     "No figure can be estimated yet. One card in ten of the queue is an audit card: a "
@@ -123,8 +199,20 @@ _NO_FIGURE = (
 )
 
 
-def _height(curve: Curve) -> int:
-    return _TITLE + _LINE * len(curve.cases) + _AXIS
+def _bold(font: QFont) -> QFont:
+    bold = QFont(font)
+    bold.setBold(True)
+    return bold
+
+
+def _told(curve: Curve) -> list[str]:
+    """Return the words to the right of each line of a plot."""
+    return [
+        f"{figure.text}  n={figure.n}"
+        if figure.value is not None
+        else curve.notes.get(case, "") or figure.text
+        for case, figure in zip(curve.cases, curve.figures, strict=True)
+    ]
 
 
 def _words(curve: Curve) -> str:
@@ -133,29 +221,28 @@ def _words(curve: Curve) -> str:
 
 
 def _paint_curve(
-    painter: QPainter, box: QRectF, curve: Curve, colours: Colours
+    painter: QPainter, box: QRectF, curve: Curve, colours: Colours, room: _Room
 ) -> None:
-    bold = QFont(painter.font())
-    bold.setBold(True)
     plain = QFont(painter.font())
-    plain.setBold(False)
-    painter.setFont(bold)
+    painter.setFont(_bold(plain))
     painter.setPen(QColor(colours.text))
-    painter.drawText(QPointF(box.left(), box.top() + 18), curve.title)
+    wrapped = int(Qt.TextFlag.TextWordWrap)
+    painter.drawText(
+        QRectF(box.left(), box.top(), box.width(), room.title), wrapped, curve.title
+    )
     painter.setFont(plain)
-    left, right = box.left() + _NAMES, box.right() - _NUMBERS
-    axis = QRectF(left, box.top() + _TITLE, right - left, _LINE * len(curve.cases))
+    left, right = box.left() + room.names, box.right() - room.numbers
+    height = _LINE * len(curve.cases)
+    axis = QRectF(left, box.top() + room.title, right - left, height)
     _paint_axis(painter, axis, colours)
-    for row, (case, figure) in enumerate(zip(curve.cases, curve.figures, strict=True)):
+    rows = zip(curve.cases, curve.figures, _told(curve), strict=True)
+    for row, (case, figure, told) in enumerate(rows):
         middle = axis.top() + (row + 0.5) * _LINE
-        note = curve.notes.get(case, "")
         painter.setPen(QColor(colours.text))
-        _text(painter, QRectF(box.left(), middle - 10, _NAMES - 10, 20), case)
+        _text(painter, QRectF(box.left(), middle - 10, room.names, 20), case)
         _paint_figure(painter, axis, middle, figure, _colour(case, row))
-        words = f"{figure.text}  n={figure.n}" if figure.value is not None else note
         painter.setPen(QColor(colours.muted))
-        room = QRectF(right + 12, middle - 10, _NUMBERS - 12, 20)
-        _text(painter, room, words or figure.text)
+        _text(painter, QRectF(right + 12, middle - 10, room.numbers, 20), told)
 
 
 def _colour(case: str, row: int) -> str:
@@ -163,10 +250,7 @@ def _colour(case: str, row: int) -> str:
 
 
 def _text(painter: QPainter, box: QRectF, words: str) -> None:
-    shown = painter.fontMetrics().elidedText(
-        words, Qt.TextElideMode.ElideRight, int(box.width())
-    )
-    painter.drawText(box, int(Qt.AlignmentFlag.AlignVCenter), shown)
+    painter.drawText(box, int(Qt.AlignmentFlag.AlignVCenter), words)
 
 
 def _paint_axis(painter: QPainter, axis: QRectF, colours: Colours) -> None:

@@ -25,11 +25,12 @@ class SynthesizeWidget(QFrame):
 
     fillAsked = Signal(str, int, str)
     cancelAsked = Signal(str)
+    removeAsked = Signal(str)
     formClosed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._code = ""
+        self._shown: FillForm | None = None
         self.form: Form | None = None
         self.title = QLabel("", self)
         self.title.setObjectName("heading")
@@ -40,10 +41,12 @@ class SynthesizeWidget(QFrame):
             label.setWordWrap(True)
             label.hide()
         self.start = QPushButton("Make synthetic cells", self)
+        self.remove = QPushButton("Remove vectors", self)
         self.leave = QPushButton("Close", self)
         self.bars = TaskBars(self)
         self._lay_out()
         self.start.clicked.connect(self._confirm)
+        self.remove.clicked.connect(self._remove)
         self.leave.clicked.connect(self._close_form)
         self.bars.cancelAsked.connect(self.cancelAsked)
         self.bars.shown.connect(self._show_frame)
@@ -53,6 +56,7 @@ class SynthesizeWidget(QFrame):
         self._place.setContentsMargins(0, 0, 0, 0)
         buttons = QHBoxLayout()
         buttons.addWidget(self.start, 1)
+        buttons.addWidget(self.remove)
         buttons.addWidget(self.leave)
         column = QVBoxLayout(self)
         column.setContentsMargins(10, 6, 10, 6)
@@ -68,6 +72,8 @@ class SynthesizeWidget(QFrame):
     def _show_buttons(self, visible: bool) -> None:
         for widget in (self.start, self.leave, self.title):
             widget.setVisible(visible)
+        kept = self._shown.vectors if self._shown is not None else 0
+        self.remove.setVisible(visible and bool(kept))
         self._show_frame()
 
     def _show_frame(self) -> None:
@@ -79,7 +85,7 @@ class SynthesizeWidget(QFrame):
         """Show the form for a class."""
         self._clear_form()
         self.outcome.hide()
-        self._code = form.code
+        self._shown = form
         self.form = form_of(
             fill,
             ("count", "generator"),
@@ -91,11 +97,21 @@ class SynthesizeWidget(QFrame):
         )
         self.form["count"].value = form.count
         self._place.addWidget(self.form.native)
-        self.title.setText(f"Fill {form.code}  {form.name}: {form.real} real cells")
-        self.warning.setText(form.warning)
-        self.warning.setVisible(bool(form.warning))
+        self.form["generator"].changed.connect(self._show_generator)
+        self.title.setText(_title(form))
+        self._show_generator(str(self.form["generator"].value))
         self._show_buttons(True)
         self.form["count"].native.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _show_generator(self, generator: str) -> None:
+        """Say what the chosen generator makes."""
+        form = self._shown
+        if form is None:
+            return
+        makes = "vectors" if generator in form.notes else "cells"
+        self.start.setText(f"Make synthetic {makes}")
+        self.warning.setText(form.warning_of(generator))
+        self.warning.setVisible(bool(form.warning_of(generator)))
 
     def show_fills(self, fills: tuple[TaskStatus, ...]) -> None:
         """Show running fills, each with progress and Cancel."""
@@ -109,11 +125,17 @@ class SynthesizeWidget(QFrame):
         self._show_frame()
 
     def _confirm(self) -> None:
-        if self.form is None:
+        if self.form is None or self._shown is None:
             return
-        chosen, code = values_of(self.form), self._code
+        chosen, code = values_of(self.form), self._shown.code
         self._close_form()
         self.fillAsked.emit(code, int(chosen["count"]), str(chosen["generator"]))
+
+    def _remove(self) -> None:
+        if self._shown is not None:
+            code = self._shown.code
+            self._close_form()
+            self.removeAsked.emit(code)
 
     def _close_form(self) -> None:
         self._clear_form()
@@ -139,3 +161,8 @@ class SynthesizeWidget(QFrame):
             self._confirm()
         else:
             super().keyPressEvent(event)
+
+
+def _title(form: FillForm) -> str:
+    told = f"Fill {form.code}  {form.name}: {form.real} real cells"
+    return f"{told}, {form.vectors} synthetic vectors" if form.vectors else told

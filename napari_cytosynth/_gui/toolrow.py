@@ -119,6 +119,8 @@ class ToolRow(QWidget):
         with QSignalBlocker(self.tabs):
             self.tabs.setCurrentIndex(_TABS.index(tab))
         real = tab in (Tab.QUEUE, Tab.PREDICTED)
+        for row, sort in enumerate(_SORTS):
+            self.sort.setItemText(row, sort.told(tab))
         for box in (self.filter, self.sort, self.blind):
             box.setVisible(real)
         self.strategy.setVisible(tab is Tab.QUEUE)

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from napari_cytosynth.app.figures import caveats, curves, verdict
+from napari_cytosynth.app.jobs import Order
 from napari_cytosynth.app.panels import TaskStatus
 from napari_cytosynth.app.session import EVALUATE, Session
 from napari_cytosynth.app.views import EvidenceView
+from napari_cytosynth.core.tasks import Progress, Task
+
+if TYPE_CHECKING:
+    from napari_cytosynth.evidence.record import Evidence
+
+
+REPORT = "report"
+"""Key of the task that writes the report."""
 
 
 class EvidencePresenter:
@@ -29,10 +40,12 @@ class EvidencePresenter:
         session.events.history.connect(self._show_verdict)
         session.events.classes.connect(self._show_verdict)
         view.evaluateAsked.connect(session.evaluate)
+        view.reportAsked.connect(self._save)
 
     def _show(self) -> None:
         evidence = self._session.state.evidence
         self._view.show_curves(curves(evidence))
+        self._view.show_report(evidence is not None)
         self._show_verdict()
 
     def _show_verdict(self) -> None:
@@ -46,8 +59,25 @@ class EvidencePresenter:
             self._said = said
             self._view.show_verdict(*said)
 
+    def _save(self, path: str) -> None:
+        """Write the page that ``cytosynth evaluate --out`` writes."""
+        evidence = self._session.state.evidence
+        if evidence is not None:
+            task = _written(evidence, path)
+            self._session.jobs.start(
+                Order(REPORT, "Writing the report", task, self._session.state.say)
+            )
+
     def _show_busy(self, tasks: tuple[TaskStatus, ...]) -> None:
         busy = next((task for task in tasks if task.key == EVALUATE), None)
         if busy != self._busy:
             self._busy = busy
             self._view.show_busy(busy)
+
+
+def _written(evidence: Evidence, path: str) -> Task[str]:
+    from napari_cytosynth.evidence.report import write_report
+
+    yield Progress(0, 1, "writing")
+    page, twin = write_report(evidence, path)
+    return f"The report was written to {page}, its figures to {twin.name}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.app.panels import OPINION
@@ -16,16 +16,20 @@ from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.project import Job, JobState, Project
 from napari_cytosynth.core.protocols import Compute
 from napari_cytosynth.core.provenance import Status, SyntheticCell
+from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.workflows.fill_jobs import Ask, resumable_jobs
+from napari_cytosynth.workflows.kept import keep_vectors, vector_counts
 from napari_cytosynth.workflows.review import judge
 
 if TYPE_CHECKING:
+    from napari_cytosynth.workflows.drawn import Tally
     from napari_cytosynth.workflows.synthesize import FillReport
 
 LOAD = "load"
 """Key of the task that reads the stored cells."""
 
+T = TypeVar("T")
 _SHOWN = (Status.PROPOSED, Status.ACCEPTED, Status.REJECTED)
 
 
@@ -40,19 +44,31 @@ class Fills:
         Runs the fills, one a class.
     state : SessionState
         Told of new cells, the one under review, and the outcome.
+    embedder : str
+        Registry name of the embedder in whose space vectors are drawn.
 
     Attributes
     ----------
     shelf : Shelf
         The synthetic cells that the gate let through.
+    vectors : dict of str to int
+        Synthetic vectors kept for each class that has some; they are no cells.
     """
 
     def __init__(
-        self, project: Project, compute: Compute, jobs: Jobs, state: SessionState
+        self,
+        project: Project,
+        compute: Compute,
+        jobs: Jobs,
+        state: SessionState,
+        *,
+        embedder: str = "morphology",
     ) -> None:
         self._project, self._compute = project, compute
         self._jobs, self._state = jobs, state
         self._keys: dict[str, str] = {}
+        self._embedder = embedder
+        self.vectors: dict[str, int] = {}
         self.shelf = Shelf()
         self.on_changed: Callable[[], None] = lambda: None
         self.on_verdict: Callable[[], None] = lambda: None
@@ -63,14 +79,17 @@ class Fills:
         order = Order(LOAD, title, self._stored(), self._loaded, quiet=True)
         self._jobs.start(order)
 
-    def _stored(self) -> Task[list[SyntheticCell]]:
+    def _stored(self) -> Task[tuple[list[SyntheticCell], dict[str, int]]]:
         yield Progress(0, 1, "reading synthetic cells")
         kept = [c for status in _SHOWN for c in self._project.synthetic(status=status)]
-        return sorted(kept, key=lambda cell: cell.id)
+        ordered = sorted(kept, key=lambda cell: cell.id)
+        return ordered, vector_counts(self._project)
 
-    def _loaded(self, kept: list[SyntheticCell]) -> None:
+    def _loaded(self, stored: tuple[list[SyntheticCell], dict[str, int]]) -> None:
         # What was judged or made since the reading is newer than what was read.
+        kept, vectors = stored
         self.shelf.put(cell for cell in kept if cell.id not in self.shelf)
+        self.vectors = {**vectors, **self.vectors}
         self.relist()
         self.on_changed()
         for job in resumable_jobs(self._project):
@@ -79,7 +98,7 @@ class Fills:
     def _resume(self, job: Job) -> None:
         code = str(job.data["code"])
         if not self.is_running(code):
-            self._run(code, self._filling(code, lambda: job))
+            self._run(code, self._filling(code, lambda: job), self._done)
 
     def _filling(self, code: str, planned: Callable[[], Job]) -> Task[FillReport]:
         # Imported in the task's thread: it brings half a second of libraries.
@@ -110,17 +129,50 @@ class Fills:
             return False
         self._state.fill_class = ""
         ask = Ask(code, count, generator)
-        self._run(code, self._filling(code, lambda: self._planned(ask)))
+        if makes_vectors(generator):
+            self._run(code, self._drawing(ask), self._drawn)
+        else:
+            self._run(code, self._filling(code, lambda: self._planned(ask)), self._done)
         return True
 
-    def _run(self, code: str, task: Task[FillReport]) -> None:
+    def _drawing(self, ask: Ask) -> Task[tuple[str, Tally]]:
+        from napari_cytosynth.workflows.embed import embed_cells
+        from napari_cytosynth.workflows.vectors import fill_vectors
+
+        project, compute = self._project, self._compute
+        key = yield from embed_cells(project, compute, embedder=self._embedder)
+        tally = yield from fill_vectors(
+            project, compute, ask.code, ask.count, key, generator=ask.generator
+        )
+        return ask.code, tally
+
+    def _drawn(self, drawn: tuple[str, Tally]) -> None:
+        code, tally = drawn
+        self._set_vectors(code, tally.accepted, drawn_outcome(code, tally))
+
+    def remove_vectors(self, code: str) -> None:
+        """Forget the vectors kept for a class, and train without them."""
+        try:
+            keep_vectors(self._project, code, (), {})
+        except (CytoSynthError, OSError) as error:
+            self._jobs.tell("Removing vectors", error)
+            return
+        self._set_vectors(code, 0, f"The synthetic vectors of {code} were removed.")
+
+    def _set_vectors(self, code: str, count: int, said: str) -> None:
+        self.vectors = {**self.vectors, code: count}
+        self._state.fill_outcome = said
+        self._state.say(said)
+        self.on_verdict()
+
+    def _run(self, code: str, task: Task[T], on_done: Callable[[T], None]) -> None:
         self._keys.pop(code, None)
         self._jobs.start(
             Order(
                 fill_key(code),
                 f"Filling {code}",
                 task,
-                on_done=self._done,
+                on_done=on_done,
                 on_progress=self._stream,
                 on_end=self.on_changed,
             )
@@ -215,6 +267,26 @@ class Fills:
 def fill_key(code: str) -> str:
     """Return the key under which a class is filled."""
     return f"fill:{code}"
+
+
+def makes_vectors(generator: str) -> bool:
+    """Tell whether a generator makes vectors; one that cannot be loaded does not."""
+    try:
+        return bool(load("generators", generator).makes == "vectors")
+    except (CytoSynthError, ImportError):
+        return False
+
+
+def drawn_outcome(code: str, tally: Tally) -> str:
+    """Say how a fill with vectors ended."""
+    said = f"{tally.accepted} of {tally.wanted} vectors of {code} passed the critics"
+    said += f" ({tally.drawn} drawn); they train the classifier from now on"
+    if tally.refused:
+        refused = ", ".join(f"{c} {n}" for c, n in sorted(tally.refused.items()))
+        said += f"; refused by {refused}"
+    if not tally.verified:
+        said += f". Unverified: too few real {code} in the project to check them"
+    return said + "."
 
 
 def outcome(report: FillReport) -> str:

@@ -39,6 +39,12 @@ class Sort(StrEnum):
     SURE = "surest prediction"
     SMEAR = "by smear"
 
+    def told(self, tab: Tab) -> str:
+        """Return its name on a tab: predictions are not ranked by the strategy."""
+        if self is Sort.WORTH and tab is Tab.PREDICTED:
+            return "least sure prediction"
+        return str(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Card:
@@ -232,9 +238,13 @@ class FillForm:
     count : int
         Suggested number of synthetic cells.
     generators : tuple of str
-        Keys that make pictures.
+        Keys of the generators.
     warning : str
         Such as "no real basophil ... unverified"; empty: none.
+    vectors : int
+        Synthetic vectors kept for it; they are no cells.
+    notes : mapping of str to str
+        What must be known of a generator before it is chosen; by its key.
     """
 
     code: str
@@ -243,6 +253,12 @@ class FillForm:
     count: int
     generators: tuple[str, ...]
     warning: str = ""
+    vectors: int = 0
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    def warning_of(self, generator: str) -> str:
+        """Return what the form warns of, where a generator is chosen."""
+        return self.notes.get(generator, self.warning)
 
 
 @dataclass(frozen=True, slots=True)

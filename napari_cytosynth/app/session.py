@@ -80,7 +80,9 @@ class Session(Reading):
         super().__init__(project, state, Jobs(runner, state))
         self._compute, self._config = compute, learning or LearnerConfig()
         self.smears = Smears(project, self.jobs, opener)
-        self.fills = Fills(project, compute, self.jobs, self.state)
+        self.fills = Fills(
+            project, compute, self.jobs, self.state, embedder=self._config.embedder
+        )
         self.exchange = Exchange(project, self.jobs, state)
         self.shaping = Shaping(project, self.jobs, state)
         self.learner = Learner(

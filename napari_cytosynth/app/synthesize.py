@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
+from napari_cytosynth.app.fills import makes_vectors
 from napari_cytosynth.app.panels import ClassRow, FillForm, TaskStatus
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.app.views import SynthesizeView
@@ -33,10 +34,12 @@ class SynthesizePresenter:
         session.events.fill_outcome.connect(view.show_outcome)
         view.fillAsked.connect(self._on_fill_asked)
         view.cancelAsked.connect(session.jobs.cancel)
+        view.removeAsked.connect(session.fills.remove_vectors)
 
     def _show_form(self, code: str) -> None:
         if code:
-            self._view.show_form(form_of(self._session.state.classes, code))
+            kept = self._session.fills.vectors.get(code, 0)
+            self._view.show_form(form_of(self._session.state.classes, code, kept))
 
     def _show_fills(self, tasks: tuple[TaskStatus, ...]) -> None:
         fills = tuple(task for task in tasks if task.key.startswith("fill:"))
@@ -48,7 +51,7 @@ class SynthesizePresenter:
         self._session.fill(code, count, generator)
 
 
-def form_of(rows: tuple[ClassRow, ...], code: str) -> FillForm:
+def form_of(rows: tuple[ClassRow, ...], code: str, vectors: int = 0) -> FillForm:
     """Return the form of a class: enough cells to reach the middle of the others."""
     row = next(r for r in rows if r.code == code)
     others = [r.labelled for r in rows if r.can_fill and r.labelled and r.code != code]
@@ -65,14 +68,31 @@ def form_of(rows: tuple[ClassRow, ...], code: str) -> FillForm:
         name=row.name,
         real=row.labelled,
         count=min(max(gap, FEWEST), MOST),
-        generators=picture_generators(),
+        generators=generators_of(row),
         warning=warning,
+        vectors=vectors,
+        notes={
+            key: _note(vectors) for key in names("generators") if makes_vectors(key)
+        },
     )
 
 
-def picture_generators() -> tuple[str, ...]:
-    """Return the installed generators that make pictures."""
-    return tuple(name for name in names("generators") if _makes_cells(name))
+def generators_of(row: ClassRow) -> tuple[str, ...]:
+    """Return the installed generators, those that make pictures first.
+
+    Vectors are drawn around real cells: without one there is nothing to draw.
+    """
+    vectors = [key for key in names("generators") if makes_vectors(key)]
+    pictures = [key for key in names("generators") if _makes_cells(key)]
+    return (*pictures, *(vectors if row.labelled else ()))
+
+
+def _note(kept: int) -> str:
+    told = (
+        "Makes vectors for the classifier, never shown as pictures. Those that pass "
+        "the critics train it at once"
+    )
+    return f"{told}, in place of the {kept} kept now." if kept else f"{told}."
 
 
 def _makes_cells(name: str) -> bool:

@@ -238,10 +238,13 @@ class SynthesizeView(Protocol):
         The form was confirmed.
     cancelAsked : (key: str)
         Cancel was pressed for the running fill of this key.
+    removeAsked : (code: str)
+        The vectors kept for this class are to be removed.
     """
 
     fillAsked: SignalLike
     cancelAsked: SignalLike
+    removeAsked: SignalLike
 
     def show_form(self, form: FillForm) -> None:
         """Show the form for a class: how many real cells, what is suggested."""
@@ -295,9 +298,12 @@ class EvidenceView(Protocol):
     Signals
     -------
     evaluateAsked : ()
+    reportAsked : (path: str)
+        The report is to be written there.
     """
 
     evaluateAsked: SignalLike
+    reportAsked: SignalLike
 
     def show_curves(self, curves: tuple[Curve, ...]) -> None:
         """Plot figures with intervals, one mark a case; empty: no plot yet."""
@@ -305,6 +311,10 @@ class EvidenceView(Protocol):
 
     def show_verdict(self, sentence: str, caveats: tuple[str, ...]) -> None:
         """Say whether it helped, and what limits the answer."""
+        ...
+
+    def show_report(self, ready: bool) -> None:
+        """Offer to save the report, where there is an evaluation to tell of."""
         ...
 
     def show_busy(self, task: TaskStatus | None) -> None:

@@ -71,7 +71,8 @@ class FakeCellGenerator:
         codes = sorted(set(cells.codes))
         looks = [_class_look(cells, code) for code in codes]
         table = np.array(looks, np.float32).reshape(-1, 11)
-        return Weights({"looks": table}, {"generator": self.key, "classes": codes})
+        meta = {"generator": self.key, "classes": codes, "embedder": cells.embedder}
+        return Weights({"looks": table}, meta)
 
     def generate(
         self, request: Request, weights: Weights, rng: np.random.Generator
@@ -126,12 +127,14 @@ class FakeVectorGenerator(FakeCellGenerator):
     ) -> Iterator[Batch]:
         """Yield synthetic vectors."""
         embedder = FakeEmbedder()
+        # The project may know the fake embedder by the name of a real one.
+        key = str(weights.meta.get("embedder") or embedder.key)
         for batch in super().generate(request, weights, rng):
             cells = [c for c in batch.items if isinstance(c, SyntheticCell)]
             vectors = embedder.embed(np.stack([c.pixels for c in cells]))
             yield Batch(
                 tuple(
-                    SyntheticVector(embedder.key, v, c.code, c.provenance)
+                    SyntheticVector(key, v, c.code, c.provenance)
                     for c, v in zip(cells, vectors, strict=True)
                 ),
                 batch.start,

@@ -121,12 +121,15 @@ class Source:
         The project's.
     gate : Gate
         Judges in the space of the vectors.
+    generator : str
+        Its key.
     """
 
     compute: Compute
     weights: Weights
     taxonomy: Taxonomy
     gate: Gate
+    generator: str = EMBEDDING
 
     def draw(self, wanted: Mapping[str, int], seed: int) -> Task[Drawn]:
         """Draw until enough of each class passed, or the budget is spent."""
@@ -143,7 +146,9 @@ class Source:
         request = Request(code, count * DRAWS_PER_SLOT, seed, self.taxonomy)
         passed: list[SyntheticVector] = []
         refused = Counter[str]()
-        with closing(closable(self.compute, EMBEDDING, request, self.weights)) as made:
+        with closing(
+            closable(self.compute, self.generator, request, self.weights)
+        ) as made:
             for batch in made:
                 for item in self.gate.judge(batch) if len(batch) else ():
                     veto = first_veto(item)
@@ -167,6 +172,7 @@ def fit_source(
     compute: Compute,
     *,
     seed: int = 0,
+    generator: str = EMBEDDING,
     options: Mapping[str, Any] | None = None,
 ) -> Task[Source]:
     """Fit the generator on real training vectors.
@@ -181,6 +187,8 @@ def fit_source(
         Fits and draws.
     seed : int
         Makes it repeatable.
+    generator : str
+        Key of a generator that makes vectors.
     options : mapping, optional
         JSON-able options of the generator, such as its steps.
 
@@ -190,9 +198,9 @@ def fit_source(
         If there are too few cells to learn a spread from.
     """
     config = {**(options or {}), "seed": seed}
-    weights = yield from compute.fit(EMBEDDING, real, config)
+    weights = yield from compute.fit(generator, real, config)
     reference = Reference(real, real.vectors, describe, seed)
-    return Source(compute, weights, taxonomy, standard_gate(reference))
+    return Source(compute, weights, taxonomy, standard_gate(reference), generator)
 
 
 def draw_vectors(

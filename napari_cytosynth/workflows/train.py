@@ -31,6 +31,7 @@ from napari_cytosynth.learning.head import Head, fit_head
 from napari_cytosynth.learning.training import capped, joined
 from napari_cytosynth.workflows.drawn import EMBEDDING, Drawn, draw_vectors
 from napari_cytosynth.workflows.embed import embed_synthetic, vectors_of
+from napari_cytosynth.workflows.kept import kept_vectors
 
 HEAD = "head"
 """Name of the head among the project's models."""
@@ -46,6 +47,32 @@ class _Split:
     cells: CellTable
     groups: tuple[tuple[int, str, float], ...]
     splits: Splits
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What joins the real cells of a training set.
+
+    Parameters
+    ----------
+    vectors, codes : float32[m, dim], tuple of str
+        Vectors and the class of each.
+    """
+
+    vectors: Vectors
+    codes: tuple[str, ...] = ()
+
+    @classmethod
+    def none(cls, real: LabelledCells) -> Added:
+        """Return no vectors, as long as those of real cells."""
+        return cls(real.vectors[:0])
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __add__(self, other: Added) -> Added:
+        vectors = np.concatenate([self.vectors, other.vectors])
+        return Added(vectors, self.codes + other.codes)
 
 
 _KEPT: WeakKeyDictionary[Project, _Split] = WeakKeyDictionary()
@@ -158,8 +185,8 @@ def train_head(
 ) -> Task[Head]:
     """Fit the head on the training split and store it as the model ``"head"``.
 
-    Audit cells never train. Accepted synthetic cells do, at most ten for each real one
-    of their class.
+    Audit cells never train. Accepted synthetic cells do, and vectors that a fill left,
+    at most ten of each for a real cell of their class.
 
     Parameters
     ----------
@@ -177,7 +204,7 @@ def train_head(
     compute : Compute, optional
         Embeds synthetic cells; else this process does. Drawing vectors needs it.
     synthetic : bool
-        False leaves synthetic cells out.
+        False leaves synthetic cells and kept vectors out.
 
     Raises
     ------
@@ -194,28 +221,27 @@ def train_head(
         )
     rng = np.random.default_rng(seed)
     training = _enriched(real, enrich, rng)
-    made: Vectors = real.vectors[:0]
-    codes: tuple[str, ...] = ()
+    cells, kept = Added.none(real), Added.none(real)
     if synthetic:
-        made, codes = yield from accepted_vectors(
-            project, embedder_key, real.codes, rng, compute
-        )
+        cells = yield from accepted_vectors(project, real, rng, compute)
+        kept = _kept(project, real, rng)
     drawn = Drawn()
     if enrich == EMBEDDING:
         drawn = yield from draw_vectors(
             real, project.taxonomy, _demanded(compute), seed=seed
         )
-    added = np.concatenate([made, drawn.vectors(made.shape[1])])
+    added = cells + kept + Added(drawn.vectors(real.vectors.shape[1]), drawn.codes)
     yield Progress(1, 2, f"fitting on {len(real)} real, {len(added)} synthetic ones")
     head = fit_head(
-        joined(training, added, (*codes, *drawn.codes), rebalance=_rebalances(enrich)),
+        joined(training, added.vectors, added.codes, rebalance=_rebalances(enrich)),
         previous=stored_head(project, embedder_key),
         groups=_groups(real, training, len(added)),
         seed=seed,
     )
     counts = {
         "real": dict(Counter(real.codes)),
-        "synthetic": dict(Counter(codes)),
+        "synthetic": dict(Counter(cells.codes)),
+        "kept": dict(Counter(kept.codes)),
         "drawn": dict(Counter(drawn.codes)),
         "vectors": drawn.to_json(),
     }
@@ -244,24 +270,30 @@ def stored_head(project: Project, embedder_key: str) -> Head | None:
 
 def accepted_vectors(
     project: Project,
-    embedder_key: str,
-    real: tuple[str, ...],
+    real: LabelledCells,
     rng: np.random.Generator,
     compute: Compute | None = None,
-) -> Task[tuple[Vectors, tuple[str, ...]]]:
-    """Return the vectors and classes of the accepted synthetic cells that may train.
+) -> Task[Added]:
+    """Return the accepted synthetic cells that may train, as vectors.
 
     Parameters
     ----------
-    real : tuple of str
-        Class of each real training cell, for the cap.
+    real : LabelledCells
+        The training cells, for the embedder and the cap.
     """
     known = _classes(project, abstain=False)
     accepted = project.synthetic(None, Status.ACCEPTED)
     named = [cell for cell in accepted if cell.code in known]
-    cells = tuple(named[i] for i in capped([c.code for c in named], real, rng))
-    vectors = yield from embed_synthetic(project, embedder_key, cells, compute)
-    return vectors, tuple(c.code for c in cells)
+    cells = tuple(named[i] for i in capped([c.code for c in named], real.codes, rng))
+    vectors = yield from embed_synthetic(project, real.embedder, cells, compute)
+    return Added(vectors, tuple(c.code for c in cells))
+
+
+def _kept(project: Project, real: LabelledCells, rng: np.random.Generator) -> Added:
+    """Return the synthetic vectors that the project keeps, as far as they may train."""
+    vectors, codes = kept_vectors(project, real.embedder, real.vectors.shape[1])
+    chosen = capped(codes, real.codes, rng)
+    return Added(vectors[chosen], tuple(codes[i] for i in chosen))
 
 
 def _rebalances(enrich: str | None) -> bool:

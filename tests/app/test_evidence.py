@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +10,7 @@ import pytest
 from napari_cytosynth.app.figures import NOT_EVALUATED, curves, figure
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.evidence.record import CaseResult, ClassResult, Evidence
+from napari_cytosynth.evidence.report import html_of
 from napari_cytosynth.metrics.intervals import Interval
 from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.desk import Desk, HeldRunner
@@ -65,6 +69,32 @@ def test_an_evaluation_runs_in_the_background_and_is_shown(
     assert view.shown("show_busy") is None
     sentence, _ = view.shown("show_verdict")
     assert "cannot be estimated yet" in sentence
+
+
+def test_the_report_is_the_one_of_the_command_line(desk: Desk, tmp_path: Path) -> None:
+    view = desk.views.evidence
+    assert view.shown("show_report") is False
+    view.reportAsked.emit(str(tmp_path / "early.html"))
+    assert not list(tmp_path.iterdir())
+    desk.session.evaluate()
+    assert view.shown("show_report") is True
+    view.reportAsked.emit(str(tmp_path / "report.html"))
+    evidence = desk.session.state.evidence
+    assert (tmp_path / "report.html").read_text("utf-8") == html_of(evidence)
+    twin = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    assert twin == evidence.to_json()
+    view.reportAsked.emit(str(tmp_path / "missing" / "report.html"))
+    assert "could not be written" in desk.session.state.failure
+
+
+def test_macro_f1_names_its_classes() -> None:
+    evidence = evidence_with(Interval(0.5, 0.3, 0.7, 12))
+    counts = {
+        "BA": {"real": 3, "synthetic": 5, "audit": 4},
+        "LY": {"real": 9, "synthetic": 0, "audit": 30},
+    }
+    macro, _ = curves(replace(evidence, counts=counts))
+    assert macro.title == "Macro-F1 on audit cells, over 1 of 2 classes: LY"
 
 
 def test_the_last_evaluation_is_there_after_reopening(open_desk: Any) -> None:

@@ -14,6 +14,7 @@ from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject, create_project, open_project
 from napari_cytosynth.testing.desk import Desk, HeldRunner
 from napari_cytosynth.testing.fakes import FakeCompute
+from napari_cytosynth.workflows.kept import vector_counts
 
 
 def row_of(desk: Desk, code: str) -> Any:
@@ -52,6 +53,48 @@ def test_a_fill_streams_into_tab_mosaic_and_counts(
     assert views.synthesize.shown("show_fills") == ()
     assert views.synthesize.shown("show_outcome").startswith("6 of 6 BA passed")
     assert views.canvas.shown("show_mosaic") is None
+
+
+def test_vectors_fill_the_classifier_and_no_tab(desk: Desk) -> None:
+    desk.label_truly(60)
+    code = max(desk.session.state.classes, key=lambda row: row.labelled).code
+    views, fills = desk.views, desk.session.fills
+    views.classes.fillAsked.emit(code)
+    form = views.synthesize.shown("show_form")
+    assert form.generators == ("latent", "embedding")
+    assert "never shown as pictures" in form.warning_of("embedding")
+    before = desk.session.state.model
+    views.synthesize.fillAsked.emit(code, 3, "embedding")
+    assert "they train the classifier" in views.synthesize.shown("show_outcome")
+    kept = fills.vectors[code]
+    assert 0 < kept <= 3
+    assert desk.session.state.model != before
+    assert row_of(desk, code).proposed == row_of(desk, code).accepted == 0
+    assert not desk.session.state.synthetic
+    views.classes.fillAsked.emit(code)
+    form = views.synthesize.shown("show_form")
+    assert form.vectors == kept
+    assert f"in place of the {kept} kept" in form.warning_of("embedding")
+    views.synthesize.removeAsked.emit(code)
+    assert vector_counts(desk.session.project) == {}
+    assert "were removed" in views.synthesize.shown("show_outcome")
+
+
+def test_kept_vectors_are_there_after_reopening(open_desk: Any) -> None:
+    first = open_desk()
+    first.label_truly(60)
+    code = max(first.session.state.classes, key=lambda row: row.labelled).code
+    first.session.fill(code, 2, "embedding")
+    again = open_desk(first.session.project)
+    assert again.session.fills.vectors == first.session.fills.vectors != {}
+
+
+def test_no_vectors_without_a_real_cell(desk: Desk) -> None:
+    desk.views.classes.fillAsked.emit("BA")
+    form = desk.views.synthesize.shown("show_form")
+    assert form.generators == ("latent",)
+    desk.session.fill("BA", 2, "embedding")
+    assert "labelled cell in the training split" in desk.session.state.failure
 
 
 def test_synthetic_cells_count_apart_from_real_ones(desk: Desk) -> None:

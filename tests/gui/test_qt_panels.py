@@ -11,7 +11,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QPushButton
+from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_cytosynth._gui.annotate import CommentLine
 from napari_cytosynth._gui.classes import ClassesWidget
@@ -104,12 +104,14 @@ def test_choices_set_by_command_stay_silent(qtbot: QtBot) -> None:
     for signal in signals:
         signal.connect(told.append)
     row.show_tab(Tab.PREDICTED)
+    assert row.sort.itemText(0) == "least sure prediction"
     row.show_filter("BA")
     row.show_sort(Sort.SMEAR)
     row.show_strategy("rare")
     row.show_blind(True)
     assert told == []
     row.show_tab(Tab.QUEUE)
+    assert row.sort.itemText(0) == "most worth a label"
     assert row.sentence.toolTip(), "a strategy says in a sentence what it does"
 
 
@@ -178,6 +180,61 @@ def test_the_fill_form_asks_what_the_workflow_takes(qtbot: QtBot) -> None:
         QTest.mouseClick(panel.start, Left)
     assert told.args == ["BA", 24, "latent"]
     assert panel.isHidden()
+
+
+def test_the_fill_form_tells_vectors_from_cells(qtbot: QtBot) -> None:
+    panel = SynthesizeWidget()
+    qtbot.addWidget(panel)
+    form = FillForm(
+        "BA",
+        "Basophil",
+        4,
+        24,
+        ("latent", "embedding"),
+        vectors=7,
+        notes={"embedding": "never shown as pictures"},
+    )
+    panel.show_form(form)
+    assert "7 synthetic vectors" in panel.title.text()
+    assert panel.warning.isHidden()
+    assert panel.form is not None
+    panel.form["generator"].value = "embedding"
+    assert "never shown as pictures" in panel.warning.text()
+    assert panel.start.text() == "Make synthetic vectors"
+    panel.form["generator"].value = "latent"
+    assert panel.warning.isHidden()
+    with qtbot.waitSignal(panel.removeAsked) as told:
+        QTest.mouseClick(panel.remove, Left)
+    assert told.args == ["BA"]
+    assert panel.isHidden()
+
+
+def test_evidence_leaves_no_word_cut(qtbot: QtBot) -> None:
+    widget = EvidenceWidget(DARK)
+    qtbot.addWidget(widget)
+    widget.resize(1580, 260)
+    widget.show()
+    cases = ("real cells alone", "real and accepted synthetic cells" * 2)
+    figures = (Figure(0.5, 0.2, 0.8, 10), Figure())
+    title = "Macro-F1 on audit cells, over 17 of 21 classes: " + "ABC, " * 60
+    widget.show_curves((Curve(title, cases, figures),))
+    widget.show_verdict("no benefit found", ("a caveat of many words " * 9,) * 9)
+    plot, words = widget.plot, widget.fontMetrics()
+    assert plot._names > words.horizontalAdvance(cases[1])
+    assert plot._numbers > words.horizontalAdvance("cannot be estimated yet")
+    # A title of several lines takes their height, and what is below is scrolled to.
+    assert plot.minimumHeight() > 2 * words.height() + 2 * 24 + 26
+    label = widget.caveats
+    qtbot.waitUntil(lambda: label.height() >= label.heightForWidth(label.width()))
+    with qtbot.assertNotEmitted(widget.reportAsked):
+        QTest.mouseClick(widget.save, Left)
+    widget.show_report(True)
+    QTest.mouseClick(widget.save, Left)
+    dialog = widget.findChild(QFileDialog)
+    with qtbot.waitSignal(widget.reportAsked) as told:
+        dialog.fileSelected.emit("/somewhere/report.html")
+    assert told.args == ["/somewhere/report.html"]
+    dialog.close()
 
 
 def test_a_heartbeat_sees_a_block(qtbot: QtBot) -> None:

@@ -1,0 +1,83 @@
+"""Synthetic vectors that a project keeps to train its head, class by class.
+
+They are stored as a model of the project, with provenance and the critics' scores, and
+not among synthetic cells: they have no picture, and stand in no count of cells. Imports
+nothing heavy, so that a window can ask while it opens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.protocols import Vectors, Weights
+from napari_cytosynth.core.provenance import SyntheticVector
+
+_NAME = "vectors:{}"
+
+
+def keep_vectors(
+    project: Project,
+    code: str,
+    items: Sequence[SyntheticVector],
+    tally: Mapping[str, Any],
+) -> None:
+    """Store the vectors of a class in place of those before; none removes them.
+
+    Parameters
+    ----------
+    project : Project
+        Keeps them.
+    code : str
+        Class.
+    items : sequence of SyntheticVector
+        Of that class, one embedder and one fit.
+    tally : mapping
+        JSON-able: how many were drawn, passed and refused.
+    """
+    if not items:
+        project.put_model(_NAME.format(code), Weights({}, {"tally": dict(tally)}))
+        return
+    scores = np.array([[a.score for a in item.assessments] for item in items])
+    meta = {
+        "embedder": items[0].embedder,
+        "code": code,
+        "provenance": items[0].provenance.to_json(),
+        "critics": [a.critic for a in items[0].assessments],
+        "tally": dict(tally),
+    }
+    vectors = np.stack([item.vector for item in items]).astype(np.float32)
+    tensors = {"vectors": vectors, "scores": scores.astype(np.float32)}
+    project.put_model(_NAME.format(code), Weights(tensors, meta))
+
+
+def kept_vectors(
+    project: Project, embedder_key: str, dim: int
+) -> tuple[Vectors, tuple[str, ...]]:
+    """Return the vectors that lie in an embedder's space, and the class of each.
+
+    Returns
+    -------
+    float32[m, dim], tuple of str
+    """
+    vectors: list[Vectors] = [np.zeros((0, dim), np.float32)]
+    codes: list[str] = []
+    for code in project.taxonomy.cell_codes:
+        kept = project.model(_NAME.format(code))
+        if kept is not None and kept.meta.get("embedder") == embedder_key:
+            vectors.append(kept.tensors["vectors"])
+            codes += [code] * len(kept.tensors["vectors"])
+    return np.concatenate(vectors), tuple(codes)
+
+
+def vector_counts(project: Project) -> dict[str, int]:
+    """Return how many vectors are kept for each class that has some."""
+    counts = {}
+    for code in project.taxonomy.cell_codes:
+        kept = project.model(_NAME.format(code))
+        if kept is not None and "vectors" in kept.tensors:
+            counts[code] = len(kept.tensors["vectors"])
+    return counts

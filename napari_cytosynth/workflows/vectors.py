@@ -1,0 +1,72 @@
+"""Fill a class with vectors: they train the head at once, and are never shown."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.protocols import Compute
+from napari_cytosynth.core.splits import Split
+from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.workflows.drawn import EMBEDDING, Tally, fit_source
+from napari_cytosynth.workflows.kept import keep_vectors
+from napari_cytosynth.workflows.train import labelled_cells
+
+
+def fill_vectors(
+    project: Project,
+    compute: Compute,
+    code: str,
+    count: int,
+    embedder_key: str,
+    *,
+    generator: str = EMBEDDING,
+    seed: int = 0,
+) -> Task[Tally]:
+    """Draw vectors of a class that pass the critics, and keep them to train the head.
+
+    They take the place of those kept for the class before. Nothing is stored until the
+    last was drawn.
+
+    Parameters
+    ----------
+    project : Project
+        Gives the real cells of the training split, keeps the vectors.
+    compute : Compute
+        Fits and draws.
+    code : str
+        Class; one real cell at least is labelled in the training split.
+    count : int
+        Vectors wanted, >= 1.
+    embedder_key : str
+        Fingerprint of the embedder in whose space they lie.
+    generator : str
+        Key of a generator that makes vectors.
+    seed : int
+        Makes it repeatable.
+
+    Raises
+    ------
+    UnknownClassError
+        If the taxonomy does not know ``code``.
+    InputError
+        If ``count`` is below 1, or no real cell of the class could be learned from.
+    """
+    yield Progress(0, count, "gathering real cells")
+    name = project.taxonomy[code].code
+    real = labelled_cells(project, embedder_key, Split.TRAIN, abstain=True)
+    known = [c for c in project.taxonomy.cell_codes if real.count(c)]
+    if count < 1 or name not in known:
+        raise InputError(
+            f"{count} vectors of '{name}' were asked for. Ask for at least one, of a "
+            "class with a labelled cell in the training split: "
+            f"{', '.join(known) or 'there is none yet'}."
+        )
+    source = yield from fit_source(
+        real, project.taxonomy, compute, seed=seed, generator=generator
+    )
+    drawn = yield from source.draw({name: count}, seed)
+    tally = drawn.tallies[name]
+    keep_vectors(project, name, drawn.items, asdict(tally))
+    return tally
