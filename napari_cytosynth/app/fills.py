@@ -16,7 +16,7 @@ from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.project import Job, JobState, Project
 from napari_cytosynth.core.protocols import Compute
 from napari_cytosynth.core.provenance import Status, SyntheticCell
-from napari_cytosynth.core.registry import load
+from napari_cytosynth.core.registry import makes_vectors
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.workflows.fill_jobs import Ask, resumable_jobs
 from napari_cytosynth.workflows.kept import keep_vectors, vector_counts
@@ -267,14 +267,6 @@ class Fills:
 def fill_key(code: str) -> str:
     """Return the key under which a class is filled."""
     return f"fill:{code}"
-
-
-def makes_vectors(generator: str) -> bool:
-    """Tell whether a generator makes vectors; one that cannot be loaded does not."""
-    try:
-        return bool(load("generators", generator).makes == "vectors")
-    except (CytoSynthError, ImportError):
-        return False
 
 
 def drawn_outcome(code: str, tally: Tally) -> str:

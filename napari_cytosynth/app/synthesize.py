@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from statistics import median
 
-from napari_cytosynth.app.fills import makes_vectors
 from napari_cytosynth.app.panels import ClassRow, FillForm, TaskStatus
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.app.views import SynthesizeView
 from napari_cytosynth.core.errors import CytoSynthError
-from napari_cytosynth.core.registry import load, names
+from napari_cytosynth.core.registry import load, makes_vectors, names
 
 FEWEST, MOST = 8, 48
 """Bounds of the number of cells that the form suggests."""

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_cytosynth.cli.output import Json, Seed, drive, show
-from napari_cytosynth.cli.project import ProjectPath, opened
+from napari_cytosynth.cli.project import Embedder, ProjectPath, opened
 from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.registry import makes_vectors
 
 if TYPE_CHECKING:
     from napari_cytosynth.core.project import Job, Project
@@ -26,6 +27,7 @@ def run(
     code: Annotated[str, typer.Argument(metavar="CLASS")],
     count: Annotated[int, typer.Option(min=1, max=5000, help="Cells wanted.")] = 24,
     generator: Annotated[str, typer.Option(help="Which backend.")] = "latent",
+    embedder: Embedder = "morphology",
     seed: Seed = 0,
     go_on: Annotated[
         bool,
@@ -34,16 +36,58 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Generate, assess, generate again; keep what passes."""
-    from napari_cytosynth.worker import InlineCompute
-    from napari_cytosynth.workflows.fill_jobs import Ask
-    from napari_cytosynth.workflows.synthesize import resume
-
     with opened(path) as project:
-        ask = Ask(project.taxonomy.find(code).code, count, generator, seed)
+        # Before anything heavy is loaded: a wrong class is said at once.
+        name = project.taxonomy.find(code).code
+        if makes_vectors(generator):
+            _fill_vectors(project, name, (count, generator, seed), embedder, as_json)
+            return
+        from napari_cytosynth.workflows.fill_jobs import Ask
+
+        ask = Ask(name, count, generator, seed)
         job = _job(project, ask, go_on)
-        report = drive(resume(project, InlineCompute(), job), f"fill {ask.code}")
+        report = _filled(project, job, name)
     document = _document(report, int(job.data["seed"]))
     show(document, [*_lines(report), f"Review them: cytosynth review {path}"], as_json)
+
+
+def _filled(project: Project, job: Job, code: str) -> FillReport:
+    from napari_cytosynth.worker import InlineCompute
+    from napari_cytosynth.workflows.synthesize import resume
+
+    return drive(resume(project, InlineCompute(), job), f"fill {code}")
+
+
+def _fill_vectors(
+    project: Project,
+    code: str,
+    asked: tuple[int, str, int],
+    embedder: str,
+    as_json: bool,
+) -> None:
+    from napari_cytosynth.worker import InlineCompute
+    from napari_cytosynth.workflows.drawn import Drawn
+    from napari_cytosynth.workflows.embed import embed_cells
+    from napari_cytosynth.workflows.vectors import fill_vectors
+
+    compute, (count, generator, seed) = InlineCompute(), asked
+    key = drive(embed_cells(project, compute, embedder=embedder), "embed")
+    task = fill_vectors(
+        project, compute, code, count, key, generator=generator, seed=seed
+    )
+    tally = drive(task, f"fill {code}")
+    document = {
+        "class": code,
+        "wanted": tally.wanted,
+        "accepted": tally.accepted,
+        "drawn": tally.drawn,
+        "acceptance": tally.accepted / tally.drawn if tally.drawn else None,
+        "refused": dict(tally.refused),
+        "verified": tally.verified,
+        "seed": seed,
+    }
+    told = f"{Drawn(tallies={code: tally})}. They have no picture and train the head."
+    show(document, [told], as_json)
 
 
 def _job(project: Project, ask: Ask, go_on: bool) -> Job:

@@ -269,12 +269,19 @@ class CellGenerator(Protocol):
 
 
 @runtime_checkable
+class ChoosyGenerator(Protocol):
+    """A generator that knows which classes it cannot make before it is fitted."""
+
+    def refuse_unknown(self, code: str, real: int, taxonomy: Taxonomy) -> None:
+        """Raise UnknownClassError if ``real`` cells of ``code`` would not do."""
+
+
+@runtime_checkable
 class DensityModel(Protocol):
     """Tells how well each class explains a cell."""
 
     def log_density(self, vectors: Vectors) -> npt.NDArray[np.float64]:
         """Return float64[n, classes]."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -308,7 +315,6 @@ class Critic(Protocol):
 
     def assess(self, batch: Batch, reference: Reference) -> list[Assessment]:
         """Return one assessment for each item of ``batch``."""
-        ...
 
 
 @runtime_checkable
@@ -319,7 +325,6 @@ class Control(Protocol):
 
     def enrich(self, cells: LabelledCells, rng: np.random.Generator) -> TrainingSet:
         """Return a training set made from real training cells only."""
-        ...
 
 
 @runtime_checkable
@@ -372,7 +377,6 @@ class Compute(Protocol):
 
     def embed(self, embedder: str, crops: Crops) -> Task[Vectors]:
         """Embed crops, in batches."""
-        ...
 
     def fit(
         self, generator: str, cells: LabelledCells, config: Mapping[str, Any]

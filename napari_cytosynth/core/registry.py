@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from napari_cytosynth.core.errors import RegistryError
+from napari_cytosynth.core.errors import CytoSynthError, RegistryError
 
 GROUPS = (
     "readers",
@@ -33,6 +33,17 @@ def _points(kind: str) -> dict[str, EntryPoint]:
 def names(kind: str) -> tuple[str, ...]:
     """Return the names of all installed plug-ins of a kind, sorted."""
     return tuple(sorted(_points(kind)))
+
+
+def makes_vectors(generator: str) -> bool:
+    """Tell whether a generator makes vectors rather than cells.
+
+    One that is not installed or cannot be loaded makes neither.
+    """
+    try:
+        return bool(load("generators", generator).makes == "vectors")
+    except (CytoSynthError, ImportError):
+        return False
 
 
 def load(kind: str, name: str) -> Any:

@@ -26,7 +26,7 @@ from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.core.taxonomies import BUILT_IN, built_in
 from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.synthesis.appearance import Stain, StainShift
-from napari_cytosynth.synthesis.starter import FOLDER, Starter, load_starter
+from napari_cytosynth.synthesis.starter import FOLDER, Starter, load_card, load_starter
 
 if TYPE_CHECKING:
     from napari_cytosynth.synthesis._torch.painter import Painter
@@ -208,7 +208,7 @@ class LatentGenerator:
     def _index_of(self, concept: str | None) -> int | None:
         """Return the class index of a concept, or None where it was not trained."""
         concept = CLOSE_CONCEPTS.get(concept or "", concept or "")
-        known = self.starter.concepts
+        known = list(load_card(self.folder)["concepts"])
         return known.index(concept) if concept in known else None
 
     def _learn(
@@ -242,13 +242,38 @@ class LatentGenerator:
             return learned
         index = self._index_of(request.taxonomy[request.code].concept)
         if index is None:
-            raise UnknownClassError(
-                f"The latent generator does not know class '{request.code}': its "
-                f"weights were trained on {', '.join(self.starter.concepts)}, and it "
-                f"was fitted on fewer than {MIN_TO_LEARN} real cells of this class. "
-                f"Label {MIN_TO_LEARN} or more and fit it again."
-            )
+            raise self._unknown(request.code, request.taxonomy)
         return self.net.class_table.weight[index].numpy()
+
+    def refuse_unknown(self, code: str, real: int, taxonomy: Taxonomy) -> None:
+        """Raise at once, reading no weights, where a class could not be painted.
+
+        Parameters
+        ----------
+        code : str
+            Class.
+        real : int
+            Real cells of it that there are to learn from.
+        taxonomy : Taxonomy
+            The project's.
+
+        Raises
+        ------
+        UnknownClassError
+            Naming the classes that can be painted.
+        """
+        if real < MIN_TO_LEARN and self._index_of(taxonomy[code].concept) is None:
+            raise self._unknown(code, taxonomy)
+
+    def _unknown(self, code: str, taxonomy: Taxonomy) -> UnknownClassError:
+        cells = [taxonomy[c] for c in taxonomy.cell_codes]
+        known = [c.code for c in cells if self._index_of(c.concept) is not None]
+        return UnknownClassError(
+            f"The latent generator does not know class '{code}': of taxonomy "
+            f"'{taxonomy.name}' its weights know {', '.join(known) or 'no class'}, and "
+            f"fewer than {MIN_TO_LEARN} real cells of {code} are there to learn from. "
+            f"Label {MIN_TO_LEARN} or more of them and fill again."
+        )
 
     def _demand_same_base(self, weights: Weights) -> None:
         if weights.meta["base"] != self.starter.sha256:

@@ -59,7 +59,7 @@ def load_starter(folder: Path = FOLDER) -> Starter:
     WeightsError
         If a file is missing, damaged, or not the one that the card names.
     """
-    card = _card(folder)
+    card = load_card(folder)
     arrays = _arrays(folder / card["file"], card["sha256"])
     return Starter(arrays, card, card["sha256"])
 
@@ -75,14 +75,22 @@ def load_training_thumbnails(folder: Path = FOLDER) -> tuple[Thumbnails, float]:
     threshold : float
         First percentile of the distances between different training cells.
     """
-    card = _card(folder)
+    card = load_card(folder)
     if "cells_file" not in card:
         return np.zeros((0, SIDE, SIDE), np.uint8), 0.0
     arrays = _arrays(folder / card["cells_file"], card["cells_sha256"])
     return arrays["thumbnails"], float(card["copy_threshold"])
 
 
-def _card(folder: Path) -> dict[str, Any]:
+@cache
+def load_card(folder: Path = FOLDER) -> Mapping[str, Any]:
+    """Read what is known of the shipped weights, and not these themselves.
+
+    Raises
+    ------
+    WeightsError
+        If the card is missing or damaged.
+    """
     path = folder / "latent.json"
     try:
         card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

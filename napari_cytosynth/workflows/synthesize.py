@@ -20,6 +20,7 @@ from napari_cytosynth.core.errors import InputError, WorkerError
 from napari_cytosynth.core.project import Job, JobState, Project
 from napari_cytosynth.core.protocols import (
     Batch,
+    ChoosyGenerator,
     Compute,
     LabelledCells,
     Reference,
@@ -32,6 +33,7 @@ from napari_cytosynth.core.provenance import (
     SyntheticCell,
     SyntheticVector,
 )
+from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.synthesis.appearance import describe
 from napari_cytosynth.synthesis.gate import (
@@ -144,7 +146,7 @@ def plan(project: Project, ask: Ask) -> Job:
     Raises
     ------
     UnknownClassError
-        If the taxonomy does not know the class.
+        If the taxonomy does not know the class, or the generator cannot make it.
     InputError
         If the count is below 1, or the class is no cell type.
     """
@@ -154,6 +156,11 @@ def plan(project: Project, ask: Ask) -> Job:
             "of a class that is a cell type: "
             f"{', '.join(project.taxonomy.cell_codes)}."
         )
+    made: object = load("generators", ask.generator)()
+    if isinstance(made, ChoosyGenerator):
+        labels = project.journal.labels().values()
+        real = sum(label.code == ask.code for label in labels)
+        made.refuse_unknown(ask.code, real, project.taxonomy)
     lost = [job for job in resumable_jobs(project, ask.code) if ask.made(job)]
     return lost[-1] if lost else ask.job(_next_draw(project, ask))
 

@@ -48,6 +48,11 @@ from napari_cytosynth.workflows.embed import (
     vectors_of,
 )
 from napari_cytosynth.workflows.evaluate import evaluate, stored_evidence
+from napari_cytosynth.workflows.kept import (
+    keep_vectors,
+    kept_vectors,
+    vector_counts,
+)
 from napari_cytosynth.workflows.suggest import suggest
 from napari_cytosynth.workflows.summary import ClassSummary, class_summary
 from napari_cytosynth.workflows.train import (
@@ -56,6 +61,7 @@ from napari_cytosynth.workflows.train import (
     stored_head,
     train_head,
 )
+from napari_cytosynth.workflows.vectors import fill_vectors
 
 TEACHER = Author("reader")
 AUDITOR = Author("reader", Mode.AUDIT)
@@ -334,6 +340,48 @@ def test_a_copying_generator_gets_nothing_past_the_critics(loaded: Loaded) -> No
     assert sum(refused.values()) == 3 * DRAWS_PER_SLOT
     assert refused["copy"] > 2 * DRAWS_PER_SLOT
     assert "0 of 24 drawn vectors passed" in str(drawn)
+
+
+def test_kept_vectors_train_and_are_no_cells(loaded: Loaded) -> None:
+    project, key = loaded.project, loaded.key
+    train = loaded.split(audit=False)
+    rare = [i for i in train if loaded.truth[CellId(int(i))] == "BA"][2:]
+    loaded.label(np.setdiff1d(train, rare))
+    task = fill_vectors(project, loaded.compute, "BA", 30, key)
+    tally = run_to_end(task)
+    assert tally.accepted == vector_counts(project)["BA"] == 30
+    run_to_end(train_head(project, key))
+    kept = project.model("head")
+    assert kept is not None
+    assert kept.meta["kept"] == {"BA": 20}
+    assert kept.meta["synthetic"] == {}
+    assert not project.synthetic()
+    stored = project.model("vectors:BA")
+    assert stored is not None
+    assert stored.meta["provenance"]["generator"] == "fake-vectors"
+    assert stored.meta["critics"] == ["agreement", "copy"]
+    assert stored.tensors["scores"].shape == (30, 2)
+    assert not len(kept_vectors(project, "another embedder", 12)[0])
+    keep_vectors(project, "BA", (), {})
+    run_to_end(train_head(project, key))
+    without = project.model("head")
+    assert without is not None
+    assert without.meta["kept"] == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "count", "told"),
+    [("BA", 0, "at least one"), ("ART", 3, "SNE"), ("BA", 3, "BNE")],
+)
+def test_vectors_that_cannot_be_drawn(
+    loaded: Loaded, code: str, count: int, told: str
+) -> None:
+    train = loaded.split(audit=False)
+    loaded.label(train[[loaded.truth[CellId(int(i))] != "BA" for i in train]])
+    with pytest.raises(InputError, match=told):
+        run_to_end(
+            fill_vectors(loaded.project, loaded.compute, code, count, loaded.key)
+        )
 
 
 def test_no_labels_no_head(loaded: Loaded) -> None:

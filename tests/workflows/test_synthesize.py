@@ -31,9 +31,11 @@ from napari_cytosynth.synthesis.gate import DRAWS_PER_SLOT
 from napari_cytosynth.testing.fakes import FakeCellGenerator, FakeCompute
 from napari_cytosynth.testing.tiny import tiny_project
 from napari_cytosynth.worker import InlineCompute, WorkerProcess
+from napari_cytosynth.workflows.fill_jobs import Ask
 from napari_cytosynth.workflows.synthesize import (
     FillReport,
     fill,
+    plan,
     report_of,
     resumable_jobs,
     resume,
@@ -382,3 +384,12 @@ def test_a_fill_outlives_its_process(tmp_path: Path) -> None:
         draws = [c.provenance.config["draw"] for c in stored(project)]
     assert report.accepted == 6
     assert draws == list(range(report.drawn))
+
+
+def test_a_class_that_cannot_be_painted_is_refused_before_any_work() -> None:
+    project = MemoryProject(built_in("marrow21"))
+    with pytest.raises(UnknownClassError, match="does not know class 'HAC'") as told:
+        plan(project, Ask("HAC", 4))
+    assert "MON" in str(told.value)
+    assert "hairy" not in str(told.value)
+    assert not project.jobs()
