@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from napari_cytosynth.core.project import Job, JobState, Project
+from napari_cytosynth.core.protocols import ChoosyGenerator
+from napari_cytosynth.core.registry import load, names
 
 PREFIX = "fill:"
 """Begins the key of every fill."""
@@ -76,3 +78,20 @@ def resumable_jobs(project: Project, code: str = "") -> list[Job]:
         and (job.state is JobState.RUNNING or LOST in job.data)
         and code in ("", job.data["code"])
     ]
+
+
+def refuse_unknown(project: Project, ask: Ask) -> None:
+    """Raise at once where the generator says that it cannot make the class.
+
+    Raises
+    ------
+    UnknownClassError
+        Naming the classes that it can make.
+    """
+    # A far worker may have generators that are not installed here: it will tell.
+    here = ask.generator in names("generators")
+    made: object = load("generators", ask.generator)() if here else None
+    if isinstance(made, ChoosyGenerator):
+        labels = project.journal.labels().values()
+        real = sum(label.code == ask.code for label in labels)
+        made.refuse_unknown(ask.code, real, project.taxonomy)

@@ -20,7 +20,6 @@ from napari_cytosynth.core.errors import InputError, WorkerError
 from napari_cytosynth.core.project import Job, JobState, Project
 from napari_cytosynth.core.protocols import (
     Batch,
-    ChoosyGenerator,
     Compute,
     LabelledCells,
     Reference,
@@ -33,7 +32,6 @@ from napari_cytosynth.core.provenance import (
     SyntheticCell,
     SyntheticVector,
 )
-from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.synthesis.appearance import describe
 from napari_cytosynth.synthesis.gate import (
@@ -43,7 +41,7 @@ from napari_cytosynth.synthesis.gate import (
     standard_gate,
 )
 from napari_cytosynth.workflows.drawn import closable
-from napari_cytosynth.workflows.fill_jobs import LOST, PREFIX, Ask
+from napari_cytosynth.workflows.fill_jobs import LOST, PREFIX, Ask, refuse_unknown
 from napari_cytosynth.workflows.fill_jobs import resumable_jobs as resumable_jobs
 from napari_cytosynth.workflows.train import splits_of
 
@@ -156,11 +154,7 @@ def plan(project: Project, ask: Ask) -> Job:
             "of a class that is a cell type: "
             f"{', '.join(project.taxonomy.cell_codes)}."
         )
-    made: object = load("generators", ask.generator)()
-    if isinstance(made, ChoosyGenerator):
-        labels = project.journal.labels().values()
-        real = sum(label.code == ask.code for label in labels)
-        made.refuse_unknown(ask.code, real, project.taxonomy)
+    refuse_unknown(project, ask)
     lost = [job for job in resumable_jobs(project, ask.code) if ask.made(job)]
     return lost[-1] if lost else ask.job(_next_draw(project, ask))
 
