@@ -26,7 +26,7 @@ def run(
     """Write the current labels."""
     from napari_cytosynth.workflows.exchange import export_labels
 
-    with opened(path) as project:
+    with opened(path, reading=True) as project:
         report = export_labels(
             project, target, file_format, include_synthetic=include_synthetic
         )

@@ -34,7 +34,7 @@ def run(
     if backup is not None:
         copied = {"backup": str(store.backup(path, backup))}
     try:
-        with opened(path, break_lock=break_lock) as project:
+        with opened(path, break_lock=break_lock, reading=True) as project:
             document = _describe(project) | copied
     except ProjectLockedError as held:
         if not copied:

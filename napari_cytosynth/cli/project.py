@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_cytosynth.core.errors import StorageError
 from napari_cytosynth.core.journal import Author, Mode
 from napari_cytosynth.core.taxonomies import BUILT_IN, built_in
 from napari_cytosynth.core.taxonomy import Taxonomy
@@ -39,11 +41,23 @@ def author_of(annotator: str, mode: Mode = Mode.TEACH) -> Author:
 
 
 @contextmanager
-def opened(path: Path, *, break_lock: bool = False) -> Iterator[Project]:
-    """Open the project at ``path`` and close it at the end of the block."""
-    from napari_cytosynth.store import open_project
+def opened(
+    path: Path, *, break_lock: bool = False, reading: bool = False
+) -> Iterator[Project]:
+    """Open the project at ``path`` and close it at the end of the block.
 
-    project = open_project(path, break_lock=break_lock)
+    With ``reading``, one that cannot be written is opened to read, which is said.
+    """
+    from napari_cytosynth import store
+
+    project: Project
+    try:
+        project = store.open_project(path, break_lock=break_lock)
+    except StorageError:
+        if not reading:
+            raise
+        project = store.read_project(path)
+        sys.stderr.write(f"'{path}' cannot be written: opened to read only.\n")
     try:
         yield project
     finally:

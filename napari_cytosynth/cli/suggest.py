@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from napari_cytosynth.cli.output import Json, Seed, drive, show, table
+from napari_cytosynth.cli.output import Json, Seed, complain, drive, show, table
 from napari_cytosynth.cli.project import Embedder, ProjectPath, opened
+from napari_cytosynth.core.errors import StorageError
 
 
 def run(
@@ -28,11 +29,14 @@ def run(
     from napari_cytosynth.workflows.suggest import suggest
     from napari_cytosynth.workflows.train import stored_head
 
-    with opened(path) as project:
+    with opened(path, reading=True) as project:
         key = drive(embed_cells(project, InlineCompute(), embedder=embedder), "embed")
         head = stored_head(project, key)
         found = suggest(project, key, head=head, strategy=strategy, n=n, seed=seed)
-        record_draws(project, found)
+        try:
+            record_draws(project, found)
+        except StorageError as error:
+            complain(f"Audit cards among them are not noted as drawn. {error}")
         query = found.query
         rows = [
             {"cell": int(i), "utility": float(u), "reason": r}

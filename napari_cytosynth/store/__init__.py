@@ -2,6 +2,18 @@
 
 from napari_cytosynth.store.backup import backup
 from napari_cytosynth.store.memory import MemoryProject
-from napari_cytosynth.store.project import CellProject, create_project, open_project
+from napari_cytosynth.store.project import (
+    CellProject,
+    create_project,
+    open_project,
+    read_project,
+)
 
-__all__ = ["CellProject", "MemoryProject", "backup", "create_project", "open_project"]
+__all__ = [
+    "CellProject",
+    "MemoryProject",
+    "backup",
+    "create_project",
+    "open_project",
+    "read_project",
+]

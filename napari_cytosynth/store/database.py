@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
@@ -16,6 +17,7 @@ _log = logging.getLogger(__name__)
 _NETWORK = ("nfs", "cifs", "smb", "9p", "afs", "fuse", "webdav", "remote", "lustre")
 
 Version = tuple[int, int, int]
+T = TypeVar("T")
 
 
 def wal_is_safe(version: Version) -> bool:
@@ -63,10 +65,21 @@ class Database:
     ----------
     path : Path
         The database file, which exists or is made.
+    read_only : bool
+        Nothing is written, not even beside it: for a disk where nobody may.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
+        if read_only:
+            # "immutable": SQLite then takes no locks, for which it would need to write.
+            self._connection = sqlite3.connect(
+                f"{path.as_uri()}?immutable=1",
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            return
         self._connection = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False, timeout=5.0
         )
@@ -98,6 +111,10 @@ class Database:
     def read(self, sql: str, *values: object) -> sqlite3.Cursor:
         """Run a query outside any transaction."""
         return self._connection.execute(sql, values)
+
+    def inquire(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what a question to the connection itself answers."""
+        return question(self._connection)
 
     def sound(self) -> bool:
         """Tell whether SQLite finds its own file whole."""

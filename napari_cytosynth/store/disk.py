@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,16 @@ DATABASE = "project.sqlite"
 Lock: TypeAlias = AbstractContextManager[Any]
 
 
+class Held(Protocol):
+    """What keeps other processes from the folder."""
+
+    taken_over: bool
+
+    def release(self) -> None:
+        """Let others in."""
+        ...
+
+
 def lay_out(folder: Path, taxonomy: Taxonomy) -> None:
     """Make an empty project in an empty folder."""
     database = Database(folder / DATABASE)
@@ -75,16 +85,19 @@ class DiskBackend:
     """
 
     def __init__(self, folder: Path, *, break_lock: bool = False) -> None:
-        self.folder = folder
         with storage_errors(folder, "opening it"):
-            self._lock = ProjectLock(folder, break_lock=break_lock)
+            held = ProjectLock(folder, break_lock=break_lock)
             try:
                 sweep_partials(folder)
                 migrate(folder / DATABASE)
-                self._database = Database(folder / DATABASE)
+                database = Database(folder / DATABASE)
             except BaseException:
-                self._lock.release()
+                held.release()
                 raise
+        self._attach(folder, held, database)
+
+    def _attach(self, folder: Path, held: Held, database: Database) -> None:
+        self.folder, self._lock, self._database = folder, held, database
         self._closed = False
         self._crops = PictureArray(folder / "crops.zarr")
         self._painted = PictureArray(folder / "synthetic.zarr")

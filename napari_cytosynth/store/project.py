@@ -96,6 +96,31 @@ def _named(parent: Path) -> Iterator[None]:
         ) from error
 
 
+def read_project(path: str | Path) -> CellProject:
+    """Open a project only to read it, where nothing can be written: no lock, no sweep.
+
+    Vectors that are computed are kept in memory; all else that writes raises
+    StorageError.
+
+    Parameters
+    ----------
+    path : path
+        Its folder, with or without ``.cytosynth``.
+
+    Raises
+    ------
+    ProjectNotFoundError
+        If there is none.
+    ProjectLockedError
+        If another process holds it.
+    ProjectError
+        If it must first be recovered or migrated, which writes.
+    """
+    from napari_cytosynth.store.reading import ReadingBackend
+
+    return CellProject(ReadingBackend(find_project(path)))
+
+
 def open_project(path: str | Path, *, break_lock: bool = False) -> CellProject:
     """Open a project, recovering from a crash and migrating from an older schema.
 
