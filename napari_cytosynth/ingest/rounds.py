@@ -184,7 +184,7 @@ def _fall(
         y, x = y.clip(0, gy.shape[0] - 1), x.clip(0, gy.shape[1] - 1)
         share = np.where(corner, rest, 1 - rest).prod(axis=-1)
         total -= (gy[y, x] * uy + gx[y, x] * ux) * share
-    return total / (np.abs(total) + np.float32(full)), seen
+    return np.asarray(total / (np.abs(total) + full), np.float32), seen
 
 
 def _closed_paths(value: Image32, stiff: float) -> Places:
