@@ -7,14 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
+from napari_cytosynth._gui.adding import AddDialog
 from napari_cytosynth._gui.forms import Form, form_of, values_of
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.core import registry
 
-ADD_TITLE = "Add smears (drag OME-Zarr folders into the window)"
-PICTURE_FILTER = "Smears (*.png *.jpg *.jpeg *.tif *.tiff *.bmp *.svs *.ndpi);;All (*)"
+FOLDER_FORMATS = ("voc", "yolo")
+"""Formats that are a folder of files, and not one file."""
+
+MAPPING_HINT = (
+    "Their class names and yours, where they differ: Seg=NGS, Blast=MYB. "
+    "Nothing behind = leaves that class out."
+)
 
 
 class FormDialog(QDialog):
@@ -34,6 +40,7 @@ class FormDialog(QDialog):
         buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
         )
+        self.setMinimumWidth(480)
         column = QVBoxLayout(self)
         column.addWidget(form.native)
         column.addWidget(buttons)
@@ -75,10 +82,8 @@ class Dialogs:
 
     def add_smears(self) -> None:
         """Ask for pictures."""
-        dialog = QFileDialog(self._parent, ADD_TITLE, "", PICTURE_FILTER)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        dialog.filesSelected.connect(self._session.open_smears)
+        dialog = AddDialog(self._parent)
+        dialog.smearsChosen.connect(self._session.open_smears)
         self._show(dialog)
 
     def find_cells(self) -> None:
@@ -107,17 +112,13 @@ class Dialogs:
         self._session.find_cells(chosen["smear_id"], detector=chosen["detector"])
 
     def import_labels(self) -> None:
-        """Ask for a file of labels and its format."""
-        from napari_cytosynth.workflows.exchange import import_labels
-
-        form = _file_form(import_labels, "r")
+        """Ask for a file or folder of labels, its format, and how it is taken in."""
+        form = _file_form(self._session.import_labels, "r", "mapping", "replace_labels")
         self._ask("Import labels", form, lambda c: self._session.import_labels(**c))
 
     def export_labels(self) -> None:
         """Ask for a target, a format, and whether synthetic cells go along."""
-        from napari_cytosynth.workflows.exchange import export_labels
-
-        form = _file_form(export_labels, "w", "include_synthetic")
+        form = _file_form(self._session.export_labels, "w", "include_synthetic")
         self._ask("Export labels", form, lambda c: self._session.export_labels(**c))
 
     def _ask(
@@ -135,10 +136,25 @@ class Dialogs:
         self.shown = None
 
 
-def _file_form(workflow: Callable[..., Any], mode: str, *more: str) -> Form:
-    return form_of(
-        workflow,
-        ("path", "format", *more),
+def _file_form(command: Callable[..., Any], mode: str, *more: str) -> Form:
+    """Build a form whose path is a file or a folder, as the format chosen has it."""
+    form = form_of(
+        command,
+        ("format", "path", *more),
         choices={"format": registry.names("formats")},
-        options={"path": {"mode": mode, "label": "File or folder"}},
+        options={
+            "path": {"mode": mode, "label": "File"},
+            "mapping": {"label": "Class names", "tooltip": MAPPING_HINT},
+            "replace_labels": {"label": "Relabel cells that have another label"},
+            "include_synthetic": {"label": "Add accepted synthetic cells, flagged"},
+        },
     )
+
+    def follow(chosen: str) -> None:
+        folder = chosen in FOLDER_FORMATS
+        form["path"].mode = "d" if folder else mode
+        form["path"].label = "Folder" if folder else "File"
+
+    form["format"].changed.connect(follow)
+    follow(form["format"].value)
+    return form

@@ -92,3 +92,19 @@ def open_or_create(path: Path, taxonomy: str, *, break_lock: bool = False) -> Pr
         return open_project(path, break_lock=break_lock)
     path.parent.mkdir(parents=True, exist_ok=True)
     return create_project(path, built_in(taxonomy))
+
+
+def holder_elsewhere(path: Path) -> str:
+    """Return who holds a project on another computer; empty: nobody there does.
+
+    A living process of this computer is never taken over from: end it instead.
+    """
+    from napari_cytosynth.store.lock import LOCK_NAME, Holder
+
+    try:
+        holder = Holder.read((path / LOCK_NAME).read_text(encoding="utf-8"))
+    except OSError:
+        return ""
+    if holder is None or holder.here:
+        return ""
+    return f"process {holder.pid} on '{holder.host}'"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -13,8 +16,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cytosynth._gui.grid import CardGrid
+from napari_cytosynth._gui.paint import image_of
 from napari_cytosynth._gui.theme import Colours
 from napari_cytosynth.app.panels import Cards
+
+_SIDE = 84
 
 
 class ReviewWidget(QWidget):
@@ -35,6 +41,12 @@ class ReviewWidget(QWidget):
         self.details.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
         )
+        self.nearest = QLabel(self)
+        self.nearest.setFixedSize(_SIDE, _SIDE)
+        self.nearest_words = QLabel("", self)
+        self.nearest_words.setWordWrap(True)
+        self.nearest_words.setObjectName("muted")
+        self.show_nearest(None, "")
         self.accept = _button("Accept  (A)", "It looks like this class: may train.")
         self.reject = _button("Reject  (R)", "It does not: it trains nothing.")
         self.empty = QLabel(_NOTHING, self.grid)
@@ -47,6 +59,9 @@ class ReviewWidget(QWidget):
         self.reject.clicked.connect(lambda: self.verdictGiven.emit(False))
 
     def _lay_out(self) -> None:
+        pictures = QHBoxLayout()
+        pictures.addWidget(self.nearest)
+        pictures.addWidget(self.nearest_words, 1)
         words = QScrollArea(self)
         words.setWidgetResizable(True)
         words.setWidget(self.details)
@@ -56,6 +71,7 @@ class ReviewWidget(QWidget):
         buttons.addWidget(self.reject)
         side = QVBoxLayout()
         side.setContentsMargins(4, 4, 8, 4)
+        side.addLayout(pictures)
         side.addWidget(words, 1)
         side.addLayout(buttons)
         panel = QWidget(self)
@@ -84,6 +100,18 @@ class ReviewWidget(QWidget):
     def show_details(self, lines: tuple[str, ...]) -> None:
         """Show what the critics said, and how the cell was made."""
         self.details.setText("\n\n".join(lines))
+
+    def show_nearest(self, crop: npt.NDArray[np.uint8] | None, words: str) -> None:
+        """Show the closest real cell: what a copy would be a copy of."""
+        if crop is not None:
+            pixmap = QPixmap.fromImage(image_of(crop))
+            smooth = Qt.TransformationMode.SmoothTransformation
+            keep = Qt.AspectRatioMode.KeepAspectRatio
+            self.nearest.setPixmap(pixmap.scaled(_SIDE, _SIDE, keep, smooth))
+        self.nearest.setToolTip(words)
+        self.nearest_words.setText(words)
+        for label in (self.nearest, self.nearest_words):
+            label.setVisible(crop is not None)
 
     def resizeEvent(self, event: object) -> None:
         """Keep the words for an empty grid in its middle."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_cytosynth._gui.settings import Settings
 from napari_cytosynth._gui.status import NOTICE
+from napari_cytosynth._gui.toolrow import ElidedLabel
 from napari_cytosynth.core.taxonomies import BUILT_IN, built_in
 
 DEFAULT_NAME = "smears.cytosynth"
@@ -28,11 +29,14 @@ class StartPage(QWidget):
     """Asks for a project; layout and signals only."""
 
     openAsked = Signal(str, str, str)
+    takeOverAsked = Signal(str, str, str)
 
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.folder = QLineEdit(str(settings.folder / DEFAULT_NAME), self)
         self.folder.setAccessibleName("Project folder")
+        self.whole = ElidedLabel(self, Qt.TextElideMode.ElideMiddle)
+        self.whole.setObjectName("muted")
         self.browse = QPushButton("Browse\u2026", self)
         self.taxonomy = QComboBox(self)
         for name in BUILT_IN:
@@ -46,11 +50,14 @@ class StartPage(QWidget):
         self.failure.setWordWrap(True)
         self.failure.setObjectName("warning")
         self.failure.hide()
+        self.take_over = QPushButton("", self)
+        self.take_over.hide()
         self.open = QPushButton("Open project", self)
         self.open.setDefault(True)
         self._lay_out()
         self.browse.clicked.connect(self._browse)
         self.open.clicked.connect(self._ask)
+        self.take_over.clicked.connect(self._ask_to_take_over)
         self.annotator.returnPressed.connect(self._ask)
         self.folder.textChanged.connect(self._explain)
         self._explain()
@@ -68,6 +75,7 @@ class StartPage(QWidget):
         form = QFormLayout()
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)
         form.addRow("Project", place)
+        form.addRow(self.whole)
         form.addRow("Classes", self.taxonomy)
         form.addRow("Annotator", self.annotator)
         notice = QLabel(NOTICE, self)
@@ -78,7 +86,7 @@ class StartPage(QWidget):
         column.setSpacing(12)
         column.addWidget(title)
         column.addLayout(form)
-        for widget in (self.hint, self.failure, self.open, notice):
+        for widget in (self.hint, self.failure, self.take_over, self.open, notice):
             column.addWidget(widget)
         column.addStretch(1)
 
@@ -86,6 +94,16 @@ class StartPage(QWidget):
         """Say why the project could not be opened."""
         self.failure.setText(sentence)
         self.failure.setVisible(bool(sentence))
+        self.take_over.hide()
+
+    def offer_take_over(self, holder: str) -> None:
+        """Offer to open the project although another computer holds it."""
+        self.take_over.setText(f"Take over from {holder}")
+        self.take_over.setToolTip(
+            "Only if it is closed there, or that computer is off for sure: two windows "
+            "that write at once damage a project."
+        )
+        self.take_over.show()
 
     def _browse(self) -> None:
         dialog = QFileDialog(self, "Project folder", self.folder.text())
@@ -99,6 +117,9 @@ class StartPage(QWidget):
         self.folder.setText(str(chosen if is_project else chosen / DEFAULT_NAME))
 
     def _explain(self, *_: object) -> None:
+        self.folder.setToolTip(self.folder.text())
+        self.whole.show_text(self.folder.text())
+        self.take_over.hide()
         there = Path(self.folder.text()).exists()
         self.taxonomy.setEnabled(not there)
         self.hint.setText(
@@ -109,7 +130,14 @@ class StartPage(QWidget):
 
     def _ask(self) -> None:
         self.show_failure("")
-        self.openAsked.emit(
+        self.openAsked.emit(*self._given())
+
+    def _ask_to_take_over(self) -> None:
+        self.show_failure("")
+        self.takeOverAsked.emit(*self._given())
+
+    def _given(self) -> tuple[str, str, str]:
+        return (
             self.folder.text().strip(),
             self.taxonomy.currentData(),
             self.annotator.text().strip(),

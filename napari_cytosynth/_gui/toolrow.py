@@ -23,9 +23,13 @@ _SORTS = tuple(Sort)
 class ElidedLabel(QLabel):
     """A label that gives way: it shortens its text, and hovering shows all of it."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        parent: QWidget | None = None,
+        mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
+    ) -> None:
         super().__init__(parent)
-        self._whole = ""
+        self._whole, self._mode = "", mode
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
 
     def show_text(self, text: str) -> None:
@@ -40,8 +44,8 @@ class ElidedLabel(QLabel):
         self._fit()
 
     def _fit(self) -> None:
-        metrics, mode = self.fontMetrics(), Qt.TextElideMode.ElideRight
-        self.setText(metrics.elidedText(self._whole, mode, max(0, self.width() - 4)))
+        room = max(0, self.width() - 4)
+        self.setText(self.fontMetrics().elidedText(self._whole, self._mode, room))
 
 
 class ToolRow(QWidget):

@@ -7,13 +7,17 @@ from pathlib import Path
 from napari.viewer import Viewer
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_cytosynth._gui.launch import open_or_create, window_for
+from napari_cytosynth._gui.launch import (
+    holder_elsewhere,
+    open_or_create,
+    window_for,
+)
 from napari_cytosynth._gui.main import QUEUE_DOCK, Window
 from napari_cytosynth._gui.settings import keep_annotator, read_settings
 from napari_cytosynth._gui.start import StartPage
 from napari_cytosynth._gui.style import style_sheet
 from napari_cytosynth._gui.theme import Colours
-from napari_cytosynth.core.errors import CytoSynthError
+from napari_cytosynth.core.errors import CytoSynthError, ProjectLockedError
 
 
 class CytoSynthWidget(QWidget):
@@ -47,24 +51,42 @@ class CytoSynthWidget(QWidget):
             return
         self.start = StartPage(read_settings(), self)
         self.start.openAsked.connect(self.open_project)
+        self.start.takeOverAsked.connect(self.take_over)
         self._column.addWidget(self.start)
 
     def open_project(self, folder: str, taxonomy: str, annotator: str) -> None:
         """Open, or make, the project; a failure is told on the first page."""
+        self._open(Path(folder).expanduser(), taxonomy, annotator, break_lock=False)
+
+    def take_over(self, folder: str, taxonomy: str, annotator: str) -> None:
+        """Open a project although another computer holds it."""
+        self._open(Path(folder).expanduser(), taxonomy, annotator, break_lock=True)
+
+    def _open(
+        self, folder: Path, taxonomy: str, annotator: str, *, break_lock: bool
+    ) -> None:
         project = None
         try:
-            project = open_or_create(Path(folder).expanduser(), taxonomy)
+            project = open_or_create(folder, taxonomy, break_lock=break_lock)
             self.opened = window_for(self._viewer, project, annotator=annotator)
         except (CytoSynthError, OSError) as error:
             if project is not None:
                 project.close()
-            if self.start is not None:
-                self.start.show_failure(str(error))
+            self._tell(folder, error)
             return
         keep_annotator(annotator)
         self._drop_start()
         self._column.addWidget(self.opened.docks.right)
         self.opened.show(host=self)
+
+    def _tell(self, folder: Path, error: Exception) -> None:
+        """Say what failed; a lock of another computer can be taken over."""
+        if self.start is None:
+            return
+        self.start.show_failure(str(error))
+        holder = holder_elsewhere(folder)
+        if isinstance(error, ProjectLockedError) and holder:
+            self.start.offer_take_over(holder)
 
     def _drop_start(self) -> None:
         if self.start is not None:

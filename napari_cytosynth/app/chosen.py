@@ -22,18 +22,21 @@ class ChosenFiles:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._waiting: deque[str] = deque()
+        self._waiting: deque[tuple[str, str]] = deque()
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def add(self, uris: Iterable[str]) -> None:
-        """Take files in; raises StorageError if the row cannot be kept: they wait."""
-        self._waiting.extend(uris)
+    def add(self, uris: Iterable[str], group: str = "") -> None:
+        """Take files in; raises StorageError if the row cannot be kept: they wait.
+
+        ``group`` is the patient or slide of all of them; empty: not said.
+        """
+        self._waiting.extend((uri, group) for uri in uris)
         self._keep(JobState.RUNNING)
 
-    def first(self) -> str:
-        """Return the file whose turn it is; it waits until it is :meth:`done`."""
+    def first(self) -> tuple[str, str]:
+        """Return file and group whose turn it is; it waits until it is :meth:`done`."""
         return self._waiting[0]
 
     def done(self) -> None:
@@ -53,7 +56,10 @@ class ChosenFiles:
         """Take in what an earlier session was stopped at."""
         for job in self._project.jobs(JobState.RUNNING):
             if job.key == CHOSEN:
-                self._waiting.extend(str(uri) for uri in job.data["files"])
+                files = map(str, job.data["files"])
+                self._waiting.extend(zip(files, job.data["groups"], strict=True))
 
     def _keep(self, state: JobState) -> None:
-        self._project.put_job(Job(CHOSEN, state, {"files": list(self._waiting)}))
+        files = [uri for uri, _ in self._waiting]
+        groups = [group for _, group in self._waiting]
+        self._project.put_job(Job(CHOSEN, state, {"files": files, "groups": groups}))

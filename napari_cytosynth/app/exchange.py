@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.app.state import SessionState
+from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.journal import Author, Mode
 from napari_cytosynth.core.project import Project
-from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.core.tasks import Task
 
 if TYPE_CHECKING:
-    from napari_cytosynth.workflows.exchange import ImportReport
+    from napari_cytosynth.workflows.exchange import ImportOptions, ImportReport
     from napari_cytosynth.workflows.exporting import ExportReport
 
 IMPORT, EXPORT = "import", "export"
@@ -37,16 +38,29 @@ class Exchange:
         self._project, self._jobs, self._state = project, jobs, state
         self.on_imported: Callable[[], None] = lambda: None
 
-    def read(self, path: Path, name: str) -> None:
-        """Import an annotation file of the format of this name."""
+    def read(
+        self, path: Path, name: str, *, mapping: str = "", replace_labels: bool = False
+    ) -> None:
+        """Import annotations of the format of this name; classes as ``mapping`` says.
+
+        Raises
+        ------
+        InputError
+            If ``mapping`` cannot be read; see :func:`mapping_of`.
+        """
+        from napari_cytosynth.workflows.exchange import ImportOptions
+
         author = Author(self._state.annotator, Mode.IMPORT, self._state.model)
-        task = self._reading(path, name, author)
+        options = ImportOptions(author, mapping_of(mapping), replace_labels)
+        task = self._reading(path, name, options)
         self._jobs.start(Order(IMPORT, f"Importing {path.name}", task, self._imported))
 
-    def _reading(self, path: Path, name: str, author: Author) -> Task[ImportReport]:
-        from napari_cytosynth.workflows.exchange import ImportOptions, importing
+    def _reading(
+        self, path: Path, name: str, options: ImportOptions
+    ) -> Task[ImportReport]:
+        from napari_cytosynth.workflows.exchange import importing
 
-        return (yield from importing(self._project, path, name, ImportOptions(author)))
+        return (yield from importing(self._project, path, name, options))
 
     def _imported(self, report: ImportReport) -> None:
         said = (
@@ -70,13 +84,10 @@ class Exchange:
     def _writing(
         self, path: Path, name: str, include_synthetic: bool
     ) -> Task[tuple[Path, ExportReport]]:
-        from napari_cytosynth.workflows.exchange import export_labels
+        from napari_cytosynth.workflows.exporting import ExportOptions, exporting
 
-        yield Progress(0, 1, "writing")
-        report = export_labels(
-            self._project, path, name, include_synthetic=include_synthetic
-        )
-        return path, report
+        options = ExportOptions(include_synthetic=include_synthetic)
+        return path, (yield from exporting(self._project, path, name, options))
 
     def _exported(self, done: tuple[Path, ExportReport]) -> None:
         path, report = done
@@ -84,3 +95,23 @@ class Exchange:
         if report.synthetic:
             said += f", and {report.synthetic} synthetic ones, flagged as such"
         self._state.say(said + ".")
+
+
+def mapping_of(text: str) -> dict[str, str]:
+    """Read ``"Seg=NGS, Junk="``: their class and ours; nothing behind = leaves it out.
+
+    Raises
+    ------
+    InputError
+        If a part has no ``=`` or names no class before it.
+    """
+    pairs = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        theirs, sign, ours = (word.strip() for word in part.partition("="))
+        if not sign or not theirs:
+            raise InputError(
+                f"The class mapping '{part}' cannot be read, so nothing was imported. "
+                "Write THEIRS=OURS, parted by commas: Seg=NGS, Junk="
+            )
+        pairs[theirs] = ours
+    return pairs

@@ -6,6 +6,7 @@ from napari_cytosynth.app.cards import SyntheticCards
 from napari_cytosynth.app.keys import review_keys
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.app.views import ReviewView
+from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.provenance import SyntheticCell
 
 
@@ -42,8 +43,20 @@ class ReviewPresenter:
         self._view.show_focus(None if number is None else self._cards.row_of(number))
         if number is not None and number in shelf:
             self._view.show_details(details(shelf[number]))
+            self._show_nearest(shelf[number])
         else:
             self._view.show_details(())
+            self._view.show_nearest(None, "")
+
+    def _show_nearest(self, cell: SyntheticCell) -> None:
+        """Show the real cell that a copy would be of, as it stands now."""
+        near = nearest_cell(cell)
+        if near is None or near not in self._session.index:
+            self._view.show_nearest(None, "")
+            return
+        code = self._session.index.label(near)
+        said = f"Closest real cell: {near}" + (f", labelled {code}" if code else "")
+        self._view.show_nearest(self._session.project.crops([near])[0], said)
 
     def _on_judged(self, number: int) -> None:
         row = self._cards.row_of(number)
@@ -62,6 +75,13 @@ class ReviewPresenter:
 
     def _on_verdict_given(self, accept: bool) -> None:
         self._session.judge(accept)
+
+
+def nearest_cell(cell: SyntheticCell) -> CellId | None:
+    """Return the real cell that a critic found closest, or None."""
+    found = (a.nearest for a in cell.assessments if a.nearest is not None)
+    near = next(found, None)
+    return None if near is None else CellId(near)
 
 
 def details(cell: SyntheticCell) -> tuple[str, ...]:

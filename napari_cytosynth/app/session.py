@@ -152,9 +152,12 @@ class Session(Reading):
         self._compute.close()
         self.project.close()
 
-    def open_smears(self, uris: Sequence[str]) -> None:
-        """Add pictures, find their cells in the background, and rank them in."""
-        self.smears.open(uris)
+    def open_smears(self, uris: Sequence[str], group: str = "") -> None:
+        """Add pictures, find their cells in the background, and rank them in.
+
+        ``group`` is the patient or slide of all of them; empty: each is its own.
+        """
+        self.smears.open(uris, group)
 
     def find_cells(self, smear: SmearId, *, detector: str = "classic") -> None:
         """Find the cells of a smear that was added before."""
@@ -169,10 +172,27 @@ class Session(Reading):
             self.state.smear = smear.id
         self.events.reopened.emit(int(smear.id))
 
-    def import_labels(self, path: str | Path, format: str) -> None:  # noqa: A002
-        """Read labels of another tool; their mode is "import"."""
-        if self.has_name():
-            self.exchange.read(Path(path), format)
+    def import_labels(
+        self,
+        path: str | Path,
+        format: str,  # noqa: A002
+        *,
+        mapping: str = "",
+        replace_labels: bool = False,
+    ) -> None:
+        """Read labels of another tool; their mode is "import".
+
+        ``mapping`` is as in ``"Seg=NGS, Junk="``; ``replace_labels`` relabels cells
+        that have another label already.
+        """
+        if not self.has_name():
+            return
+        try:
+            self.exchange.read(
+                Path(path), format, mapping=mapping, replace_labels=replace_labels
+            )
+        except CytoSynthError as error:
+            self.jobs.tell("Importing", error)
 
     def export_labels(
         self,

@@ -68,11 +68,11 @@ class Smears:
         self.on_added: Callable[[Smear], None] = lambda _: None
         self.on_cells: Callable[[], None] = lambda: None
 
-    def open(self, uris: Sequence[str]) -> None:
-        """Add pictures, and find their cells."""
+    def open(self, uris: Sequence[str], group: str = "") -> None:
+        """Add pictures, of one patient or slide if so said, and find their cells."""
         try:
             # From here on they are not forgotten, however this session ends.
-            self._files.add([_lasting(str(uri)) for uri in uris])
+            self._files.add([_lasting(str(uri)) for uri in uris], group)
         except CytoSynthError as error:
             self._jobs.tell("Keeping the list of files", error)
         self._work()
@@ -122,7 +122,7 @@ class Smears:
             while self._files or self._waiting:
                 # Rows are cheap, and a smear that has one is not forgotten at closing.
                 while self._files:
-                    yield from self._add(self._files.first())
+                    yield from self._add(*self._files.first())
                     self._files.done()
                 if self._waiting:
                     yield from self._search(self._waiting.popleft())
@@ -142,13 +142,14 @@ class Smears:
             if job.state is JobState.RUNNING:
                 self._project.put_job(replace(job, state=JobState.CANCELLED))
 
-    def _add(self, uri: str) -> Task[None]:
+    def _add(self, uri: str, group: str) -> Task[None]:
         from napari_cytosynth.workflows.detect import add_smear
 
         title = PurePath(uri).name
         yield Progress(0, 0, f"{title}: opening")
         try:
-            smear = add_smear(self._project, uri, finder=self.finder)
+            whose, where = group or None, self.finder
+            smear = add_smear(self._project, uri, group=whose, finder=where)
             smear = self._relinked(smear, uri)
         except (CytoSynthError, OSError) as error:
             yield Progress(0, 0, f"{title}: failed", payload=("failed", error))

@@ -291,6 +291,13 @@ class ReviewView(Protocol):
         """Show what the critics said of the focused cell, and how it was made."""
         ...
 
+    def show_nearest(self, crop: npt.NDArray[np.uint8] | None, words: str) -> None:
+        """Show uint8[96, 96, 3] of the closest real cell beside it; None: none known.
+
+        ``words`` says which cell it is.
+        """
+        ...
+
 
 class EvidenceView(Protocol):
     """The tab *Evidence*.

@@ -98,6 +98,8 @@ class Assessment:
     calibrated : bool
         False where real cells were too few for the critic to tell: then what passed
         was let through, and is verified by nothing.
+    nearest : int or None
+        Real cell of the project that looks most like it, where the critic compared.
     """
 
     critic: str
@@ -105,6 +107,7 @@ class Assessment:
     passed: bool
     reason: str
     calibrated: bool = True
+    nearest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

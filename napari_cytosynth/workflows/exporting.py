@@ -16,10 +16,12 @@ from napari_cytosynth.core.protocols import Format, ImageRecord, ObjectRecord, R
 from napari_cytosynth.core.provenance import Status, SyntheticCell
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.smear import Smear
+from napari_cytosynth.core.tasks import Progress, Task, run_to_end
 from napari_cytosynth.formats.files import write_folder
 from napari_cytosynth.workflows.pairing import smear_names
 
 _PROVENANCE = "provenance.json"
+_STEP = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,38 @@ def export_labels(
     include_synthetic: bool = False,
     unlabelled: bool = False,
 ) -> ExportReport:
+    """Write the current labels and return when done; see :func:`exporting`."""
+    options = ExportOptions(include_synthetic, unlabelled)
+    return run_to_end(exporting(project, path, format, options))
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What is exported.
+
+    Parameters
+    ----------
+    include_synthetic : bool
+        Add accepted synthetic cells, flagged: their pictures and provenance go to a
+        folder ``NAME_synthetic`` beside the labels.
+    unlabelled : bool
+        Write cells without a label too.
+    """
+
+    include_synthetic: bool = False
+    unlabelled: bool = False
+
+
+def exporting(
+    project: Project,
+    path: str | Path,
+    format: str | Format,  # noqa: A002
+    options: ExportOptions,
+) -> Task[ExportReport]:
     """Write the current labels of real cells.
+
+    Nothing is written before all is gathered: cancelled until then, it leaves what
+    stood there.
 
     Parameters
     ----------
@@ -69,11 +102,8 @@ def export_labels(
         File (COCO, CSV) or folder (VOC, YOLO); an older one is replaced.
     format : str or Format
         ``"voc"``, ``"coco"``, ``"yolo"``, ``"csv"``, another's name, or a format.
-    include_synthetic : bool
-        Add accepted synthetic cells, flagged: their pictures and provenance go to a
-        folder ``NAME_synthetic`` beside ``path``.
-    unlabelled : bool
-        Write cells without a label too.
+    options : ExportOptions
+        Which cells.
 
     Returns
     -------
@@ -91,8 +121,10 @@ def export_labels(
     writer: Format = load("formats", format)() if isinstance(format, str) else format
     names = smear_names(project.smears())
     images = [_image(project, s, names[int(s.id)]) for s in project.smears()]
-    objects = _cells(project, names, unlabelled)
-    painted = project.synthetic(status=Status.ACCEPTED) if include_synthetic else ()
+    objects = yield from _cells(project, names, options.unlabelled)
+    wanted = options.include_synthetic
+    painted = project.synthetic(status=Status.ACCEPTED) if wanted else ()
+    yield Progress(len(objects), len(objects), f"writing {target.name}")
     folder = target.with_name(f"{target.stem}_synthetic")
     if painted:
         _write_pictures(folder, painted)
@@ -115,11 +147,13 @@ def _image(project: Project, smear: Smear, name: str) -> ImageRecord:
 
 def _cells(
     project: Project, names: dict[int, str], unlabelled: bool
-) -> list[ObjectRecord]:
+) -> Task[list[ObjectRecord]]:
     table, labels = project.cells(), project.journal.labels()
     concepts = {c.code: c.concept for c in project.taxonomy}
-    objects = []
+    objects: list[ObjectRecord] = []
     for row, number in enumerate(table.ids.tolist()):
+        if row % _STEP == 0:
+            yield Progress(row, len(table), "gathering cells")
         cell = CellId(number)
         label = labels.get(cell)
         if label is None and not unlabelled:

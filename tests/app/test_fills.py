@@ -2,18 +2,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_cytosynth.app.panels import Tab
 from napari_cytosynth.core.errors import WorkerDiedError
+from napari_cytosynth.core.ids import CellId
+from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.project import Job, JobState
 from napari_cytosynth.core.protocols import Batch
-from napari_cytosynth.core.provenance import Status
+from napari_cytosynth.core.provenance import Assessment, Status
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject, create_project, open_project
 from napari_cytosynth.testing.desk import Desk, HeldRunner
 from napari_cytosynth.testing.fakes import FakeCompute
+from napari_cytosynth.testing.tiny import tiny_synthetic
 from napari_cytosynth.workflows.kept import vector_counts
 
 
@@ -140,6 +146,28 @@ def test_details_say_how_it_was_made(desk: Desk) -> None:
     assert desk.session.state.review == desk.session.state.synthetic[1]
     desk.views.review.verdictGiven.emit(False)
     assert row_of(desk, "BA").proposed == 1
+
+
+def test_the_closest_real_cell_is_shown_beside_a_synthetic_one(desk: Desk) -> None:
+    project, review = desk.session.project, desk.views.review
+    (plain,) = tiny_synthetic(project.taxonomy, "BA", 1)
+    assessed = replace(
+        plain,
+        assessments=(
+            Assessment("agreement", 0.9, passed=True, reason="It looks like one."),
+            Assessment("copy", 2.0, passed=True, reason="New.", nearest=7),
+        ),
+    )
+    project.add_synthetic([assessed, plain])
+    project.record(Author("Ada").label(CellId(7), "BA"))
+    desk.session.reload()
+    desk.session.fills.load()
+    review.cellChosen.emit(0)
+    crop, words = review.shown("show_nearest")
+    assert np.array_equal(crop, project.crops([7])[0])
+    assert words == "Closest real cell: 7, labelled BA"
+    review.cellChosen.emit(1)
+    assert review.shown("show_nearest") == (None, "")
 
 
 def test_a_cancelled_fill_keeps_what_passed(held: Desk, runner: HeldRunner) -> None:

@@ -19,6 +19,7 @@ from napari_cytosynth._gui.classlist import CLASS, describe_row, figures_of
 from napari_cytosynth._gui.evidence import EvidenceWidget
 from napari_cytosynth._gui.heartbeat import Heartbeat
 from napari_cytosynth._gui.paint import draw_symbol
+from napari_cytosynth._gui.review import ReviewWidget
 from napari_cytosynth._gui.status import NOTICE, StatusStrip, TaskBars
 from napari_cytosynth._gui.synthesize import SynthesizeWidget
 from napari_cytosynth._gui.theme import Colours, ink_on
@@ -285,3 +286,17 @@ def test_turns_are_short_only_while_asked() -> None:
     turns.end()
     turns.end()
     assert sys.getswitchinterval() == pytest.approx(before)
+
+
+def test_the_closest_real_cell_is_a_picture_beside_the_critics(qtbot: QtBot) -> None:
+    page = ReviewWidget(DARK)
+    qtbot.addWidget(page)
+    page.show()
+    assert page.nearest.isHidden()
+    page.show_nearest(np.full((96, 96, 3), (200, 10, 10), np.uint8), "Closest: 7")
+    assert page.nearest.isVisible()
+    middle = page.nearest.pixmap().toImage().pixelColor(40, 40)
+    assert (middle.red(), middle.green()) == (200, 10)
+    assert page.nearest_words.text() == "Closest: 7"
+    page.show_nearest(None, "")
+    assert page.nearest.isHidden()

@@ -94,7 +94,9 @@ def test_copies_are_vetoed_however_turned(reference, fresh):
     assert not any(a.passed for a in critic.assess(pixels(turned, "SNE"), reference))
     new = [a.passed for a in critic.assess(pixels(fresh.crops, "SNE"), reference)]
     assert sum(new) >= 27
-    assert "(1)" in critic.assess(pixels(turned, "SNE"), reference)[0].reason
+    found = critic.assess(pixels(turned, "SNE"), reference)
+    assert "(1)" in found[0].reason
+    assert [a.nearest for a in found] == reference.cells.ids[:5].tolist()
 
 
 def test_vectors_that_copy_are_vetoed(reference, fresh):
@@ -110,6 +112,7 @@ def test_without_real_cells_nothing_is_a_copy(cells_of, fresh):
     for batch in (pixels(fresh.crops[:2], "SNE"), vectors(fresh.vectors[:2], "SNE")):
         found = CopyCritic().assess(batch, reference)
         assert all(a.passed and "n = 0" in a.reason for a in found)
+        assert all(a.nearest is None for a in found)
 
 
 def test_one_real_cell_is_copied_only_by_itself(cells_of, fresh):

@@ -9,7 +9,7 @@ real cells and those that trained the starter weights; vectors in their own spac
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,8 @@ SAMPLE = 300
 
 MAX_REAL = 5000
 """Real cells that a picture is compared with; beyond, a seeded draw of them."""
+
+_CELL = "real cell"
 
 Floats = npt.NDArray[np.float64]
 
@@ -67,7 +69,10 @@ class CopyCritic:
         judged = [self._of_distances(small, self._real(reference, pixels=True))]
         if any(cell.provenance.generator == "latent" for cell in cells):
             judged.append(self._of_distances(small, _training_cells()))
-        return [_stricter(options) for options in zip(*judged, strict=True)]
+        return [
+            replace(_stricter(options), nearest=options[0].nearest)
+            for options in zip(*judged, strict=True)
+        ]
 
     def _of_distances(self, small: Thumbnails, real: _Real) -> list[Assessment]:
         if not len(real.points):
@@ -101,7 +106,7 @@ def _real_vectors(reference: Reference) -> _Real:
     vectors = reference.cells.vectors
     if not vectors.shape[1]:
         vectors = vectors[:0]
-    return _Real("real cell", vectors, reference.cells.ids, copy_threshold(vectors))
+    return _Real(_CELL, vectors, reference.cells.ids, copy_threshold(vectors))
 
 
 def _real_cells(reference: Reference) -> _Real:
@@ -110,7 +115,7 @@ def _real_cells(reference: Reference) -> _Real:
     rows = np.sort(rng.permutation(len(crops))[:MAX_REAL])
     small = thumbnails(crops[rows])
     ids = reference.cells.ids[rows]
-    return _Real("real cell", small, ids, turned_threshold(small, rng))
+    return _Real(_CELL, small, ids, turned_threshold(small, rng))
 
 
 def turned_threshold(small: Thumbnails, rng: np.random.Generator) -> float:
@@ -148,7 +153,8 @@ def _judge(
         "times as far as a copy may (the bar is a third of the way to the second "
         "nearest, or the nearest 1 % of real pairs)."
     )
-    return Assessment(key, score, passed=passed, reason=reason)
+    cell = int(real.ids[index[0]]) if real.name == _CELL else None
+    return Assessment(key, score, passed=passed, reason=reason, nearest=cell)
 
 
 def _nothing(key: str, real: _Real) -> Assessment:

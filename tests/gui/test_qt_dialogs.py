@@ -1,0 +1,133 @@
+"""Dialogs and the first page, with real Qt."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QDialogButtonBox, QFileDialog, QWidget
+
+from napari_cytosynth._gui.adding import AddDialog
+from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.store import create_project
+
+Left = Qt.MouseButton.LeftButton
+Ok = QDialogButtonBox.StandardButton.Ok
+
+
+def test_smears_are_gathered_and_told_with_their_group(qtbot: QtBot) -> None:
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    dialog = AddDialog(parent)
+    told: list[tuple[list[str], str]] = []
+    dialog.smearsChosen.connect(lambda paths, group: told.append((paths, group)))
+    dialog.open()
+    confirm = dialog.buttons.button(Ok)
+    assert not confirm.isEnabled()
+    dialog.take(["/a/one.png", "/a/two.ome.zarr", "/a/one.png"])
+    assert dialog.paths == ["/a/one.png", "/a/two.ome.zarr"]
+    QTest.keyClicks(dialog.group, " patient 7 ")
+    QTest.mouseClick(confirm, Left)
+    assert told == [(["/a/one.png", "/a/two.ome.zarr"], "patient 7")]
+
+
+def test_a_folder_is_asked_for_where_a_smear_is_one(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    dialog = AddDialog(parent)
+    dialog.open()
+    for button, mode in (
+        (dialog.folder, QFileDialog.FileMode.Directory),
+        (dialog.files, QFileDialog.FileMode.ExistingFiles),
+    ):
+        QTest.mouseClick(button, Left)
+        asked = dialog.findChildren(QFileDialog)[-1]
+        assert asked.fileMode() == mode
+        asked.filesSelected.emit([str(tmp_path / mode.name)])
+        asked.close()
+    assert [Path(p).name for p in dialog.paths] == ["Directory", "ExistingFiles"]
+    dialog.list.selectAll()
+    QTest.mouseClick(dialog.remove, Left)
+    assert dialog.paths == []
+    dialog.close()
+
+
+@pytest.mark.parametrize(("key", "mode"), [("import", "r"), ("export", "w")])
+def test_folder_formats_ask_for_a_folder(window: Any, key: str, mode: str) -> None:
+    window.dialogs.open(key)
+    form = window.dialogs.shown.form
+    for name, wanted in (("csv", mode), ("voc", "d"), ("coco", mode), ("yolo", "d")):
+        form["format"].value = name
+        assert form["path"].mode.value == wanted, name
+    window.dialogs.close()
+
+
+def test_import_maps_classes_and_replaces_labels(
+    qtbot: QtBot, window: Any, tmp_path: Path
+) -> None:
+    session = window.session
+    qtbot.waitUntil(lambda: not session.state.tasks, timeout=20_000)
+    cell = session.state.focus
+    session.label("BA")
+    target = tmp_path / "labels.csv"
+    session.export_labels(target, "csv")
+    qtbot.waitUntil(lambda: target.exists() and not session.state.tasks, timeout=20_000)
+    target.write_text(target.read_text().replace("BA", "theirs"))
+    window.dialogs.open("import")
+    dialog = window.dialogs.shown
+    dialog.form["format"].value = "csv"
+    dialog.form["path"].value = target
+    dialog.form["mapping"].value = "theirs=MO"
+    dialog.form["replace_labels"].value = True
+    dialog.accept()
+    journal = session.project.journal
+    qtbot.waitUntil(lambda: journal.label(cell).code == "MO", timeout=20_000)
+
+
+def test_a_mapping_that_cannot_be_read_says_how_to_write_it(window: Any) -> None:
+    window.session.import_labels("a.csv", "csv", mapping="theirs")
+    assert "THEIRS=OURS" in window.session.state.failure
+
+
+def test_a_lock_of_another_computer_is_named_and_taken_over(
+    qtbot: QtBot, viewer: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / ("a-long-name-of-a-folder-" * 4) / "a.cytosynth"
+    folder.parent.mkdir()
+    create_project(folder, built_in("pbc11")).close()
+    holder = {"host": "scanner-room", "pid": 4711, "started": 1.0}
+    (folder / "project.lock").write_text(json.dumps(holder))
+    _, widget = viewer.window.add_plugin_dock_widget("napari-cytosynth", "CytoSynth")
+    start = widget.start
+    start.folder.setText(str(folder))
+    start.annotator.setText("reader")
+    assert start.folder.toolTip() == str(folder)
+    assert start.take_over.isHidden()
+    QTest.mouseClick(start.open, Left)
+    assert widget.opened is None
+    assert "scanner-room" in start.failure.text()
+    assert not start.take_over.isHidden()
+    assert "4711" in start.take_over.text()
+    QTest.mouseClick(start.take_over, Left)
+    assert widget.opened is not None
+    widget.opened.close()
+
+
+def test_a_living_process_of_this_computer_is_not_taken_over(
+    qtbot: QtBot, viewer: Any, tmp_path: Path
+) -> None:
+    held = create_project(tmp_path / "a.cytosynth", built_in("pbc11"))
+    _, widget = viewer.window.add_plugin_dock_widget("napari-cytosynth", "CytoSynth")
+    widget.start.folder.setText(str(tmp_path / "a.cytosynth"))
+    QTest.mouseClick(widget.start.open, Left)
+    assert widget.opened is None
+    assert "process" in widget.start.failure.text()
+    assert widget.start.take_over.isHidden()
+    held.close()
