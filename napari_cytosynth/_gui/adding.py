@@ -40,6 +40,7 @@ class AddDialog(QDialog):
         self.list = QListWidget(self)
         self.list.setAccessibleName("Pictures to add")
         self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setSelectionMode(QListWidget.SelectionMode.ExtendedSelection)
         self.group = QLineEdit(self)
         self.group.setPlaceholderText("Optional: one patient or slide for all of these")

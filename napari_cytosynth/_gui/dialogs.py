@@ -114,6 +114,7 @@ class Dialogs:
     def import_labels(self) -> None:
         """Ask for a file or folder of labels, its format, and how it is taken in."""
         form = _file_form(self._session.import_labels, "r", "mapping", "replace_labels")
+        form["mapping"].native.setPlaceholderText("Only where they differ: Seg=NGS")
         self._ask("Import labels", form, lambda c: self._session.import_labels(**c))
 
     def export_labels(self) -> None:

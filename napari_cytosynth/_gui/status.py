@@ -34,7 +34,13 @@ KEYS = (
     "<tr><td>R or Backspace</td><td>reject</td></tr></table>"
     "<b>Canvas</b><table>"
     "<tr><td>click&nbsp;&nbsp;</td><td>focus a cell</td></tr>"
-    "<tr><td>double click</td><td>add a cell that was missed</td></tr></table>"
+    "<tr><td>double click</td><td>add a cell that was missed</td></tr>"
+    "<tr><td>Shift and drag&nbsp;&nbsp;</td><td>draw the focused cell's box anew</td>"
+    "</tr><tr><td>Shift and click twice&nbsp;&nbsp;</td><td>split the focused cell "
+    "around two centres</td></tr></table>"
+    "<b>Class list</b><table>"
+    "<tr><td>right click&nbsp;&nbsp;</td><td>show only, fill, count as another</td>"
+    "</tr></table>"
 )
 """What keys and mouse do, as rich text."""
 

@@ -160,8 +160,10 @@ class Desk:
 
     def _relist(self) -> None:
         """List anew, as the user asked for another list."""
-        self.state.listing = self._resolved()
-        if self.state.focus is None:
+        self.state.listing = listing = self._resolved()
+        focus = self.state.focus
+        if focus is None or listing.row_of(focus) is None:
+            # Or a key would label a cell that the list does not show.
             self._focus_first()
 
     def _refresh(self) -> None:

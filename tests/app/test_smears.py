@@ -208,7 +208,7 @@ def test_files_chosen_but_not_yet_added_are_added_when_reopened(
     path = tmp_path / "smears.cytosynth"
     runner = HeldRunner()
     first = sit_down(create_project(path, built_in("marrow21")), runner)
-    first.session.open_smears(fields)
+    first.session.open_smears(fields, "patient 7")
     if steps:
         runner.step("open", steps)
     assert len(first.session.project.smears()) < 3
@@ -220,6 +220,7 @@ def test_files_chosen_but_not_yet_added_are_added_when_reopened(
     assert not second.failures
     assert set(second.session.index.table.smears.tolist()) == {1, 2, 3}
     assert not second.session.project.jobs(JobState.RUNNING)
+    assert {s.group for s in second.session.project.smears()} == {"patient 7"}
     second.session.close()
 
 
