@@ -1,0 +1,156 @@
+"""The plugin as somebody meets it in a plain napari: menus, settings, a worker."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QLineEdit, QMainWindow, QMenu
+
+from napari_cytosynth._gui.launch import compute_for, window_for
+from napari_cytosynth._gui.settings import PLUGIN, read_settings
+from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.store import MemoryProject
+from napari_cytosynth.testing.tiny import tiny_project
+from napari_cytosynth.worker import WorkerClient, WorkerProcess
+
+Left = Qt.MouseButton.LeftButton
+
+
+def main_window(viewer: Any) -> QMainWindow:
+    tops = QApplication.topLevelWidgets()
+    shown = [w for w in tops if isinstance(w, QMainWindow) and w.isVisible()]
+    return shown[-1]
+
+
+def entries(menu: QMenu, front: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Walk a menu: path and action of each entry."""
+    for action in menu.actions():
+        path = (*front, action.text().replace("&", ""))
+        if action.menu() is not None:
+            yield from entries(action.menu(), path)
+        else:
+            yield " > ".join(path), action
+
+
+def entry(viewer: Any, words: str) -> Any:
+    bar = main_window(viewer).menuBar()
+    found = {}
+    for top in bar.actions():
+        if top.menu() is not None:
+            found.update(entries(top.menu(), (top.text().replace("&", ""),)))
+    return next(a for path, a in found.items() if path.startswith(words))
+
+
+@pytest.fixture
+def kept() -> Iterator[Any]:
+    """Our settings, put back as they were."""
+    from napari.settings import get_plugin_settings
+
+    ours: Any = get_plugin_settings(PLUGIN)
+    yield ours
+    ours.compute.address, ours.compute.token = "", ""
+    ours.labelling.annotator = ""
+
+
+def test_a_project_is_begun_from_the_plugins_menu_and_the_sample_joins_it(
+    qtbot: QtBot, viewer: Any, tmp_path: Path, kept: Any
+) -> None:
+    from napari_cytosynth._gui.widget import CytoSynthWidget
+
+    entry(viewer, "Plugins > CytoSynth").trigger()
+    (widget,) = main_window(viewer).findChildren(CytoSynthWidget)
+    widget.start.folder.setText(str(tmp_path / "first.cytosynth"))
+    QTest.keyClicks(widget.start.annotator, "Dr Novak")
+    QTest.keyClick(widget.start.annotator, Qt.Key.Key_Return)
+    session = widget.opened.session
+    entry(viewer, "File > Open Sample > Marrow smear").trigger()
+    qtbot.waitUntil(lambda: len(session.index) > 300, timeout=60_000)
+    qtbot.waitUntil(lambda: session.state.focus is not None, timeout=20_000)
+    entry(viewer, "Layers > Segment > Find cells").trigger()
+    assert widget.opened.dialogs.shown is not None
+    widget.opened.dialogs.close()
+    entry(viewer, "Layers > Classify > Fill a rare class").trigger()
+    assert widget.opened.docks.panels.synthesize.form is not None
+    assert read_settings().annotator == "Dr Novak"
+    widget.opened.close()
+
+
+def test_the_settings_page_shows_and_keeps_what_is_typed(
+    qtbot: QtBot, viewer: Any, kept: Any
+) -> None:
+    from napari._qt.dialogs.preferences_dialog import PreferencesDialog
+
+    dialog = PreferencesDialog(parent=main_window(viewer))
+    names = [dialog._list.item(i).text() for i in range(dialog._list.count())]
+    dialog._list.setCurrentRow(names.index("CytoSynth"))
+    page = dialog._stack.currentWidget()
+    lines = page.findChildren(QLineEdit)
+    assert len(lines) >= 4, "annotator, address, token, folder"
+    kept.labelling.annotator = "Eva"
+    kept.compute.address = "http://127.0.0.1:8765"
+    kept.compute.token = "secret"
+    told = read_settings()
+    assert (told.annotator, told.address, told.token) == (
+        "Eva",
+        "http://127.0.0.1:8765",
+        "secret",
+    )
+    dialog.close()
+    dialog.deleteLater()
+
+
+_SERVE = """
+from napari_cytosynth.testing.fakes import FakeCompute
+from napari_cytosynth.worker.serve import ServeSettings, serve
+
+settings = ServeSettings(token="open sesame, open sesame", port=0)
+serve(settings, lambda url: print(url, flush=True), FakeCompute())
+"""
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[str]:
+    """Serve as another machine would; gives the address."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _SERVE], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    yield process.stdout.readline().strip()
+    process.terminate()
+    process.wait(10)
+    process.stdout.close()
+
+
+@pytest.mark.parametrize("token", ["open sesame, open sesame", "wrong"])
+def test_a_worker_elsewhere_is_used_by_its_address_and_token(
+    qtbot: QtBot, viewer: Any, tmp_path: Path, kept: Any, elsewhere: str, token: str
+) -> None:
+    own = compute_for(read_settings())
+    assert isinstance(own, WorkerProcess)
+    own.close()
+    kept.compute.address, kept.compute.token = elsewhere, token
+    project = MemoryProject(built_in("pbc11"))
+    tiny_project(project, smears=2)
+    window = window_for(viewer, project, annotator="Eva")
+    assert isinstance(window.session._compute, WorkerClient)
+    state = window.session.state
+    window.show()
+    qtbot.waitUntil(lambda: len(state.listing) > 0 and not state.tasks, timeout=20_000)
+    key = window.session.learner.key
+    vectors = project.embeddings(key, project.cells().ids)
+    if token == "wrong":
+        assert vectors.size == 0
+        assert "token" in state.failure
+    else:
+        assert np.isfinite(vectors).all()
+        assert vectors.size > 0
+    window.close()
