@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari.viewer import Viewer
+from qtpy.QtWidgets import QDockWidget
 
 from napari_cytosynth._gui.settings import PLUGIN
 from napari_cytosynth._gui.widget import CytoSynthWidget
@@ -32,6 +33,12 @@ def fill_class(viewer: Viewer) -> None:
 
 
 def _opened(viewer: Viewer) -> CytoSynthWidget:
+    # napari's menu docks it under another name than its function does.
+    for there in viewer.window.dock_widgets.values():
+        if isinstance(there, CytoSynthWidget):
+            dock = there.parentWidget()
+            (dock if isinstance(dock, QDockWidget) else there).show()
+            return there
     widget: CytoSynthWidget
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, _WIDGET)
     return widget
