@@ -19,7 +19,7 @@ from napari_cytosynth.core.provenance import Status, SyntheticCell
 from napari_cytosynth.core.registry import makes_vectors
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.workflows.fill_jobs import Ask, resumable_jobs
-from napari_cytosynth.workflows.kept import keep_vectors, vector_counts
+from napari_cytosynth.workflows.kept import forget_vectors, vector_counts
 from napari_cytosynth.workflows.review import judge
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class Fills:
     def remove_vectors(self, code: str) -> None:
         """Forget the vectors kept for a class, and train without them."""
         try:
-            keep_vectors(self._project, code, (), {})
+            forget_vectors(self._project, code)
         except (CytoSynthError, OSError) as error:
             self._jobs.tell("Removing vectors", error)
             return

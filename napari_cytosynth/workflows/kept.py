@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Vectors, Weights
@@ -24,8 +25,9 @@ def keep_vectors(
     code: str,
     items: Sequence[SyntheticVector],
     tally: Mapping[str, Any],
+    cells: npt.NDArray[np.int64],
 ) -> None:
-    """Store the vectors of a class in place of those before; none removes them.
+    """Store the vectors of a class in place of those before.
 
     Parameters
     ----------
@@ -37,6 +39,8 @@ def keep_vectors(
         Of that class, one embedder and one fit.
     tally : mapping
         JSON-able: how many were drawn, passed and refused.
+    cells : int64[k]
+        Ids of all real cells that their generator was fitted on, of any class.
     """
     if not items:
         project.put_model(_NAME.format(code), Weights({}, {"tally": dict(tally)}))
@@ -50,14 +54,35 @@ def keep_vectors(
         "tally": dict(tally),
     }
     vectors = np.stack([item.vector for item in items]).astype(np.float32)
-    tensors = {"vectors": vectors, "scores": scores.astype(np.float32)}
+    tensors: dict[str, npt.NDArray[Any]] = {
+        "vectors": vectors,
+        "scores": scores.astype(np.float32),
+        "cells": np.asarray(cells, np.int64),
+    }
     project.put_model(_NAME.format(code), Weights(tensors, meta))
 
 
+def forget_vectors(project: Project, code: str) -> None:
+    """Remove the vectors of a class; no head is trained on them from here on."""
+    project.put_model(_NAME.format(code), Weights({}, {"tally": {}}))
+
+
 def kept_vectors(
-    project: Project, embedder_key: str, dim: int
+    project: Project, embedder_key: str, dim: int, held_out: npt.NDArray[np.int64]
 ) -> tuple[Vectors, tuple[str, ...]]:
     """Return the vectors that lie in an embedder's space, and the class of each.
+
+    Parameters
+    ----------
+    project : Project
+        Keeps them.
+    embedder_key : str
+        Fingerprint of the embedder.
+    dim : int
+        Length of its vectors.
+    held_out : int64[h]
+        Ids of the cells that measure. Vectors whose generator saw one of them are left
+        out: the split changes once, when the fifth group joins a project.
 
     Returns
     -------
@@ -67,7 +92,9 @@ def kept_vectors(
     codes: list[str] = []
     for code in project.taxonomy.cell_codes:
         kept = project.model(_NAME.format(code))
-        if kept is not None and kept.meta.get("embedder") == embedder_key:
+        if kept is None or kept.meta.get("embedder") != embedder_key:
+            continue
+        if not np.isin(kept.tensors["cells"], held_out).any():
             vectors.append(kept.tensors["vectors"])
             codes += [code] * len(kept.tensors["vectors"])
     return np.concatenate(vectors), tuple(codes)

@@ -291,7 +291,10 @@ def accepted_vectors(
 
 def _kept(project: Project, real: LabelledCells, rng: np.random.Generator) -> Added:
     """Return the synthetic vectors that the project keeps, as far as they may train."""
-    vectors, codes = kept_vectors(project, real.embedder, real.vectors.shape[1])
+    cells = project.cells()
+    held_out = cells.ids[splits_of(project, cells).audit]
+    dim = real.vectors.shape[1]
+    vectors, codes = kept_vectors(project, real.embedder, dim, held_out)
     chosen = capped(codes, real.codes, rng)
     return Added(vectors[chosen], tuple(codes[i] for i in chosen))
 

@@ -25,6 +25,8 @@ from napari_cytosynth.testing.tiny import tiny_project
 
 RUN = """
 import os, signal, sys
+# A shell starts what runs in the background deaf to Ctrl-C; here it is to be heard.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 number, place, steps = signal.Signals[sys.argv[1]], sys.argv[2], int(sys.argv[3])
 
 def interrupt():

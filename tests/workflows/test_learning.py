@@ -49,7 +49,7 @@ from napari_cytosynth.workflows.embed import (
 )
 from napari_cytosynth.workflows.evaluate import evaluate, stored_evidence
 from napari_cytosynth.workflows.kept import (
-    keep_vectors,
+    forget_vectors,
     kept_vectors,
     vector_counts,
 )
@@ -361,8 +361,15 @@ def test_kept_vectors_train_and_are_no_cells(loaded: Loaded) -> None:
     assert stored.meta["provenance"]["generator"] == "fake-vectors"
     assert stored.meta["critics"] == ["agreement", "copy"]
     assert stored.tensors["scores"].shape == (30, 2)
-    assert not len(kept_vectors(project, "another embedder", 12)[0])
-    keep_vectors(project, "BA", (), {})
+    nobody = np.zeros(0, np.int64)
+    dim = stored.tensors["vectors"].shape[1]
+    assert not len(kept_vectors(project, "another embedder", dim, nobody)[0])
+    assert len(kept_vectors(project, key, dim, nobody)[0]) == 30
+    # Had one cell of the fit been held out since, even of another class, none trains.
+    seen = stored.tensors["cells"]
+    assert len(seen) > len(rare)
+    assert not len(kept_vectors(project, key, dim, seen[-1:])[0])
+    forget_vectors(project, "BA")
     run_to_end(train_head(project, key))
     without = project.model("head")
     assert without is not None
