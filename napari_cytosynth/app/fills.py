@@ -16,7 +16,7 @@ from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.project import Job, JobState, Project
 from napari_cytosynth.core.protocols import Compute
 from napari_cytosynth.core.provenance import Status, SyntheticCell
-from napari_cytosynth.core.registry import makes_vectors
+from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, makes_vectors
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.workflows.fill_jobs import Ask, resumable_jobs
 from napari_cytosynth.workflows.kept import forget_vectors, vector_counts
@@ -62,7 +62,7 @@ class Fills:
         jobs: Jobs,
         state: SessionState,
         *,
-        embedder: str = "morphology",
+        embedder: str = DEFAULT_EMBEDDER,
     ) -> None:
         self._project, self._compute = project, compute
         self._jobs, self._state = jobs, state

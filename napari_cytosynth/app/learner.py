@@ -13,6 +13,7 @@ from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.core.errors import WorkerError
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Compute
+from napari_cytosynth.core.registry import DEFAULT_EMBEDDER
 from napari_cytosynth.core.splits import Split
 from napari_cytosynth.core.tasks import Progress, Task
 
@@ -41,7 +42,7 @@ class LearnerConfig:
         Makes rankings and fits repeatable.
     """
 
-    embedder: str = "morphology"
+    embedder: str = DEFAULT_EMBEDDER
     cards: int = 200
     seed: int = 0
 

@@ -67,17 +67,17 @@ def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[Row]:
     embedders = _embedders()
     rows = list(_speeds(embedders, pack.crops))
     rows += _worth("pack_pbc128", pack, embedders, SHOTS, seeds)
-    gains: list[Floats] = []
+    gains: dict[int, list[Floats]] = {}
     for name, other in other_stains(data).items():
         shots = tuple(s for s in SHOTS if _classes(with_enough(other, s + TESTED)) > 1)
         if shots:
             rows += _worth(name, other, embedders, shots, seeds, gains)
         else:
             rows += _neighbours(name, with_enough(other, 2), embedders)
-    if gains:
-        # Each set and number of shots counts once; draws are apart from each other.
-        mean = np.mean(gains, axis=0)
-        rows.append(_row("other stains", _difference(), mean, metric="macro-F1"))
+    for few, each in gains.items():
+        # Sets count alike; each one's cells are drawn again by themselves.
+        mean, told = np.mean(each, axis=0), {"shots": few, "metric": "macro-F1"}
+        rows.append(_row("other stains", _difference(), mean, **told))
     return rows
 
 
@@ -112,7 +112,7 @@ def _worth(
     embedders: Mapping[str, Callable[[Crops], Vectors]],
     shots: tuple[int, ...],
     seeds: int,
-    gains: list[Floats] | None = None,
+    gains: dict[int, list[Floats]] | None = None,
 ) -> Iterator[Row]:
     """Yield the worth of heads on one set; add what the subject gains to ``gains``."""
     vectors = {name: embed(pack.crops) for name, embed in embedders.items()}
@@ -130,7 +130,7 @@ def _worth(
             gain = (found[SUBJECT] - found[BASE])[..., 0]
             yield _row(dataset, _difference(), gain, metric="macro-F1", **about)
             if gains is not None:
-                gains.append(gain)
+                gains.setdefault(few, []).append(gain)
         if few == _TABLE_SHOTS:
             yield from _table(dataset, found, codes, about)
 

@@ -1,6 +1,6 @@
 """Turn a folder of cell pictures into vectors: every image below it is one cell.
 
-Example: cytosynth embed cells/ --embedder morphology --out cells.npz --mpp 0.1
+Example: cytosynth embed cells/ --embedder starter --out cells.npz --mpp 0.1
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import typer
 
 from napari_cytosynth.cli.output import Json, Unread, drive, show
 from napari_cytosynth.cli.project import Embedder
+from napari_cytosynth.core.registry import DEFAULT_EMBEDDER
 
 if TYPE_CHECKING:
     from napari_cytosynth.core.protocols import Vectors
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def run(
     folder: Annotated[Path, typer.Argument()],
     out: Annotated[Path, typer.Option(help="NPZ file to write.")],
-    embedder: Embedder = "morphology",
+    embedder: Embedder = DEFAULT_EMBEDDER,
     mpp: Annotated[
         float | None,
         typer.Option(min=0.01, max=10, help="Micrometres a pixel of the pictures."),

@@ -12,6 +12,7 @@ import typer
 
 from napari_cytosynth.cli.output import Json, Seed, drive, show
 from napari_cytosynth.cli.project import Embedder, ProjectPath, opened
+from napari_cytosynth.core.registry import DEFAULT_EMBEDDER
 
 
 def run(
@@ -19,7 +20,7 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Where to write the report, as HTML.")
     ] = None,
-    embedder: Embedder = "morphology",
+    embedder: Embedder = DEFAULT_EMBEDDER,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:

@@ -23,7 +23,10 @@ ProjectPath = Annotated[
     Path, typer.Argument(metavar="PROJECT", help="Folder NAME.cytosynth.")
 ]
 Embedder = Annotated[
-    str, typer.Option("--embedder", help="Which vectors to use, such as morphology.")
+    str,
+    typer.Option(
+        "--embedder", help="Which vectors to use: starter, morphology or a plug-in."
+    ),
 ]
 BreakLock = Annotated[
     bool,

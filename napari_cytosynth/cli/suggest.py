@@ -12,13 +12,14 @@ import typer
 from napari_cytosynth.cli.output import Json, Seed, complain, drive, show, table
 from napari_cytosynth.cli.project import Embedder, ProjectPath, opened
 from napari_cytosynth.core.errors import StorageError
+from napari_cytosynth.core.registry import DEFAULT_EMBEDDER
 
 
 def run(
     path: ProjectPath,
     strategy: Annotated[str, typer.Option(help="How to rank.")] = "margin",
     n: Annotated[int, typer.Option("-n", min=1, help="How many cells.")] = 20,
-    embedder: Embedder = "morphology",
+    embedder: Embedder = DEFAULT_EMBEDDER,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:

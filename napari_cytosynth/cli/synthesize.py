@@ -14,7 +14,7 @@ import typer
 from napari_cytosynth.cli.output import Json, Seed, drive, show
 from napari_cytosynth.cli.project import Embedder, ProjectPath, opened
 from napari_cytosynth.core.errors import InputError
-from napari_cytosynth.core.registry import makes_vectors
+from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, makes_vectors
 
 if TYPE_CHECKING:
     from napari_cytosynth.core.project import Job, Project
@@ -27,7 +27,7 @@ def run(
     code: Annotated[str, typer.Argument(metavar="CLASS")],
     count: Annotated[int, typer.Option(min=1, max=5000, help="Cells wanted.")] = 24,
     generator: Annotated[str, typer.Option(help="Which backend.")] = "latent",
-    embedder: Embedder = "morphology",
+    embedder: Embedder = DEFAULT_EMBEDDER,
     seed: Seed = 0,
     go_on: Annotated[
         bool,

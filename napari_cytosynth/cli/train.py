@@ -11,11 +11,12 @@ import typer
 
 from napari_cytosynth.cli.output import Json, Seed, drive, show
 from napari_cytosynth.cli.project import Embedder, ProjectPath, opened
+from napari_cytosynth.core.registry import DEFAULT_EMBEDDER
 
 
 def run(
     path: ProjectPath,
-    embedder: Embedder = "morphology",
+    embedder: Embedder = DEFAULT_EMBEDDER,
     enrich: Annotated[
         str | None,
         typer.Option(

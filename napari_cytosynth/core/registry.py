@@ -20,6 +20,9 @@ GROUPS = (
 )
 """Kinds of plug-in; the entry-point group is ``napari_cytosynth.<kind>``."""
 
+DEFAULT_EMBEDDER = "starter"
+"""Name of the embedder that is used where none is asked for."""
+
 
 @cache
 def _points(kind: str) -> dict[str, EntryPoint]:

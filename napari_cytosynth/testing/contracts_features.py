@@ -21,9 +21,13 @@ class EmbedderContract(ABC):
     ----------
     invariant : bool
         True if a quarter turn or a flip leaves the vector as it was.
+    told_apart : float
+        Share of painted classes that must be recognised, 0..1. Paint differs mostly in
+        hue: an embedder that looks past stain may ask for less.
     """
 
     invariant = False
+    told_apart = 0.7
 
     @abstractmethod
     def make(self) -> Embedder:
@@ -86,7 +90,7 @@ class EmbedderContract(ABC):
         scaled = vectors / np.where(spread > 1e-9, spread, np.inf)
         half = len(scaled) // 2
         gaps = np.linalg.norm(scaled[:half, None] - scaled[None, half:], axis=2)
-        assert (gaps.argmin(axis=1) == np.arange(half)).mean() > 0.7
+        assert (gaps.argmin(axis=1) == np.arange(half)).mean() > self.told_apart
 
     def test_turned_and_flipped(self) -> None:
         """Where it says so, a quarter turn or a flip changes nothing."""

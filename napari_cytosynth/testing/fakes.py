@@ -27,6 +27,7 @@ from napari_cytosynth.core.provenance import (
     SyntheticCell,
     SyntheticVector,
 )
+from napari_cytosynth.core.registry import DEFAULT_EMBEDDER
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.worker.inline import InlineCompute, Table
 
@@ -149,7 +150,7 @@ FAKE_GENERATORS: Table = {
 }
 """The fakes under their own names and under those of the built-in generators."""
 
-FAKE_EMBEDDERS: Table = {"fake": FakeEmbedder, "morphology": FakeEmbedder}
+FAKE_EMBEDDERS: Table = {"fake": FakeEmbedder, DEFAULT_EMBEDDER: FakeEmbedder}
 """The fake embedder under its own name and under the default's."""
 
 

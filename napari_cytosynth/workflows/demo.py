@@ -88,7 +88,7 @@ def run_demo(
     report = yield from fill(project, compute, FILL_CODE, FILL_COUNT, seed=seed)
     for cell in project.synthetic(FILL_CODE, Status.PROPOSED):
         judge(project, cell.id, True, Author(READER))
-    yield from train_head(project, key, seed=seed)
+    yield from train_head(project, key, seed=seed, compute=compute)
     evidence = yield from evaluate(project, key, compute, seed=seed)
     labels = out / "labels.csv"
     export_labels(project, labels, "csv")

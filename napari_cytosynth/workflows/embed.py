@@ -15,7 +15,7 @@ from napari_cytosynth.core.errors import InputError, RegistryError
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Compute, Crops, Embedder, Vectors, Weights
 from napari_cytosynth.core.provenance import SyntheticCell
-from napari_cytosynth.core.registry import load, names
+from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, load, names
 from napari_cytosynth.core.smear import FALLBACK_MPP, MppSource
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.ingest import calibrate, cut_crops, open_smear
@@ -47,7 +47,7 @@ _KEPT: WeakKeyDictionary[Project, dict[str, _Kept]] = WeakKeyDictionary()
 
 
 def embed_cells(
-    project: Project, compute: Compute, *, embedder: str = "morphology"
+    project: Project, compute: Compute, *, embedder: str = DEFAULT_EMBEDDER
 ) -> Task[str]:
     """Embed the cells that have no vector yet; what is stored stays stored.
 
@@ -243,7 +243,7 @@ def _embedded(key: str, crops: Crops, compute: Compute | None) -> Task[Vectors]:
 def embed_folder(
     folder: str | Path,
     *,
-    embedder: str = "morphology",
+    embedder: str = DEFAULT_EMBEDDER,
     mpp: float | None = None,
     compute: Compute | None = None,
     on_damaged: Damaged | None = None,

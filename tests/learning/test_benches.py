@@ -43,7 +43,22 @@ def test_embed_beats_the_plain_feature(
     monkeypatch.setattr(embed, "_EACH_QUICK", 40)
     monkeypatch.setattr(embed, "SHOTS", (10,))
     rows = embed.run(developer_data, seeds=2, quick=True)
-    worth = {r["embedder"]: r for r in rows if r["case"] == "logistic head"}
+    worth = {
+        r["embedder"]: r
+        for r in rows
+        if (r.get("dataset"), r.get("class"), r.get("shots"))
+        == ("pack_pbc128", "all", 10)
+    }
+    assert worth["starter"]["value"] > worth["morphology"]["value"]
+    gain = worth["starter"]["value"] - worth["morphology"]["value"]
+    assert worth["starter minus morphology"]["value"] == pytest.approx(gain)
+    assert worth["starter minus morphology"]["low"] > 0
+    assert {r["dataset"] for r in rows if r["case"] == "nearest neighbour"} == {
+        "aml_lmu",
+        "apl_aml",
+    }
+    pooled = [r for r in rows if r.get("dataset") == "other stains"]
+    assert [r["shots"] for r in pooled] == [10]
     assert worth["morphology"]["value"] > worth["colour histogram"]["value"]
     assert worth["morphology"]["low"] < worth["morphology"]["value"]
     assert worth["morphology"]["value"] < worth["morphology"]["high"]

@@ -24,6 +24,7 @@ from napari_cytosynth.core.protocols import (
     Weights,
 )
 from napari_cytosynth.core.provenance import SyntheticVector
+from napari_cytosynth.core.registry import DEFAULT_EMBEDDER
 from napari_cytosynth.core.splits import Split, picture_group
 from napari_cytosynth.core.tasks import Progress, Task, run_to_end
 from napari_cytosynth.core.taxonomies import built_in
@@ -211,7 +212,7 @@ def test_a_folder_without_pictures(tmp_path: Path) -> None:
 def test_in_process_and_worker_vectors_are_the_same() -> None:
     project = MemoryProject(built_in("pbc11"))
     made = project.add_synthetic(tiny_synthetic(project.taxonomy, "BA", 2))
-    key = fingerprint_of("morphology")
+    key = fingerprint_of(DEFAULT_EMBEDDER)
     here = run_to_end(embed_synthetic(project, key, made))
     other = MemoryProject(built_in("pbc11"))
     made = other.add_synthetic(made)
