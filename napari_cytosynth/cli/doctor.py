@@ -134,6 +134,34 @@ def _weights() -> Finding:
     return Finding("weights", "ok", text)
 
 
+def _foundation() -> Finding:
+    from napari_cytosynth.features.dinobloom_files import (
+        VARIANTS,
+        offline,
+        weights_folder,
+    )
+
+    try:
+        found = f"transformers {version('transformers')}"
+    except PackageNotFoundError:
+        text = (
+            "no transformers, which dinobloom and dinov2 need: pip install "
+            "'napari-cytosynth[foundation]'"
+        )
+        return Finding("foundation", "warn", text)
+    folder = weights_folder()
+    here = {n for n, v in VARIANTS.items() if (folder / v.published.file).is_file()}
+    away = [
+        f"{name} ({variant.published.size / 1e6:,.0f} MB)"
+        for name, variant in VARIANTS.items()
+        if name not in here
+    ]
+    told = f"in '{folder}' {', '.join(sorted(here)) or 'no weights'}"
+    fetched = "cannot be fetched, downloads are off" if offline() else "fetched if used"
+    text = f"{found}; {told}" + (f"; {fetched}: {', '.join(away)}" if away else "")
+    return Finding("foundation", "ok" if here else "warn", text)
+
+
 def _sample() -> Finding:
     from napari_cytosynth.workflows.sample import sample_smear_path
 
@@ -160,6 +188,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     _qt,
     _screen,
     _weights,
+    _foundation,
     _sample,
     _disk,
 )

@@ -1,6 +1,9 @@
 """Turn a folder of cell pictures into vectors: every image below it is one cell.
 
 Example: cytosynth embed cells/ --embedder starter --out cells.npz --mpp 0.1
+
+A foundation model's weights are fetched when it is first used, or named:
+cytosynth embed cells/ --embedder dinov2 --weights model.safetensors --out cells.npz
 """
 
 from __future__ import annotations
@@ -26,6 +29,16 @@ def run(
         float | None,
         typer.Option(min=0.01, max=10, help="Micrometres a pixel of the pictures."),
     ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="Checkpoint of dinov2 or dinobloom-s, -b, -l, -g to use."),
+    ] = None,
+    sha256: Annotated[
+        str | None,
+        typer.Option(
+            help="What --weights must have; without it no pickle of your own is read."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write ``files`` (sorted, POSIX) and ``embeddings`` (float32).
@@ -34,8 +47,9 @@ def run(
     """
     from napari_cytosynth.workflows.embed import embed_folder
 
+    name = _with_weights(embedder, weights, sha256)
     unread = Unread()
-    task = embed_folder(folder, embedder=embedder, mpp=mpp, on_damaged=unread)
+    task = embed_folder(folder, embedder=name, mpp=mpp, on_damaged=unread)
     files, vectors = drive(task, "embed")
     _write(out, files, vectors)
     document = {
@@ -48,6 +62,17 @@ def run(
     if unread.rows:
         text += f"; {len(unread.rows)} pictures could not be read"
     show(document, [text], as_json)
+
+
+def _with_weights(embedder: str, weights: Path | None, sha256: str | None) -> str:
+    """Return the name under which an embedder takes a file of the user's."""
+    from napari_cytosynth.features.dinobloom_files import write_given
+
+    if weights is not None:
+        return f"{embedder}:{write_given(weights, sha256)}"
+    if sha256 is not None:
+        raise typer.BadParameter("It says what --weights must have; give both.")
+    return embedder
 
 
 def _write(out: Path, files: list[str], vectors: Vectors) -> None:

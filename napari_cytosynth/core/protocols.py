@@ -105,6 +105,21 @@ class Embedder(Protocol):
         ...
 
 
+@runtime_checkable
+class NeedsWeights(Protocol):
+    """What an embedder has besides, if its weights may have to be fetched first."""
+
+    batch: int
+    """Crops to embed at a time, so that a sign of life comes about once a second."""
+
+    at_hand: bool
+    """Whether it can run without a download."""
+
+    def prepare(self) -> Task[None]:
+        """Fetch and load the weights; quick if that was done."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """The pool that a strategy ranks: real, unlabelled, standing cells.

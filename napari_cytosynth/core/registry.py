@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
+from inspect import signature
 from typing import Any
 
 from napari_cytosynth.core.errors import CytoSynthError, RegistryError
@@ -52,16 +54,36 @@ def makes_vectors(generator: str) -> bool:
 def load(kind: str, name: str) -> Any:
     """Return the class or factory of a plug-in.
 
+    Parameters
+    ----------
+    kind : str
+        One of :data:`GROUPS`.
+    name : str
+        Its name. ``NAME:ARGUMENT`` returns a factory that passes the argument on, such
+        as the file in ``dinov2:PATH``.
+
     Raises
     ------
     RegistryError
-        If none of that name is installed.
+        If none of that name is installed, or it takes no argument.
     """
     points = _points(kind)
-    if name not in points:
+    base, colon, argument = name.partition(":")
+    if base not in points:
         raise RegistryError(
-            f"There is no '{name}' among the {kind}. Installed: "
+            f"There is no '{base}' among the {kind}. Installed: "
             f"{', '.join(sorted(points)) or 'none'}. Check the spelling, or install "
             "the package that provides it."
         )
-    return points[name].load()
+    found = points[base].load()
+    if not colon:
+        return found
+    _demand_argument(found, base)
+    return partial(found, argument)
+
+
+def _demand_argument(found: Callable[..., object], name: str) -> None:
+    """Refuse unless the factory's first parameter is a text."""
+    first = next(iter(signature(found).parameters.values()), None)
+    if first is None or first.annotation not in (str, "str"):
+        raise RegistryError(f"'{name}' takes nothing after a colon. Use the bare name.")

@@ -18,6 +18,7 @@ from napari_cytosynth.core.protocols import (
     Embedder,
     Hello,
     LabelledCells,
+    NeedsWeights,
     Request,
     Vectors,
     Weights,
@@ -60,12 +61,14 @@ class InlineCompute:
         )
 
     def embed(self, embedder: str, crops: Crops) -> Task[Vectors]:
-        """Embed crops in batches of :data:`EMBED_BATCH`.
+        """Embed crops in batches of :data:`EMBED_BATCH`, or of what the embedder asks.
 
         Raises
         ------
         RegistryError
             If there is no such embedder.
+        WeightsError
+            If its weights cannot be had.
         InputError
             If ``crops`` is not uint8[n, y, x, 3].
         """
@@ -76,10 +79,14 @@ class InlineCompute:
                 f"Crops of {crops.dtype}{crops.shape} cannot be embedded. "
                 "Give uint8[n, 96, 96, 3]."
             )
+        batch = EMBED_BATCH
+        if isinstance(model, NeedsWeights):
+            batch = model.batch
+            yield from model.prepare()
         parts = [np.zeros((0, model.dim), np.float32)]
-        for start in range(0, len(crops), EMBED_BATCH):
-            parts.append(model.embed(crops[start : start + EMBED_BATCH]))
-            done = min(start + EMBED_BATCH, len(crops))
+        for start in range(0, len(crops), batch):
+            parts.append(model.embed(crops[start : start + batch]))
+            done = min(start + batch, len(crops))
             yield Progress(done, len(crops), "embedding")
         return np.concatenate(parts)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -11,14 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.cells import CellTable
-from napari_cytosynth.core.errors import InputError, RegistryError
+from napari_cytosynth.core.errors import InputError, RegistryError, WeightsError
 from napari_cytosynth.core.project import Project
-from napari_cytosynth.core.protocols import Compute, Crops, Embedder, Vectors, Weights
+from napari_cytosynth.core.protocols import (
+    Compute,
+    Crops,
+    Embedder,
+    NeedsWeights,
+    Vectors,
+    Weights,
+)
 from napari_cytosynth.core.provenance import SyntheticCell
 from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, load, names
 from napari_cytosynth.core.smear import FALLBACK_MPP, MppSource
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.ingest import calibrate, cut_crops, open_smear
+from napari_cytosynth.worker.inline import InlineCompute
 from napari_cytosynth.workflows.detect_files import Damaged
 
 BATCH = 256
@@ -28,7 +36,6 @@ PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 """Endings of files that :func:`embed_folder` takes for pictures, in small letters."""
 
 _CALIBRATED = 32
-_HERE = 64
 _SYNTHETIC = "synthetic vectors"
 _Ids = npt.NDArray[np.int64]
 
@@ -42,6 +49,9 @@ class _Kept:
     known: npt.NDArray[np.bool_]
     pictures: _Ids
 
+
+_NAMED: dict[str, tuple[str]] = {}
+"""Name under which a fingerprint was last asked for, by that fingerprint."""
 
 _KEPT: WeakKeyDictionary[Project, dict[str, _Kept]] = WeakKeyDictionary()
 
@@ -93,7 +103,14 @@ def embed_cells(
 def fingerprint_of(embedder: str) -> str:
     """Return the fingerprint of an installed embedder."""
     made: Embedder = load("embedders", embedder)()
+    _NAMED[made.key] = (embedder,)
     return made.key
+
+
+def at_hand(embedder: str) -> bool:
+    """Tell whether an installed embedder can run without a download."""
+    made = load("embedders", embedder)()
+    return made.at_hand if isinstance(made, NeedsWeights) else True
 
 
 def name_of(key: str) -> str:
@@ -104,12 +121,17 @@ def name_of(key: str) -> str:
     RegistryError
         If none that is installed has it.
     """
-    for name in names("embedders"):
-        if fingerprint_of(name) == key:
-            return name
+    # A name with a file after its colon is known only from having been asked for.
+    known: tuple[str, ...] = (*_NAMED.get(key, ()), *names("embedders"))
+    for name in known:
+        # One that wants a file, or whose file is gone, is not the one that is sought.
+        with suppress(InputError, WeightsError):
+            if fingerprint_of(name) == key:
+                return name
     raise RegistryError(
         f"No installed embedder has the fingerprint '{key}'. The vectors were made by "
-        "another version; embed the project again."
+        "another version, or by a weight file that was not named; name it, or embed "
+        "the project again."
     )
 
 
@@ -230,14 +252,7 @@ def _rows_by_id(weights: Weights | None) -> dict[int, npt.NDArray[np.float32]]:
 
 def _embedded(key: str, crops: Crops, compute: Compute | None) -> Task[Vectors]:
     yield Progress(0, len(crops), "embedding synthetic cells")
-    if compute is not None:
-        return (yield from compute.embed(name_of(key), crops))
-    made: Embedder = load("embedders", name_of(key))()
-    parts = []
-    for start in range(0, len(crops), _HERE):
-        parts.append(made.embed(crops[start : start + _HERE]))
-        yield Progress(min(start + _HERE, len(crops)), len(crops), "embedding")
-    return np.concatenate(parts)
+    return (yield from (compute or InlineCompute()).embed(name_of(key), crops))
 
 
 def embed_folder(
@@ -278,7 +293,7 @@ def embed_folder(
     """
     root = Path(folder)
     paths = _pictures_below(root)
-    key = fingerprint_of(embedder)
+    where = compute or InlineCompute()
     unread = _Unread(on_damaged)
     scale = mpp if mpp is not None else (yield from _common_mpp(root, paths))
     done: list[str] = []
@@ -287,8 +302,8 @@ def embed_folder(
         chunk = paths[start : start + BATCH]
         crops = yield from _centres(root, chunk, scale, unread)
         if crops:
-            vectors = yield from _embedded(key, np.stack(list(crops.values())), compute)
-            parts.append(vectors)
+            stack = np.stack(list(crops.values()))
+            parts.append((yield from where.embed(embedder, stack)))
             done += crops
         yield Progress(start + len(chunk), len(paths), f"embedded at {scale:.3f} um/px")
     if unread.last is not None and not done:
