@@ -70,8 +70,8 @@ class Choice:
 class DinoEmbedder:
     """Embeds crops by a DINOv2 vision transformer; its weights are loaded when needed.
 
-    On a GPU it runs in half precision; its vectors then differ from those of a CPU in
-    the third digit, under the same fingerprint.
+    On a GPU it runs in half precision: its vectors differ slightly from those of a CPU,
+    under the same fingerprint.
 
     Parameters
     ----------

@@ -109,8 +109,10 @@ def _opened(stream: BinaryIO, path: Path) -> object:
         pickle.UnpicklingError,
         RuntimeError,
         ValueError,
+        TypeError,
+        AttributeError,
         EOFError,
-        KeyError,
+        LookupError,
     ) as error:
         raise WeightsError(damaged) from error
 
