@@ -69,6 +69,8 @@ def test_a_project_is_begun_from_the_plugins_menu_and_the_sample_joins_it(
     entry(viewer, "Plugins > CytoSynth").trigger()
     (widget,) = main_window(viewer).findChildren(CytoSynthWidget)
     widget.start.folder.setText(str(tmp_path / "first.cytosynth"))
+    # The name given last time stands there, and is typed over.
+    widget.start.annotator.selectAll()
     QTest.keyClicks(widget.start.annotator, "Dr Novak")
     QTest.keyClick(widget.start.annotator, Qt.Key.Key_Return)
     session = widget.opened.session
