@@ -82,7 +82,6 @@ def load_training_thumbnails(folder: Path = FOLDER) -> tuple[Thumbnails, float]:
     return arrays["thumbnails"], float(card["copy_threshold"])
 
 
-@cache
 def load_card(folder: Path = FOLDER) -> Mapping[str, Any]:
     """Read what is known of the shipped weights, and not these themselves.
 
