@@ -27,12 +27,14 @@ from pathlib import Path
 import numpy as np
 from napari.viewer import Viewer
 from PIL import Image
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 
-from napari_cytosynth._gui.adopt import canvas_widget
+from napari_cytosynth._gui.adopt import canvas_parent, canvas_widget
 from napari_cytosynth._gui.classlist import FILL
+from napari_cytosynth._gui.heartbeat import Heartbeat
 from napari_cytosynth._gui.launch import open_or_create, window_for
 from napari_cytosynth._gui.main import Window
 from napari_cytosynth._gui.pictures import spin
@@ -134,6 +136,21 @@ class Drive:
             round((y - top) / height * size.height()),
         )
 
+    def drop(self, paths: list[Path]) -> None:
+        """Drop files on the canvas, as a file manager does."""
+        target = canvas_parent(self.grid.window())
+        assert target is not None
+        files = QMimeData()
+        files.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+        given = (
+            Qt.DropAction.CopyAction,
+            files,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        QApplication.sendEvent(target, QDragEnterEvent(QPoint(90, 90), *given))
+        QApplication.sendEvent(target, QDropEvent(QPointF(90, 90), *given))
+
     def press_fill(self, code: str, count: int) -> None:
         """Press *Fill* in the row of a class, and confirm the form."""
         table = self.window.docks.panels.classes.table
@@ -151,7 +168,7 @@ class Drive:
     # Steps
 
     def open_smears(self, data: Path | None) -> None:
-        """Open the sample by its menu entry, and the fields as if dropped."""
+        """Open the sample by its menu entry, and drop the fields on the canvas."""
         self.viewer.open_sample("napari-cytosynth", "marrow")
         self.wait("cells on the sample", lambda: len(self.session.index) > 300)
         self.settle()
@@ -159,7 +176,7 @@ class Drive:
         if data is None:
             return
         fields = sorted((data / "detection" / "bccd").rglob("*.jpg"))[:FIELDS]
-        self.session.open_smears([str(path) for path in fields])
+        self.drop(fields)
         smears = self.session.project.smears
         self.wait("fields open", lambda: len(smears()) == FIELDS + 1)
         self.settle()
@@ -386,6 +403,30 @@ def _cancels(panel: QWidget) -> list[QPushButton]:
     return [b for b in buttons if b.text() == "Cancel" and b.isVisible()]
 
 
+def bare_napari() -> dict[str, float]:
+    """Return the longest block, in seconds, of napari alone as it adds such layers."""
+    viewer = Viewer(title="bare napari")
+    viewer.window.resize(*SIZE)
+    heartbeat, rng = Heartbeat(viewer.window._qt_window), np.random.default_rng(0)
+    heartbeat.start()
+    made: dict[str, Callable[[], object]] = {
+        "picture": lambda: viewer.add_image(
+            rng.integers(0, 255, (2048, 2048, 3), np.uint8)
+        ),
+        "points": lambda: viewer.add_points(2000 * rng.random((400, 2))),
+        "vectors": lambda: viewer.add_vectors(2000 * rng.random((40, 2, 2))),
+    }
+    longest = {}
+    for name, make in made.items():
+        spin(1.5)
+        heartbeat.reset()
+        make()
+        spin(1.5)
+        longest[name] = heartbeat.longest
+    viewer.close()
+    return longest
+
+
 def developer_data() -> Path | None:
     """Return the folder of developer data, or None."""
     folder = Path(os.environ.get("CYTOSYNTH_DATA", ROOT / ".." / "shared" / "data"))
@@ -397,10 +438,15 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
     options.add_argument("--project", type=Path, default=None)
+    options.add_argument("--bare", action="store_true", help="napari alone, to compare")
     chosen = options.parse_args()
     logging.basicConfig(level=logging.WARNING)
     _log.setLevel(logging.INFO)
     app = QApplication.instance() or QApplication([])
+    if chosen.bare:
+        for name, longest in bare_napari().items():
+            _log.info("bare napari, %s (longest block %.0f ms)", name, longest * 1000)
+        return
     with tempfile.TemporaryDirectory() as folder:
         project = chosen.project or Path(folder) / "driven.cytosynth"
         drive = Drive(project, chosen.out)
