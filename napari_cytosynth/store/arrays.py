@@ -66,6 +66,7 @@ class PictureArray:
     def __init__(self, folder: Path) -> None:
         self.lock = threading.Lock()
         """To be held while appending; reading needs none."""
+        self._opening = threading.Lock()
         self._folder = folder
         self._array: Any = None
         self._next = 0
@@ -92,13 +93,15 @@ class PictureArray:
         return self._folder / f"c.{number}.0.0.0"
 
     def _opened(self) -> Any:
-        if self._array is None:
-            store = DurableStore(self._folder)
-            if (self._folder / "zarr.json").exists():
-                self._array = zarr.open_array(store, mode="r+")
-            else:
-                self._array = _new_pictures(store)
-        return self._array
+        # One array for all threads: a second one would not know how the first grew.
+        with self._opening:
+            if self._array is None:
+                store = DurableStore(self._folder)
+                if (self._folder / "zarr.json").exists():
+                    self._array = zarr.open_array(store, mode="r+")
+                else:
+                    self._array = _new_pictures(store)
+            return self._array
 
     def append(self, pictures: Crops) -> int:
         """Write pictures from the start of a new shard; return the first's row."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import uuid
@@ -14,15 +15,18 @@ from napari_cytosynth.store.complaints import storage_errors
 from napari_cytosynth.store.project import SUFFIX, find_project, with_suffix
 
 _ATTEMPTS = 5
-_ARRAYS = ("crops.zarr", "synthetic.zarr", "embeddings.zarr")
+_EMBEDDINGS = "embeddings.zarr"
+_PICTURES = ("crops.zarr", "synthetic.zarr")
 
 
 def backup(path: str | Path, target: str | Path) -> Path:
     """Copy a project; it may be open, in this process or another.
 
-    The database is copied first, through SQLite, at one moment. Whatever that copy
-    names was on the disk before; what was added since becomes an orphan of the copy,
-    swept when it is opened.
+    The database is copied through SQLite, at one moment. Pictures are copied after it:
+    whatever it names was on the disk before, and what was added since becomes an orphan
+    of the copy, swept when it is opened. Vectors are copied before it: they lie at the
+    number of their cell, so one of a later cell would be taken for that of whichever
+    cell the copy itself gives that number.
 
     Parameters
     ----------
@@ -58,8 +62,9 @@ def backup(path: str | Path, target: str | Path) -> Path:
     with storage_errors(copy, "copying a project"):
         try:
             partial.mkdir(parents=True)
+            _copy_array(source / _EMBEDDINGS, partial / _EMBEDDINGS)
             _copy_truth(source, partial)
-            for name in _ARRAYS:
+            for name in _PICTURES:
                 _copy_array(source / name, partial / name)
             partial.rename(copy)
         except BaseException:
@@ -85,7 +90,7 @@ def _copy_truth(source: Path, target: Path) -> None:
 
 def _copy_database(source: Path, target: Path) -> None:
     with (
-        closing(sqlite3.connect(source, timeout=30)) as old,
+        closing(_connected(source)) as old,
         closing(sqlite3.connect(target, isolation_level=None)) as new,
     ):
         old.backup(new)
@@ -96,6 +101,17 @@ def _copy_database(source: Path, target: Path) -> None:
             f"The database '{source}' is damaged ({said}), so a copy of it would be "
             "too. Keep the older backups."
         )
+
+
+def _connected(database: Path) -> sqlite3.Connection:
+    """Open a database to read it, also where SQLite could not write beside it."""
+    if os.access(database.parent, os.W_OK):
+        return sqlite3.connect(database, timeout=30)
+    # Imported here: it brings Zarr along, which a backup needs nowhere else.
+    from napari_cytosynth.store.reading import demand_at_rest
+
+    demand_at_rest(database.parent)
+    return sqlite3.connect(f"{database.as_uri()}?immutable=1", uri=True)
 
 
 def _copy_models(source: Path, target: Path) -> None:

@@ -53,7 +53,7 @@ class ReadingBackend(DiskBackend):
     """
 
     def __init__(self, folder: Path) -> None:
-        _demand_at_rest(folder)
+        demand_at_rest(folder)
         with storage_errors(folder, "opening it"):
             database = Database(folder / DATABASE, read_only=True)
         try:
@@ -119,8 +119,16 @@ def _demand_present(folder: Path, version: int) -> None:
         )
 
 
-def _demand_at_rest(folder: Path) -> None:
-    """Raise if somebody holds the project, or a crash left a change half-way."""
+def demand_at_rest(folder: Path) -> None:
+    """Raise if somebody holds the project, or a crash left a change half-way.
+
+    Raises
+    ------
+    ProjectLockedError
+        If its lock file is there.
+    ProjectError
+        If SQLite left a journal.
+    """
     if (folder / LOCK_NAME).exists():
         raise ProjectLockedError(
             f"'{folder}' cannot be written and holds a '{LOCK_NAME}': it is open "

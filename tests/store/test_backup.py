@@ -1,12 +1,17 @@
 """A copy of a project, closed or open, is a project."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from napari_cytosynth.core.errors import ProjectError, ProjectNotFoundError
+from napari_cytosynth.core.errors import (
+    ProjectError,
+    ProjectLockedError,
+    ProjectNotFoundError,
+)
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.protocols import Weights
@@ -15,6 +20,9 @@ from napari_cytosynth.store import backup, create_project, database, open_projec
 from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
 
 ANN = Author("ann")
+
+# The package exports the function under the name of its module.
+backups = sys.modules[backup.__module__]
 
 
 @pytest.fixture
@@ -100,3 +108,38 @@ def test_wal_project_labels_copies_and_closes_clean(
     for path, labelled in ((project.path, 2), (copy, 1)):
         with open_project(path) as again:
             assert len(again.journal.labels()) == labelled
+
+
+def test_backup_of_a_growing_project_holds_no_vector_of_a_later_cell(
+    project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy_database = backups._copy_database
+
+    def grow_after(source: Path, target: Path) -> None:
+        copy_database(source, target)
+        tiny_project(project, smears=1, cells_per_smear=2)
+        project.put_embeddings("e", [9, 10], np.full((2, 5), 7, np.float32))
+
+    monkeypatch.setattr(backups, "_copy_database", grow_after)
+    copy = backup(project.path, tmp_path / "copy")
+    with open_project(copy) as again:
+        assert np.isfinite(again.embeddings("e", [1, 2])).all()
+        tiny_project(again, smears=1, cells_per_smear=2, seed=3)
+        assert np.isnan(again.embeddings("e", [9, 10])).all()
+
+
+@pytest.mark.parametrize("journal", [("WAL", "FULL"), ("DELETE", "EXTRA")])
+def test_backup_from_where_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, journal: tuple[str, str]
+) -> None:
+    monkeypatch.setattr(database, "journal_settings", lambda *_: journal)
+    with create_project(tmp_path / "r", built_in("pbc11")) as made:
+        tiny_project(made, smears=1, cells_per_smear=3)
+    before = sorted(p.name for p in made.path.iterdir())
+    monkeypatch.setattr(backups.os, "access", lambda *_: False)
+    copy = backup(made.path, tmp_path / "copy")
+    assert sorted(p.name for p in made.path.iterdir()) == before
+    with open_project(copy) as again:
+        assert len(again.cells()) == 3
+    with open_project(made.path), pytest.raises(ProjectLockedError):
+        backup(made.path, tmp_path / "another")

@@ -1,10 +1,13 @@
 """What a crash leaves behind is swept, and what it was promised is there."""
 
 import sqlite3
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 
 from napari_cytosynth.bench.crash import run_rounds
 from napari_cytosynth.core.errors import ProjectError, StorageError, WeightsError
@@ -72,6 +75,35 @@ def test_partials_and_orphans_are_swept(project: CellProject) -> None:
         assert again.model("head").sha256 == head.sha256
         assert not orphan.exists()
         assert not any(path.exists() for path in litter)
+
+
+def test_crops_read_while_others_are_added(
+    project: CellProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first reader opens the array just as the first writer makes it longer."""
+    rng = np.random.default_rng(0)
+    found, crops = tiny_detections(600, rng), np.full((600, 96, 96, 3), 5, np.uint8)
+    open_array, opened, go_on = zarr.open_array, threading.Event(), threading.Event()
+
+    def slow(*given: Any, **options: Any) -> Any:
+        array = open_array(*given, **options)
+        if threading.current_thread() is reader:
+            opened.set()
+            go_on.wait(2)
+        return array
+
+    with _reopen(project) as again:
+        monkeypatch.setattr(zarr, "open_array", slow)
+        reader = threading.Thread(target=again.crops, args=([1],))
+        writer = threading.Thread(target=again.add_cells, args=(1, found, crops))
+        reader.start()
+        assert opened.wait(30)
+        writer.start()
+        writer.join(0.5)
+        go_on.set()
+        for thread in (reader, writer):
+            thread.join()
+        assert (again.crops([7, 606]) == 5).all()
 
 
 def test_full_database_keeps_what_was_there(project: CellProject) -> None:
