@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, QRectF, Qt
-from qtpy.QtGui import QColor, QFont, QPainter, QPen
+from qtpy.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
 from qtpy.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from napari_cytosynth._gui.paint import draw_keycap, draw_symbol
@@ -14,8 +14,10 @@ from napari_cytosynth.app.panels import ClassRow, Figure
 
 KEY, CLASS, LABELLED, PREDICTED, SYNTHETIC_COUNT, FILL = range(6)
 HEADERS = ("Key", "Class", "Real", "Pred.", "Synth.", "")
-WIDTHS = (42, 0, 40, 42, 52, 46)
+WIDTHS = (42, 0, 40, 42, 60, 46)
 ROW_HEIGHT = 40
+# Counts shrink to this many pixels of height before they are cut off.
+_SMALLEST = 8
 _HINTS = (
     "Key, or chord of two keys, that labels the focused cell",
     "Click a row to label the focused cell. Below: precision (P) and recall (R), "
@@ -150,10 +152,15 @@ class ClassDelegate(QStyledItemDelegate):
         font = QFont(painter.font())
         font.setPixelSize(13)
         font.setBold(column == LABELLED)
+        room = box.adjusted(2, 0, -6, 0)
+        while QFontMetrics(font).horizontalAdvance(text) > room.width():
+            if font.pixelSize() <= _SMALLEST:
+                break
+            font.setPixelSize(font.pixelSize() - 1)
         painter.setFont(font)
         painter.setPen(QColor(colour))
         flags = int(Qt.AlignmentFlag.AlignRight) | int(Qt.AlignmentFlag.AlignVCenter)
-        painter.drawText(box.adjusted(0, 0, -8, 0), flags, text)
+        painter.drawText(room, flags, text)
 
     def _paint_fill(self, painter: QPainter, box: QRectF, row: ClassRow) -> None:
         if not row.can_fill:
