@@ -101,7 +101,8 @@ class Child:
         assert self._process.stdout is not None
         with self._process.stdout as pipe:
             line = pipe.readline()
-        if line:
+        # Anything else is no address: wait_ready tells that it could not start.
+        with contextlib.suppress(ValueError, KeyError, TypeError):
             self._url = str(json.loads(line)["url"])
         self._announced.set()
 

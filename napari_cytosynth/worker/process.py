@@ -152,36 +152,54 @@ class WorkerProcess:
 
     def _awake(self, sign: T) -> Generator[T, None, WorkerClient]:
         """Return a connection to a worker that runs; yield ``sign`` while it starts."""
+        while True:
+            child = self._begun()
+            try:
+                while not child.wait_ready(POLL_SECONDS):
+                    if child.age > self._start_timeout:
+                        raise child.too_slow(self._start_timeout)
+                    yield sign
+            except (WorkerDiedError, WorkerUnreachableError):
+                self._clear(child)
+                raise
+            with self._lock:
+                self._refuse_closed()
+                if self._child is child:
+                    if self._client is None:
+                        self._client = child.client()
+                    return self._client
+
+    def _begun(self) -> Child:
+        """Return the worker that runs or starts; start one where there is none."""
         with self._lock:
             self._refuse_closed()
             if self._child is None:
                 self._child = Child(self._command)
                 logger.info("Started worker %d.", self._child.pid)
-            child = self._child
-        while not child.wait_ready(POLL_SECONDS):
-            if child.age > self._start_timeout:
-                raise child.too_slow(self._start_timeout)
-            yield sign
+            return self._child
+
+    def _clear(self, child: Child) -> str:
+        """End a worker that failed, unless another job has done so; tell how it ended.
+
+        Only this one: other jobs may have begun another worker meanwhile.
+        """
         with self._lock:
-            self._refuse_closed()
-            if self._child is not child:
-                raise WorkerDiedError("The worker was replaced while it started.")
-            if self._client is None:
-                self._client = child.client()
-            return self._client
+            ours = self._child is child
+            if ours:
+                self._child = self._client = None
+        child.stop()
+        how = child.epitaph()
+        if ours:
+            logger.warning("Worker %d died: %s.", child.pid, how)
+        return how
 
     def _bury(self, client: WorkerClient | None, error: WorkerError, lost: int) -> None:
         """Clear a dead worker away, or raise where too many were lost."""
         with self._lock:
             self._refuse_closed()
-            child = None
-            if client is self._client:  # else another job noticed first
-                child, self._child, self._client = self._child, None, None
-        how = str(error)
-        if child is not None:
-            child.stop()
-            how = child.epitaph()
-            logger.warning("Worker %d died: %s.", child.pid, how)
+            # Else it never ran, or another job noticed first.
+            child = self._child if client and client is self._client else None
+        how = str(error) if child is None else self._clear(child)
         if lost > self._restarts:
             raise WorkerDiedError(
                 f"{lost} workers in a row died over the same job ({how}). What was "

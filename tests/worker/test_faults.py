@@ -306,6 +306,43 @@ def test_a_worker_that_cannot_start_says_why() -> None:
     compute.close()
 
 
+_DIES_ONCE = """
+import os, runpy, sys
+started = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+os.write(started, b".")
+if os.fstat(started).st_size == 1:
+    sys.stdin.readline()  # the token
+    sys.exit(3)
+runpy.run_module("napari_cytosynth.testing.fake_worker", run_name="__main__")
+"""
+
+
+def test_jobs_that_wait_for_the_same_worker_do_not_end_the_next_one(
+    tmp_path: Path,
+) -> None:
+    started = tmp_path / "started"
+    compute = WorkerProcess((sys.executable, "-c", _DIES_ONCE, str(started)))
+    crops = np.zeros((2, 96, 96, 3), np.uint8)
+    first, *others = [compute.embed("fake", crops) for _ in range(4)]
+    for task in (first, *others):
+        next(task)  # all wait for the first worker, which dies
+    dead = compute.pid
+    while compute.pid == dead:
+        next(first)  # until it has begun another
+    done = [len(run_to_end(task)) for task in (*others, first)]
+    compute.close()
+    assert done == [2] * 4
+    assert started.read_text() == ".."
+
+
+def test_a_worker_that_says_something_else_did_not_start() -> None:
+    chatty = (sys.executable, "-c", "import sys; print('hi'); sys.stdin.read()")
+    compute = WorkerProcess(chatty, restarts=0)
+    with pytest.raises(WorkerDiedError, match="could not start"):
+        compute.hello()
+    compute.close()
+
+
 def test_a_worker_that_never_answers_is_given_up() -> None:
     sleeper = (sys.executable, "-c", "import sys; sys.stdin.read()")
     compute = WorkerProcess(sleeper, start_timeout=0.3, restarts=0)
