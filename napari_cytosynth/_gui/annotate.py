@@ -51,6 +51,24 @@ class CommentLine(QLineEdit):
         super().keyPressEvent(event)
 
 
+class DetailLine(QLabel):
+    """What is known of the focused cell; it stays once shown, lest the grid jump."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("muted")
+        self.setWordWrap(True)
+        self.setContentsMargins(8, 0, 8, 2)
+        self.setAccessibleName("What is known of the focused cell")
+        self.hide()
+
+    def show_lines(self, lines: tuple[str, ...]) -> None:
+        """Show sentences, one after the other."""
+        self.setText("  ".join(lines))
+        if lines:
+            self.show()
+
+
 class AnnotateWidget(QWidget):
     """Implements :class:`napari_cytosynth.app.views.AnnotateView`.
 
@@ -84,6 +102,7 @@ class AnnotateWidget(QWidget):
         self.empty = QLabel(_NOTHING, self.grid)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.empty.setWordWrap(True)
+        self.details = DetailLine(self)
         self.comment = CommentLine(self)
         self.pending = QLabel("", self)
         self.pending.setObjectName("pending")
@@ -96,6 +115,7 @@ class AnnotateWidget(QWidget):
         column.setSpacing(2)
         column.addWidget(self.tools)
         column.addWidget(self.pages, 1)
+        column.addWidget(self.details)
         column.addWidget(self.comment)
         self._wire()
 
@@ -162,6 +182,10 @@ class AnnotateWidget(QWidget):
     def show_blind(self, hidden: bool) -> None:
         """Set the "hide predictions" box."""
         self.tools.show_blind(hidden)
+
+    def show_details(self, lines: tuple[str, ...]) -> None:
+        """Say what is known of the focused cell."""
+        self.details.show_lines(lines)
 
     def ask_comment(self, text: str) -> None:
         """Open the comment line."""

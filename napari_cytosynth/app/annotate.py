@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_cytosynth.app.cards import CellCards
+from napari_cytosynth.app.details import AHEAD
 from napari_cytosynth.app.keys import Keyboard
 from napari_cytosynth.app.panels import Sort, Tab
 from napari_cytosynth.app.session import Session
@@ -46,6 +47,7 @@ class AnnotatePresenter:
         events.sort.connect(self._view.show_sort)
         events.strategy.connect(self._view.show_strategy)
         events.blind.connect(self._on_blind)
+        self._session.details.on_known = self._show_details
 
     def _listen_to_view(self) -> None:
         session, view = self._session, self._view
@@ -81,7 +83,17 @@ class AnnotatePresenter:
 
     def _show_focus(self) -> None:
         focus = self._session.state.focus
-        self._view.show_focus(None if focus is None else self._cards.row_of(focus))
+        row = None if focus is None else self._cards.row_of(focus)
+        self._view.show_focus(row)
+        self._show_details()
+        if row is not None:
+            listing = self._session.state.listing
+            self._session.details.want(listing.ids[row : row + AHEAD])
+
+    def _show_details(self) -> None:
+        focus = self._session.state.focus
+        lines = () if focus is None else self._session.details.lines(focus)
+        self._view.show_details(lines)
 
     def _on_touched(self, cell: int) -> None:
         row = self._cards.row_of(cell)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_cytosynth.app.crops import CropCache
+from napari_cytosynth.app.details import Details
 from napari_cytosynth.app.exchange import Exchange
 from napari_cytosynth.app.figures import class_figures
 from napari_cytosynth.app.fills import Fills
@@ -62,6 +63,8 @@ class Session(Reading):
         Pictures, opened when needed.
     fills : Fills
         Synthetic cells, the fills that make them, the verdicts on them.
+    details : Details
+        What is said of single cells.
     jobs : Jobs
         What runs; ``jobs.cancel(key)`` stops it.
     """
@@ -89,6 +92,7 @@ class Session(Reading):
             project, compute, self.jobs, self._config, lambda: self.state.strategy
         )
         self.crops = CropCache(project)
+        self.details = Details(project, self.jobs)
         self._figures: Mapping[str, tuple[Figure, Figure]] = {}
         self._bind()
 
@@ -228,6 +232,7 @@ class Session(Reading):
     def on_picture_cut(self, cell: CellId) -> None:
         """Show the picture that a cell has now."""
         self.crops.forget(cell)
+        self.details.forget(cell)
 
     def _on_split(self, old: CellId, first: CellId) -> None:
         self._take_in_cells()

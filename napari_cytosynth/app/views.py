@@ -125,6 +125,10 @@ class AnnotateView(Protocol):
         """Set the "hide predictions" box."""
         ...
 
+    def show_details(self, lines: tuple[str, ...]) -> None:
+        """Say of the focused cell what is known, a sentence each; empty: nothing."""
+        ...
+
     def ask_comment(self, text: str) -> None:
         """Open the comment line with ``text`` in it; it answers by ``commentGiven``."""
         ...

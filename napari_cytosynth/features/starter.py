@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from napari_cytosynth.core.errors import WeightsError
 from napari_cytosynth.core.protocols import Crops, Vectors
-from napari_cytosynth.features.checks import check_crops
+from napari_cytosynth.features.checks import check_crops, read_card, read_tensors
 
 if TYPE_CHECKING:
     from napari_cytosynth.features._torch.encode import Readout
@@ -23,6 +19,7 @@ FOLDER = Path(__file__).parent / "weights"
 """Where the shipped weights lie: ``starter.json`` names the file and its SHA-256."""
 
 _VERSION = 1
+_WHAT = "the starter encoder"
 _BATCH = 64
 
 
@@ -59,15 +56,7 @@ class StarterEmbedder:
         WeightsError
             If it is missing or damaged.
         """
-        path = self.folder / "starter.json"
-        try:
-            card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise WeightsError(
-                f"The card of the starter encoder, {path.name}, cannot be read "
-                f"({error}). It ships with the package; install napari-cytosynth again."
-            ) from error
-        return card
+        return read_card(self.folder / "starter.json", _WHAT)
 
     @property
     def dim(self) -> int:
@@ -110,26 +99,7 @@ class StarterEmbedder:
     def _net(self) -> Readout:
         from napari_cytosynth.features._torch.encode import Readout
 
-        arrays = _checked(self.folder / self.card["file"], self.card["sha256"])
-        return Readout(arrays, self.card["size"])
-
-
-def _checked(path: Path, wanted: str) -> dict[str, npt.NDArray[Any]]:
-    from safetensors.numpy import load
-
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise WeightsError(
-            f"The weights of the starter encoder, {path.name}, cannot be read "
-            f"({error}). They ship with the package; install napari-cytosynth again."
-        ) from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != wanted:
-        raise WeightsError(
-            f"The weights of the starter encoder, {path.name}, have SHA-256 "
-            f"{found[:12]}..., not {wanted[:12]}... as their card says. The file is "
-            "damaged or was exchanged, and is not used; install napari-cytosynth again."
+        arrays = read_tensors(
+            self.folder / self.card["file"], self.card["sha256"], _WHAT
         )
-    arrays: dict[str, npt.NDArray[Any]] = load(data)
-    return arrays
+        return Readout(arrays, self.card["size"])

@@ -13,7 +13,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
-from napari_cytosynth._gui.annotate import CommentLine
+from napari_cytosynth._gui.annotate import CommentLine, DetailLine
 from napari_cytosynth._gui.classes import ClassesWidget
 from napari_cytosynth._gui.classlist import CLASS, describe_row, figures_of
 from napari_cytosynth._gui.evidence import EvidenceWidget
@@ -300,3 +300,15 @@ def test_the_closest_real_cell_is_a_picture_beside_the_critics(qtbot: QtBot) -> 
     assert page.nearest_words.text() == "Closest: 7"
     page.show_nearest(None, "")
     assert page.nearest.isHidden()
+
+
+def test_the_detail_line_stays_once_it_was_shown(qtbot: QtBot) -> None:
+    line = DetailLine()
+    qtbot.addWidget(line)
+    line.show_lines(())
+    assert line.isHidden()
+    line.show_lines(("N/C 0.40.", "Round nucleus."))
+    assert line.text() == "N/C 0.40.  Round nucleus."
+    line.show_lines(())
+    assert not line.isHidden()
+    assert line.text() == ""
