@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -27,6 +27,8 @@ class EventKind(StrEnum):
     CLASS_MERGED = "class merged"
     AUDIT_DRAW = "audit draw"
     VERDICT = "verdict"
+    SCALE_CHANGED = "scale changed"
+    FOUND_ANEW = "found anew"
 
 
 class Mode(StrEnum):
@@ -113,12 +115,14 @@ class Author:
         cell: CellId,
         box: tuple[float, float, float, float],
         crop: int | None = None,
+        mpp: float | None = None,
     ) -> Event:
         """Give ``cell`` another box: x, y, width, height in level-0 pixels.
 
-        ``crop`` is the row of the picture cut from it; None keeps the one there was.
+        ``crop`` is the row of the picture cut from it, ``mpp`` the micrometres a pixel
+        that it was cut by; None keeps the one there was.
         """
-        cut = {} if crop is None else {"crop": crop}
+        cut = {} if crop is None else {"crop": crop, "mpp": mpp}
         return self.event(EventKind.BOX_CHANGED, cell, box=list(box), **cut)
 
     def split(self, cell: CellId, into: Iterable[CellId]) -> Event:
@@ -132,6 +136,24 @@ class Author:
     def audit_draw(self, cell: CellId) -> Event:
         """Note that ``cell`` was drawn as an audit card."""
         return self.event(EventKind.AUDIT_DRAW, cell)
+
+    def scale_changed(self, smear: int, calibration: Mapping[str, Any]) -> Event:
+        """Give ``smear`` another pixel size, and what was measured with it."""
+        return self.event(
+            EventKind.SCALE_CHANGED,
+            None,
+            smear=int(smear),
+            calibration=dict(calibration),
+        )
+
+    def found_anew(self, smear: int, gone: Sequence[tuple[int, int]]) -> Event:
+        """Let cells of ``smear`` go, for its cells are looked for anew.
+
+        ``gone`` are pairs of first and last id. What is found under this event stands
+        as long as it does.
+        """
+        ranges = [[int(first), int(last)] for first, last in gone]
+        return self.event(EventKind.FOUND_ANEW, None, smear=int(smear), cells=ranges)
 
     def verdict(self, synthetic: SyntheticId, accept: bool) -> Event:
         """Accept or reject a synthetic cell."""

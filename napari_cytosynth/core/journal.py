@@ -25,6 +25,8 @@ _UNDOABLE = frozenset(EventKind) - {
 _SETS_LABEL = frozenset({EventKind.LABEL})
 _REMOVES = frozenset({EventKind.CELL_REMOVED, EventKind.SPLIT})
 _SWITCHES = frozenset({EventKind.UNDO, EventKind.REDO})
+_OF_SMEARS = frozenset({EventKind.SCALE_CHANGED, EventKind.FOUND_ANEW})
+_NO_CELL = _OF_SMEARS | {EventKind.CLASS_MERGED}
 
 
 class Journal:
@@ -38,6 +40,7 @@ class Journal:
         self._inactive: set[int] = set()
         self._of_cell: dict[int, list[int]] = {}
         self._merges: list[int] = []
+        self._of_smear: dict[int, list[int]] = {}
         self._verdicts: dict[int, list[int]] = {}
         self._audit: set[int] = set()
         self._boxes: dict[int, Event] = {}
@@ -82,7 +85,7 @@ class Journal:
                     f"there to {event.kind}. Only what was "
                     f"{'done' if undo else 'undone'} can be."
                 )
-        elif event.kind is not EventKind.CLASS_MERGED:
+        elif event.kind not in _NO_CELL:
             _cell_of(event)
 
     def _stack(self, kind: EventKind, target: int) -> list[int]:
@@ -113,6 +116,8 @@ class Journal:
         """Note the event where the questions below look for it."""
         if event.kind is EventKind.CLASS_MERGED:
             self._merges.append(event.id)
+        elif event.kind in _OF_SMEARS:
+            self._of_smear.setdefault(int(event.data["smear"]), []).append(event.id)
         elif event.kind is EventKind.VERDICT:
             self._verdicts.setdefault(_cell_of(event), []).append(event.id)
         elif event.kind is EventKind.AUDIT_DRAW:
@@ -226,13 +231,38 @@ class Journal:
         x, y, width, height = event.data["box"]
         return float(x), float(y), float(width), float(height)
 
+    def box_changes(self) -> dict[int, Event]:
+        """Return, by cell, the standing box change."""
+        return dict(self._boxes)
+
     def recut(self) -> dict[int, Event]:
         """Return, by cell, the standing box change that brought a picture with it."""
         return {c: e for c, e in list(self._boxes.items()) if "crop" in e.data}
 
+    def scale(self, smear: int) -> Event | None:
+        """Return the standing change of a smear's pixel size, or None."""
+        for number in reversed(self._of_smear.get(smear, [])):
+            event = self._events[number]
+            changed = event.kind is EventKind.SCALE_CHANGED
+            if changed and number not in self._inactive:
+                return event
+        return None
+
+    def renewals(self) -> tuple[list[Event], list[Event]]:
+        """Return the searches anew that stand, and those undone; oldest first."""
+        found = [
+            self._events[number]
+            for number in sorted(n for each in self._of_smear.values() for n in each)
+            if self._events[number].kind is EventKind.FOUND_ANEW
+        ]
+        return (
+            [event for event in found if event.id not in self._inactive],
+            [event for event in found if event.id in self._inactive],
+        )
+
     def touched(self) -> frozenset[int]:
         """Return all cells that any event but an audit draw names."""
-        return frozenset(list(self._of_cell))
+        return frozenset([*self._of_cell, *self._parts])
 
     def skipped(self, cell: CellId) -> bool:
         """Tell whether a cell was passed over and not labelled since."""

@@ -48,6 +48,23 @@ class Job:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class CutBy:
+    """How the crops of found cells were cut.
+
+    Parameters
+    ----------
+    mpp : float or None
+        Micrometres a pixel; None where the smear was never measured.
+    under : int
+        Event of the search anew that found the cells: they stand as long as it does. 0
+        for the first search.
+    """
+
+    mpp: float | None
+    under: int = 0
+
+
 class Project(Protocol):
     """A project: smears, cells, journal, synthetic cells, models, jobs.
 
@@ -82,7 +99,7 @@ class Project(Protocol):
         ...
 
     def calibration(self, smear: SmearId) -> Calibration | None:
-        """Return the calibration of a smear."""
+        """Return the calibration of a smear: as a person corrected it, else stored."""
         ...
 
     def add_cells(
@@ -93,11 +110,13 @@ class Project(Protocol):
         *,
         author: Author | None = None,
         codes: Sequence[str] = (),
+        cut_by: CutBy | None = None,
     ) -> npt.NDArray[np.int64]:
         """Add cells with their crops in one transaction; return their ids.
 
         With an ``author`` each gets a "cell added" event, as if added by hand; with
         ``codes`` of as many classes its label too, save where that is empty.
+        ``cut_by``: the smear's pixel size unless given.
         """
         ...
 
@@ -137,6 +156,20 @@ class Project(Protocol):
 
     def crops(self, cells: npt.ArrayLike) -> Crops:
         """Return uint8[n, 96, 96, 3] for these cell ids."""
+        ...
+
+    def pictures_changed(self, cells: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Return int64[n]: a number for each crop cut anew, 0 for a first one."""
+        ...
+
+    def stale_crops(self, smear: SmearId) -> npt.NDArray[np.int64]:
+        """Return standing cells whose crop was cut by another pixel size than holds."""
+        ...
+
+    def put_crops(
+        self, cells: npt.ArrayLike, boxes: npt.ArrayLike, crops: Crops, mpp: float
+    ) -> None:
+        """Keep crops cut anew by a pixel size; of cells that have these boxes still."""
         ...
 
     def put_embeddings(

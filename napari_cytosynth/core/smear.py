@@ -37,6 +37,18 @@ class MppSource(StrEnum):
     FALLBACK = "fallback"
 
 
+class Trust(StrEnum):
+    """How far a pixel size can be relied on."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+_HIGH, _MEDIUM = 0.5, 0.25
+"""Confidences from which the trust is high or medium; measured, see docs/bench.md."""
+
+
 @dataclass(frozen=True, slots=True)
 class Smear:
     """The record of one smear. The picture itself is never written to.
@@ -87,6 +99,8 @@ class Calibration:
         The detector's own thresholds, by name.
     confidence : float
         Trust in ``mpp``, 0..1.
+    seen : int
+        Red cells or nuclei that ``mpp`` was read off; 0 where it comes from elsewhere.
     """
 
     mpp: float
@@ -95,6 +109,25 @@ class Calibration:
     stain_vectors: tuple[tuple[float, float, float], tuple[float, float, float]]
     thresholds: Mapping[str, float] = field(default_factory=dict)
     confidence: float = 0.0
+    seen: int = 0
+
+    @property
+    def trust(self) -> Trust:
+        """How far ``mpp`` can be relied on."""
+        if self.confidence >= _HIGH:
+            return Trust.HIGH
+        return Trust.MEDIUM if self.confidence >= _MEDIUM else Trust.LOW
+
+    @property
+    def words(self) -> str:
+        """For a person: ``"0.21 um/px, from 31 red cells, confidence high"``."""
+        said = f"{self.mpp:.3g} um/px, {_origin(self)}"
+        if self.mpp_source in (MppSource.USER, MppSource.METADATA):
+            return said
+        said += f", confidence {self.trust}"
+        if self.trust is Trust.LOW:
+            said += "; check it with the scale bar: a red cell is 7 to 8 um wide"
+        return said
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-able mapping; :meth:`from_json` reads it back."""
@@ -105,6 +138,7 @@ class Calibration:
             "stain_vectors": [list(v) for v in self.stain_vectors],
             "thresholds": dict(self.thresholds),
             "confidence": self.confidence,
+            "seen": self.seen,
         }
 
     @classmethod
@@ -119,7 +153,24 @@ class Calibration:
             stain_vectors=(first, second),
             thresholds=dict(value["thresholds"]),
             confidence=float(value["confidence"]),
+            seen=int(value.get("seen", 0)),
         )
+
+
+def _origin(calibration: Calibration) -> str:
+    """Say where a pixel size comes from."""
+    source, seen = calibration.mpp_source, calibration.seen
+    if source is MppSource.USER:
+        return "as you gave it"
+    if source is MppSource.METADATA:
+        return "as the file says"
+    if source is MppSource.FALLBACK:
+        return "assumed: neither red cells nor nuclei tell"
+    # Calibrations of older projects do not know how many.
+    count = f"{seen} " if seen else ""
+    if source is MppSource.RED_CELLS:
+        return f"from {count}red cells"
+    return f"no whole red cell: from {count}nuclei"
 
 
 @runtime_checkable

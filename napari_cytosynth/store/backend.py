@@ -16,6 +16,7 @@ from napari_cytosynth.core.provenance import Status, SyntheticCell
 from napari_cytosynth.core.smear import Calibration, Smear
 from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.store.columns import CellRun
+from napari_cytosynth.store.cuts import Cut
 
 Outline = npt.NDArray[np.float32]
 """float32[k, 2], polygon x, y in level-0 pixels."""
@@ -39,6 +40,8 @@ class Contents:
         In order of id.
     jobs : sequence of Job
         Oldest first.
+    cuts : sequence of Cut
+        Crops cut anew by another pixel size, oldest first.
     """
 
     taxonomy: Taxonomy
@@ -47,6 +50,7 @@ class Contents:
     runs: Sequence[CellRun] = ()
     events: Sequence[Event] = ()
     jobs: Sequence[Job] = ()
+    cuts: Sequence[Cut] = ()
 
 
 class Backend(Protocol):
@@ -80,6 +84,10 @@ class Backend(Protocol):
         self, runs: Sequence[CellRun], outlines: Sequence[Outline], *events: Event
     ) -> None:
         """Keep cells, outlines and events together or not at all."""
+        ...
+
+    def save_cut(self, cut: Cut) -> None:
+        """Keep which crops were cut anew."""
         ...
 
     def save_events(self, *events: Event) -> None:

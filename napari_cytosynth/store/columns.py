@@ -8,10 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_cytosynth.core.cells import CellTable
+from napari_cytosynth.core.cells import CellTable, Detections
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Event, EventKind, Journal
+from napari_cytosynth.core.project import CutBy
+
+_RUN = 4096
+"""Most cells kept as one run, so that one outline never costs a huge read."""
 
 _MOVES = frozenset(
     {
@@ -43,6 +47,10 @@ class CellRun:
         :class:`~napari_cytosynth.core.cells.ObjectKind` of each.
     crop : int
         Row of the first crop in the crop array; the others follow.
+    mpp : float or None
+        Micrometres a pixel by which the crops were cut; None where unknown.
+    under : int
+        Event of the search anew that found them; 0 for the first search.
     """
 
     first: int
@@ -52,6 +60,8 @@ class CellRun:
     edges: npt.NDArray[np.bool_]
     kinds: npt.NDArray[np.uint8]
     crop: int
+    mpp: float | None = None
+    under: int = 0
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -90,6 +100,8 @@ class Columns:
         """Take in an event: forget the cached table if it moves a cell."""
         if event.kind in (EventKind.UNDO, EventKind.REDO):
             event = journal.event(int(event.data["of"]))
+        if event.kind is EventKind.FOUND_ANEW:
+            self._standing = None
         if event.kind in _MOVES and event.cell is not None:
             self._moved.add(int(event.cell))
             self._moved.update(map(int, event.data.get("into", ())))
@@ -130,7 +142,9 @@ class Columns:
     def standing(self, journal: Journal) -> CellTable:
         """Return the cells that stand: removed ones left out, boxes corrected."""
         if self._standing is None:
-            self._standing = _freeze(_fold(self._table(), self._moved, journal))
+            hidden = self._hidden(journal)
+            table = _fold(self._table(), self._moved, journal, hidden)
+            self._standing = _freeze(table)
         return self._standing
 
     def struck_out(self, journal: Journal) -> CellTable:
@@ -145,10 +159,87 @@ class Columns:
             table.edges[rows],
         )
 
+    def scales(self, cells: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Return by what pixel size each cell's first crop was cut, um, or NaN."""
+        ids = self.check(cells)
+        if not len(ids):
+            return np.zeros(0)
+        scales = np.array(
+            [np.nan if run.mpp is None else run.mpp for run in self._runs], np.float64
+        )
+        return np.asarray(
+            scales[np.searchsorted(self._firsts, ids, side="right") - 1], np.float64
+        )
+
+    def smears_of(self, cells: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Return the smear of each cell."""
+        ids = self.check(cells)
+        smears = np.array([run.smear for run in self._runs], np.int64)
+        if not len(ids):
+            return ids
+        return np.asarray(
+            smears[np.searchsorted(self._firsts, ids, side="right") - 1], np.int64
+        )
+
+    def _hidden(self, journal: Journal) -> npt.NDArray[np.int64]:
+        """Return the cells that searches anew let go, or that fell with one undone.
+
+        What a person touched stays in any case.
+        """
+        standing, undone = journal.renewals()
+        if not standing and not undone:
+            return np.zeros(0, np.int64)
+        gone = [
+            np.arange(first, last + 1)
+            for event in standing
+            for first, last in event.data["cells"]
+        ]
+        fallen = {int(event.id) for event in undone}
+        gone += [
+            np.arange(run.first, run.first + len(run))
+            for run in self._runs
+            if run.under in fallen
+        ]
+        if not gone:
+            return np.zeros(0, np.int64)
+        return np.setdiff1d(np.concatenate(gone), list(journal.touched()))
+
     def _table(self) -> CellTable:
         if self._all is None:
             self._all = _join(self._runs) if self._runs else CellTable.empty()
         return self._all
+
+
+def runs_of(
+    smear: int, first: int, crop: int, found: Detections, how: CutBy
+) -> list[CellRun]:
+    """Return cells found together as runs.
+
+    Parameters
+    ----------
+    smear : int
+        Of all of them.
+    first, crop : int
+        Id of the first cell, row of its crop.
+    found : Detections
+        Boxes, scores, edges, kinds.
+    how : CutBy
+        By which pixel size their crops were cut, in which search.
+    """
+    return [
+        CellRun(
+            first + start,
+            int(smear),
+            found.boxes[start : start + _RUN].astype(np.float32),
+            found.scores[start : start + _RUN].astype(np.float32),
+            found.edges[start : start + _RUN].astype(np.bool_),
+            found.kinds[start : start + _RUN].astype(np.uint8),
+            crop + start,
+            how.mpp,
+            how.under,
+        )
+        for start in range(0, len(found), _RUN)
+    ]
 
 
 def _join(runs: Sequence[CellRun]) -> CellTable:
@@ -162,10 +253,16 @@ def _join(runs: Sequence[CellRun]) -> CellTable:
     )
 
 
-def _fold(table: CellTable, moved: set[int], journal: Journal) -> CellTable:
-    if not moved:
+def _fold(
+    table: CellTable,
+    moved: set[int],
+    journal: Journal,
+    hidden: npt.NDArray[np.int64],
+) -> CellTable:
+    if not moved and not len(hidden):
         return table
     keep = np.ones(len(table), bool)
+    keep[hidden - 1] = False
     boxes = table.boxes.copy()
     for number in moved:
         cell = CellId(number)

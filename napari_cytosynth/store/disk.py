@@ -26,6 +26,7 @@ from napari_cytosynth.store.arrays import PictureArray, VectorArrays, sweep_part
 from napari_cytosynth.store.backend import Contents, Outline
 from napari_cytosynth.store.columns import CellRun
 from napari_cytosynth.store.complaints import storage_errors
+from napari_cytosynth.store.cuts import Cut
 from napari_cytosynth.store.database import Database
 from napari_cytosynth.store.lock import ProjectLock
 from napari_cytosynth.store.migrations import migrate
@@ -154,7 +155,8 @@ class DiskBackend:
         smears = [rows.read_smear(row) for row in read(rows.READ_SMEARS)]
         runs = [rows.read_run(row) for row in read(rows.READ_RUNS)]
         events = rows.read_events(read(rows.READ_EVENTS).fetchall())
-        self._sweep(runs, events)
+        cuts = [rows.read_cut(row) for row in read(rows.READ_CUTS)]
+        self._sweep(runs, cuts, events)
         return Contents(
             rows.read_taxonomy(meta, read(rows.READ_CLASSES)),
             [smear for smear, _ in smears],
@@ -162,11 +164,15 @@ class DiskBackend:
             runs,
             events,
             [rows.read_job(row) for row in read(rows.READ_JOBS)],
+            cuts,
         )
 
-    def _sweep(self, runs: Sequence[CellRun], events: Sequence[Event]) -> None:
+    def _sweep(
+        self, runs: Sequence[CellRun], cuts: Sequence[Cut], events: Sequence[Event]
+    ) -> None:
         """Remove what no row names: a crash came between blob and row."""
         recut = [(int(e.data["crop"]), 1) for e in events if "crop" in e.data]
+        recut += [(cut.crop, len(cut)) for cut in cuts]
         self._crops.sweep([*((run.crop, len(run)) for run in runs), *recut])
         painted = self._database.read("SELECT picture, 1 FROM synthetic").fetchall()
         self._painted.sweep(painted)
@@ -201,6 +207,11 @@ class DiskBackend:
                 part = outlines[start : start + len(run)]
                 rows.write_run(connection, run, part)
             rows.write_events(connection, events)
+
+    def save_cut(self, cut: Cut) -> None:
+        """Keep which crops were cut anew."""
+        with self._change("cutting pictures anew") as connection:
+            rows.write_cut(connection, cut)
 
     def save_events(self, *events: Event) -> None:
         """Keep events together or not at all."""

@@ -8,7 +8,6 @@ from collections.abc import (
     Container,
     Iterable,
     Iterator,
-    Mapping,
     Sequence,
 )
 from contextlib import contextmanager
@@ -22,22 +21,18 @@ from napari_cytosynth.core.errors import ProjectError
 from napari_cytosynth.core.geometry import Box
 from napari_cytosynth.core.ids import CellId, EventId, SmearId, SyntheticId
 from napari_cytosynth.core.journal import Author, Event, EventKind, Journal
-from napari_cytosynth.core.project import Job, JobState
+from napari_cytosynth.core.project import CutBy, Job, JobState
 from napari_cytosynth.core.protocols import Crops, Vectors, Weights
 from napari_cytosynth.core.provenance import Status, SyntheticCell
 from napari_cytosynth.core.smear import Calibration, Smear
 from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.store import rules
 from napari_cytosynth.store.backend import Backend
-from napari_cytosynth.store.columns import CellRun, Columns
+from napari_cytosynth.store.columns import Columns, runs_of
+from napari_cytosynth.store.cuts import Cut
+from napari_cytosynth.store.pictures import Pictures, put_vectors, read_vectors
 from napari_cytosynth.store.smears import Smears
 from napari_cytosynth.store.synthetics import Synthetics
-
-_RUN = 4096
-"""Most cells kept as one run, so that one outline never costs a huge read."""
-
-_RECUT = " of boxes changed"
-"""Ends the key of vectors of pictures cut anew; their rows are the events' ids."""
 
 
 class LiveProject:
@@ -63,6 +58,9 @@ class LiveProject:
         self._columns = Columns(contents.runs)
         self._jobs = {job.key: job for job in contents.jobs}
         self._journal = Journal(contents.events)
+        self._pictures = Pictures(
+            self._columns, self._journal, self._scale, contents.cuts
+        )
         self._synthetics = Synthetics(backend)
         for event in contents.events:
             self._columns.note(event, self._journal)
@@ -117,7 +115,15 @@ class LiveProject:
     def calibration(self, smear: SmearId) -> Calibration | None:
         """Return the calibration of a smear, or None before it was made."""
         self._demand_open()
-        return self._smears.calibration(smear)
+        measured = self._smears.calibration(smear)
+        event = self._journal.scale(smear)
+        if event is None:
+            return measured
+        return Calibration.from_json(event.data["calibration"])
+
+    def _scale(self, smear: int) -> float | None:
+        calibration = self.calibration(SmearId(smear))
+        return None if calibration is None else calibration.mpp
 
     def add_cells(
         self,
@@ -127,11 +133,13 @@ class LiveProject:
         *,
         author: Author | None = None,
         codes: Sequence[str] = (),
+        cut_by: CutBy | None = None,
     ) -> npt.NDArray[np.int64]:
         """Add cells with their crops in one transaction; return their ids.
 
         With an ``author`` each gets a "cell added" event, as if added by hand; with
         ``codes`` of as many classes its label too, save where that is empty.
+        ``cut_by``: the smear's pixel size unless given.
         """
         self._demand_open()
         self._smears.demand(smear)
@@ -143,6 +151,7 @@ class LiveProject:
             found,
             crops,
             lambda ids: () if author is None else _added(author, ids, found, codes),
+            cut_by,
         )
 
     def _keep_cells(
@@ -151,14 +160,16 @@ class LiveProject:
         found: Detections,
         crops: Crops,
         make: Callable[[npt.NDArray[np.int64]], Iterable[Event]],
+        cut_by: CutBy | None = None,
     ) -> npt.NDArray[np.int64]:
         """Keep cells and the events made of their ids in one transaction."""
         row = self._backend.write_crops(crops)
+        how = cut_by or CutBy(self._scale(smear))
         with self._held():
             first = self._columns.last + 1
             ids = np.arange(first, first + len(found), dtype=np.int64)
             events = self._number(*make(ids), new=set(ids.tolist()))
-            runs = _runs(smear, first, row, found)
+            runs = runs_of(smear, first, row, found, how)
             self._backend.save_cells(runs, found.outlines, *events)
             for run in runs:
                 self._columns.add(run)
@@ -183,7 +194,8 @@ class LiveProject:
         rules.check_detections(rules.as_detection(box), crops)
         row = self._backend.write_crops(crops)
         place = (box.x, box.y, box.width, box.height)
-        (event,) = self.record(author.box_changed(cell, place, row))
+        mpp = self._scale(self._columns.run_of(cell).smear)
+        (event,) = self.record(author.box_changed(cell, place, row, mpp))
         return event
 
     def split_cell(
@@ -221,40 +233,53 @@ class LiveProject:
     def crops(self, cells: npt.ArrayLike) -> Crops:
         """Return uint8[n, 96, 96, 3] for these cell ids."""
         with self._held():
-            ids, rows = self._columns.check(cells), self._columns.crop_rows(cells)
-            changed = self._journal.recut()
-        for i in _among(ids, changed):
-            rows[i] = changed[int(ids[i])].data["crop"]
-        return self._backend.crops(rows)
+            shown = self._pictures.shown(cells)
+        return self._backend.crops(shown.rows)
+
+    def pictures_changed(self, cells: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Return int64[n]: a number for each picture cut anew, 0 for a first one."""
+        with self._held():
+            return self._pictures.changed(cells)
+
+    def stale_crops(self, smear: SmearId) -> npt.NDArray[np.int64]:
+        """Return standing cells whose crop was cut by another pixel size than holds."""
+        with self._held():
+            self._smears.demand(smear)
+            return self._pictures.stale(smear)
+
+    def put_crops(
+        self, cells: npt.ArrayLike, boxes: npt.ArrayLike, crops: Crops, mpp: float
+    ) -> None:
+        """Keep crops cut anew by a pixel size; of cells that have these boxes still."""
+        rules.check_crops(crops, np.size(cells))
+        row = self._backend.write_crops(crops)
+        with self._held():
+            ids = self._columns.check(cells)
+            table = self._columns.standing(self._journal)
+            there = np.isin(ids, table.ids)
+            same = there.copy()
+            now = table.boxes[table.rows(ids[there])]
+            same[there] = (now == np.asarray(boxes, np.float32)[there]).all(axis=1)
+            given = self._pictures.boxes_of(ids)
+            # Cell 0 is none: a crop whose box is another by now is never asked for.
+            cut = Cut(float(mpp), row, np.where(same, ids, 0), given)
+            self._backend.save_cut(cut)
+            self._pictures.add(cut)
 
     def put_embeddings(
         self, embedder: str, cells: npt.ArrayLike, vectors: Vectors
     ) -> None:
         """Store vectors under the embedder's fingerprint."""
         with self._held():
-            ids, changed = self._columns.check(cells), self._journal.recut()
-        plain = rules.check_vectors(vectors, len(ids))
-        where = _among(ids, changed)
-        same = np.delete(np.arange(len(ids)), where)
-        if len(same):
-            self._backend.put_vectors(embedder, ids[same], plain[same])
-        if len(where):
-            events = _events_of(ids[where], changed)
-            self._backend.put_vectors(embedder + _RECUT, events, plain[where])
+            shown = self._pictures.shown(cells)
+        plain = rules.check_vectors(vectors, len(shown.rows))
+        put_vectors(self._backend, embedder, shown, plain)
 
     def embeddings(self, embedder: str, cells: npt.ArrayLike) -> Vectors:
         """Return float32[n, dim]; rows of cells without a vector are NaN."""
         with self._held():
-            ids, changed = self._columns.check(cells), self._journal.recut()
-        found = self._backend.vectors(embedder, ids)
-        where = _among(ids, changed)
-        if len(where):
-            events = _events_of(ids[where], changed)
-            anew = self._backend.vectors(embedder + _RECUT, events)
-            if anew.shape[1] and not found.shape[1]:
-                found = np.full((len(ids), anew.shape[1]), np.nan, np.float32)
-            found[where] = anew if anew.shape[1] else np.nan
-        return found
+            shown = self._pictures.shown(cells)
+        return read_vectors(self._backend, embedder, shown)
 
     def record(self, *events: Event) -> tuple[Event, ...]:
         """Commit events in one transaction and return them with ids: acknowledged."""
@@ -344,21 +369,6 @@ class LiveProject:
             self._backend.close()
 
 
-def _among(
-    ids: npt.NDArray[np.int64], changed: Mapping[int, Event]
-) -> npt.NDArray[np.intp]:
-    """Return the positions of the cells whose picture was cut anew."""
-    if not changed:
-        return np.zeros(0, np.intp)
-    return np.flatnonzero(np.isin(ids, np.fromiter(changed, np.int64)))
-
-
-def _events_of(
-    ids: npt.NDArray[np.int64], changed: Mapping[int, Event]
-) -> npt.NDArray[np.int64]:
-    return np.array([changed[int(i)].id for i in ids], np.int64)
-
-
 def _added(
     author: Author,
     ids: npt.NDArray[np.int64],
@@ -371,18 +381,3 @@ def _added(
         for number, code in zip(ids.tolist(), codes, strict=True):
             if code:
                 yield author.label(CellId(number), code)
-
-
-def _runs(smear: int, first: int, crop: int, found: Detections) -> list[CellRun]:
-    return [
-        CellRun(
-            first + start,
-            int(smear),
-            found.boxes[start : start + _RUN].astype(np.float32),
-            found.scores[start : start + _RUN].astype(np.float32),
-            found.edges[start : start + _RUN].astype(np.bool_),
-            found.kinds[start : start + _RUN].astype(np.uint8),
-            crop + start,
-        )
-        for start in range(0, len(found), _RUN)
-    ]

@@ -18,6 +18,7 @@ from napari_cytosynth.core.smear import Calibration, Smear
 from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.store.backend import Contents, Outline
 from napari_cytosynth.store.columns import CellRun
+from napari_cytosynth.store.cuts import Cut
 from napari_cytosynth.store.live import LiveProject
 from napari_cytosynth.store.rules import plain_json
 
@@ -47,6 +48,9 @@ class MemoryBackend:
         """Do nothing: the live project holds it."""
 
     def save_calibration(self, smear: int, calibration: Calibration) -> None:
+        """Do nothing: the live project holds it."""
+
+    def save_cut(self, cut: Cut) -> None:
         """Do nothing: the live project holds it."""
 
     def save_events(self, *events: Event) -> None:

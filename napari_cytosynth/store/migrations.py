@@ -6,6 +6,7 @@ point leaves either the old or the new project, whole.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sqlite3
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from napari_cytosynth.core.errors import ProjectError
 from napari_cytosynth.core.files import PARTIAL, sync_file, sync_folder
-from napari_cytosynth.store.schema import JOB_TABLE, SCHEMA_VERSION
+from napari_cytosynth.store.schema import CUT_TABLE, JOB_TABLE, SCHEMA_VERSION
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +26,24 @@ def add_job_table(connection: sqlite3.Connection) -> None:
     connection.execute(JOB_TABLE)
 
 
-STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: add_job_table}
+def add_scale_of_crops(connection: sqlite3.Connection) -> None:
+    """2 to 3: the pixel size by which each crop was cut: its smear's, until now."""
+    connection.execute("ALTER TABLE cell ADD COLUMN mpp REAL")
+    connection.execute("ALTER TABLE cell ADD COLUMN under INTEGER NOT NULL DEFAULT 0")
+    found = connection.execute(
+        "SELECT id, calibration FROM smear WHERE calibration IS NOT NULL"
+    ).fetchall()
+    connection.executemany(
+        "UPDATE cell SET mpp = ? WHERE smear = ?",
+        [(json.loads(text)["mpp"], number) for number, text in found],
+    )
+    connection.execute(CUT_TABLE)
+
+
+STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
+    1: add_job_table,
+    2: add_scale_of_crops,
+}
 """The step that leaves each schema version, by the version it starts from."""
 
 

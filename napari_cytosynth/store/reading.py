@@ -20,6 +20,7 @@ from napari_cytosynth.core.journal import Event
 from napari_cytosynth.core.protocols import Crops, Vectors, Weights
 from napari_cytosynth.store.columns import CellRun
 from napari_cytosynth.store.complaints import storage_errors
+from napari_cytosynth.store.cuts import Cut
 from napari_cytosynth.store.database import Database
 from napari_cytosynth.store.disk import DATABASE, DiskBackend
 from napari_cytosynth.store.lock import LOCK_NAME
@@ -65,7 +66,9 @@ class ReadingBackend(DiskBackend):
         self._attach(folder, NoLock(), database)
         self._computed: dict[str, dict[int, npt.NDArray[np.float32]]] = {}
 
-    def _sweep(self, runs: Sequence[CellRun], events: Sequence[Event]) -> None:
+    def _sweep(
+        self, runs: Sequence[CellRun], cuts: Sequence[Cut], events: Sequence[Event]
+    ) -> None:
         """Leave what a crash left: sweeping would write."""
 
     @contextmanager

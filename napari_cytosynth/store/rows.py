@@ -25,6 +25,7 @@ from napari_cytosynth.core.smear import Calibration, Smear
 from napari_cytosynth.core.taxonomy import CellClass, Taxonomy
 from napari_cytosynth.store.backend import Outline
 from napari_cytosynth.store.columns import CellRun
+from napari_cytosynth.store.cuts import Cut
 from napari_cytosynth.store.models import ModelFile
 from napari_cytosynth.store.rules import plain_json
 
@@ -35,7 +36,8 @@ _CLASS = (
 )
 _SMEAR = 'id, uri, width, height, mpp, "group", fingerprint, stain'
 _EVENT = "id, kind, cell, data, annotator, mode, model, time"
-_CELL = "first, smear, crop, boxes, scores, edges, kinds"
+_CELL = "first, smear, crop, boxes, scores, edges, kinds, mpp, under"
+_CUT = "mpp, crop, cells, boxes"
 _SYNTHETIC = (
     "synthetic.id, code, status, verified, assessments, picture, generator, weights, "
     "config, seed, parents, version, time"
@@ -45,6 +47,7 @@ READ_CLASSES = f"SELECT {_CLASS} FROM class ORDER BY position"
 READ_SMEARS = f"SELECT {_SMEAR}, calibration FROM smear ORDER BY id"
 READ_EVENTS = f"SELECT {_EVENT} FROM event ORDER BY id"
 READ_RUNS = f"SELECT {_CELL} FROM cell ORDER BY first"
+READ_CUTS = f"SELECT {_CUT} FROM cut ORDER BY id"
 READ_JOBS = "SELECT key, state, data FROM job ORDER BY position"
 READ_MODEL = "SELECT file, sha256, meta_sha256 FROM model WHERE name = ?"
 READ_SYNTHETIC = (
@@ -180,6 +183,8 @@ def write_run(
         run.scores.astype("<f4").tobytes(),
         run.edges.astype("u1").tobytes(),
         run.kinds.astype("u1").tobytes(),
+        None if run.mpp is None else float(run.mpp),
+        int(run.under),
         len(run),
     )
     insert(connection, "cell", f"{_CELL}, count", row)
@@ -196,7 +201,7 @@ def write_run(
 
 def read_run(row: Row) -> CellRun:
     """Build a run of cells; its columns are views of the bytes that were read."""
-    first, smear, crop, boxes, scores, edges, kinds = row
+    first, smear, crop, boxes, scores, edges, kinds, mpp, under = row
     return CellRun(
         first,
         smear,
@@ -205,7 +210,26 @@ def read_run(row: Row) -> CellRun:
         np.frombuffer(edges, np.bool_),
         np.frombuffer(kinds, np.uint8),
         crop,
+        mpp,
+        under,
     )
+
+
+def write_cut(connection: sqlite3.Connection, cut: Cut) -> None:
+    """Insert crops that were cut anew."""
+    row = (
+        float(cut.mpp),
+        int(cut.crop),
+        cut.cells.astype("<i8").tobytes(),
+        cut.boxes.astype("<i8").tobytes(),
+    )
+    insert(connection, "cut", _CUT, row)
+
+
+def read_cut(row: Row) -> Cut:
+    """Build crops that were cut anew."""
+    mpp, crop, cells, boxes = row
+    return Cut(mpp, crop, np.frombuffer(cells, "<i8"), np.frombuffer(boxes, "<i8"))
 
 
 def outline_span(ends: bytes, place: int) -> tuple[int, int]:

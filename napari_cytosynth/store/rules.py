@@ -15,6 +15,7 @@ from napari_cytosynth.core.errors import CytoSynthError, InputError, ProvenanceE
 from napari_cytosynth.core.geometry import Box
 from napari_cytosynth.core.journal import Event, EventKind
 from napari_cytosynth.core.provenance import SyntheticCell
+from napari_cytosynth.core.smear import Calibration
 from napari_cytosynth.core.taxonomy import Taxonomy
 
 
@@ -91,7 +92,28 @@ def _check_box(event: Event, taxonomy: Taxonomy) -> None:
     demand_boxes(np.asarray([event.data["box"]], dtype=np.float64))
 
 
+def _check_scale(event: Event, taxonomy: Taxonomy) -> None:
+    mpp = Calibration.from_json(event.data["calibration"]).mpp
+    int(event.data["smear"])
+    if not (np.isfinite(mpp) and mpp > 0):
+        raise InputError(
+            f"A pixel cannot be {mpp} micrometres wide. Give a pixel size above 0."
+        )
+
+
+def _check_search(event: Event, taxonomy: Taxonomy) -> None:
+    int(event.data["smear"])
+    for first, last in event.data["cells"]:
+        if not 0 < int(first) <= int(last):
+            raise InputError(
+                f"Cells {first} to {last} are no range of cells. Give first and last "
+                "id, the first not above the last."
+            )
+
+
 _CHECKS = {
+    EventKind.SCALE_CHANGED: _check_scale,
+    EventKind.FOUND_ANEW: _check_search,
     EventKind.LABEL: _check_label,
     EventKind.CLASS_MERGED: _check_merge,
     EventKind.BOX_CHANGED: _check_box,
@@ -112,11 +134,15 @@ def demand_boxes(boxes: npt.NDArray[np.floating]) -> None:
 def check_detections(found: Detections, crops: npt.NDArray[np.uint8]) -> None:
     """Raise InputError unless every detection has a proper box and crop."""
     demand_boxes(found.boxes)
-    shape = (len(found), CROP_PIXELS, CROP_PIXELS, 3)
+    check_crops(crops, len(found))
+
+
+def check_crops(crops: npt.NDArray[np.uint8], n: int) -> None:
+    """Raise InputError unless there is a proper crop for each of ``n`` cells."""
+    shape = (n, CROP_PIXELS, CROP_PIXELS, 3)
     if crops.shape != shape or crops.dtype != np.uint8:
         raise InputError(
-            f"{len(found)} cells came with crops {crops.dtype}{crops.shape}. "
-            f"Give uint8{shape}."
+            f"{n} cells came with crops {crops.dtype}{crops.shape}. Give uint8{shape}."
         )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 2
-"""1: first. 2: jobs, so that interrupted work resumes."""
+SCHEMA_VERSION = 3
+"""1: first. 2: jobs, so that interrupted work resumes. 3: the pixel size by which each
+crop was cut, so that a corrected one cuts it anew."""
 
 JOB_TABLE = """
 CREATE TABLE job (
@@ -13,6 +14,17 @@ CREATE TABLE job (
     data TEXT NOT NULL,
     time TEXT NOT NULL
 )"""
+
+CUT_TABLE = """
+CREATE TABLE cut (
+    id INTEGER PRIMARY KEY,
+    mpp REAL NOT NULL,
+    crop INTEGER NOT NULL,
+    cells BLOB NOT NULL,
+    boxes BLOB NOT NULL
+)"""
+"""Crops cut anew by another pixel size: of which cells, and of which of their boxes:
+the event that gave it, 0 for the first. Packed as little-endian int64."""
 
 TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -43,7 +55,8 @@ CREATE TABLE smear (
     calibration TEXT
 )""",
     # One row a run of cells found together, columns packed as little-endian arrays: a
-    # million cells open in a moment, because no Python object is made for each.
+    # million cells open in a moment, because no Python object is made for each. Crops
+    # were cut by "mpp"; "under" is the event of a search anew, 0 for the first.
     """
 CREATE TABLE cell (
     first INTEGER PRIMARY KEY,
@@ -53,7 +66,9 @@ CREATE TABLE cell (
     boxes BLOB NOT NULL,
     scores BLOB NOT NULL,
     edges BLOB NOT NULL,
-    kinds BLOB NOT NULL
+    kinds BLOB NOT NULL,
+    mpp REAL,
+    under INTEGER NOT NULL DEFAULT 0
 )""",
     # Polygons of a run end to end; "ends" says after how many points each one ends.
     """
@@ -103,5 +118,6 @@ CREATE TABLE model (
     time TEXT NOT NULL
 )""",
     JOB_TABLE,
+    CUT_TABLE,
 )
 """Statements that make an empty project."""

@@ -26,6 +26,7 @@ from napari_cytosynth.testing.contracts_cells import (
     JournalContract,
     SmearAndCellContract,
 )
+from napari_cytosynth.testing.contracts_scale import ScaleContract
 from napari_cytosynth.testing.tiny import (
     tiny_crops,
     tiny_detections,
@@ -33,7 +34,7 @@ from napari_cytosynth.testing.tiny import (
 )
 
 
-class ProjectContract(SmearAndCellContract, JournalContract):
+class ProjectContract(SmearAndCellContract, JournalContract, ScaleContract):
     """Tests of a :class:`~napari_cytosynth.core.project.Project`.
 
     Subclasses implement ``make``, and ``again`` where data outlives closing.

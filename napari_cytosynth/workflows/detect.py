@@ -14,12 +14,17 @@ from napari_cytosynth.core.errors import InputError, StorageError
 from napari_cytosynth.core.geometry import Box, box_iou
 from napari_cytosynth.core.ids import CellId, SmearId
 from napari_cytosynth.core.journal import Author
-from napari_cytosynth.core.project import Job, JobState, Project
+from napari_cytosynth.core.project import CutBy, Job, JobState, Project
 from napari_cytosynth.core.protocols import Crops, Detector, Finder
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.smear import Calibration, Smear, SmearImage
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.workflows.detect_files import CATEGORIES, detect_files
+from napari_cytosynth.workflows.searches import (
+    last_job,
+    smear_by_id,
+    standing_search,
+)
 
 __all__ = [
     "CATEGORIES",
@@ -46,6 +51,7 @@ def add_smear(
     *,
     group: str | None = None,
     mpp: float | None = None,
+    author: Author | None = None,
     finder: Finder | None = None,
 ) -> Smear:
     """Add a smear to a project, calibrated.
@@ -59,7 +65,11 @@ def add_smear(
     group : str or None
         Patient or slide; None takes the picture as its own group.
     mpp : float or None
-        Micrometres a pixel, where the user knows better than the file.
+        Micrometres a pixel, where the user knows better than the file. For a smear that
+        is there already it is a correction, as by
+        :func:`~napari_cytosynth.workflows.rescale.change_scale`.
+    author : Author, optional
+        Who corrects; nobody by default.
     finder : Finder, optional
         Calibrates; this process by default.
 
@@ -79,9 +89,14 @@ def add_smear(
     try:
         record = image.smear if group is None else replace(image.smear, group=group)
         known = {s.fingerprint: s for s in project.smears()}.get(record.fingerprint)
-        if known is not None and mpp is None and project.calibration(known.id):
+        before = None if known is None else project.calibration(known.id)
+        if known is not None and before is not None and mpp in (None, before.mpp):
             return known
         calibration = (finder or _here()).calibrate(image, mpp)
+        if known is not None and before is not None:
+            event = (author or Author("")).scale_changed
+            project.record(event(known.id, calibration.to_json()))
+            return known
         smear = known or project.add_smear(record)
         project.set_calibration(smear.id, calibration)
         return smear
@@ -99,7 +114,8 @@ def find_cells(
     """Find the cells of a smear and store them with their crops.
 
     Safe to repeat: what was found before is not added again, and an interrupted or
-    cancelled run goes on where it stopped.
+    cancelled run goes on where it stopped. Where the pixel size is corrected meanwhile,
+    it begins again with the new one.
 
     Parameters
     ----------
@@ -131,26 +147,37 @@ def find_cells(
 
     finder = finder or _here()
     image = open_smear(smear_by_id(project, smear_id).uri)
+    added = 0
     try:
-        calibration = _calibration(project, smear_id, image, finder)
-        job = _job(project, smear_id, detector, calibration.mpp)
-        if job.state is JobState.DONE:
-            yield Progress(1, 1, "cells were found before")
-            return 0
-        sink = _Sink(project, smear_id, _Source(image, calibration, finder), job)
-        yield from _fill(sink, detector)
-        return sink.added
+        while True:
+            if project.calibration(smear_id) is None:
+                yield Progress(0, 0, "measuring scale and stain")
+            calibration = _calibration(project, smear_id, image, finder)
+            job = _job(project, smear_id, detector, calibration.mpp)
+            if job.state is JobState.DONE:
+                yield Progress(1, 1, "cells were found before")
+                return added
+            sink = _Sink(project, smear_id, _Source(image, calibration, finder), job)
+            ended = yield from _fill(sink, detector)
+            added += sink.added
+            if ended:
+                return added
     finally:
         image.close()
 
 
-def _fill(sink: _Sink, detector: str) -> Task[None]:
-    """Scan the rest of a smear into its sink, and note how that ended."""
+def _fill(sink: _Sink, detector: str) -> Task[bool]:
+    """Scan the rest of a smear into its sink, and note how that ended.
+
+    Returns False where the pixel size was corrected meanwhile.
+    """
     start = int(sink.job.data["tiles"])
     try:
         for done, total, part in sink.source.scan(detector, start):
             sink.take(part, done, last=done == total)
             yield Progress(done, total, "finding cells", sink.newest)
+            if sink.is_outdated():
+                return False
         sink.close(JobState.DONE)
     except GeneratorExit:
         sink.close(JobState.CANCELLED)
@@ -161,6 +188,7 @@ def _fill(sink: _Sink, detector: str) -> Task[None]:
     except Exception:
         sink.close(JobState.FAILED)
         raise
+    return True
 
 
 def add_cell(
@@ -214,23 +242,6 @@ def add_cell(
     return project.add_cell_by_hand(smear_id, box, crop[0], author)
 
 
-def smear_by_id(project: Project, smear_id: SmearId) -> Smear:
-    """Return a smear of a project.
-
-    Raises
-    ------
-    InputError
-        If it has none of this id.
-    """
-    for smear in project.smears():
-        if smear.id == smear_id:
-            return smear
-    raise InputError(
-        f"There is no smear {smear_id} in project '{project.name}'. Add it first, or "
-        "choose one that is listed."
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _Source:
     """The picture that is searched, and what searches it."""
@@ -259,6 +270,7 @@ class _Sink:
     def __post_init__(self) -> None:
         self._waiting: list[Detections] = []
         self._tiles = int(self.job.data["tiles"])
+        self._under = int(self.job.data["under"])
         self._known = self._known_boxes()
         self.newest: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self._note(JobState.RUNNING)
@@ -272,6 +284,12 @@ class _Sink:
             self._tiles = tiles
             self._note(JobState.RUNNING)
 
+    def is_outdated(self) -> bool:
+        """Tell whether scale or search are others now than when this began."""
+        calibration = self.project.calibration(self.smear)
+        same = calibration is None or calibration.mpp == self.source.calibration.mpp
+        return not same or standing_search(self.project, self.smear) != self._under
+
     def close(self, state: JobState) -> None:
         """Write how the job ended. What was not stored is found again next time."""
         self._note(state)
@@ -284,7 +302,10 @@ class _Sink:
         self._waiting = []
         if len(found):
             crops = self.source.crops(found.boxes)
-            self.newest = self.project.add_cells(self.smear, found, crops)
+            cut_by = CutBy(self.source.calibration.mpp, self._under)
+            self.newest = self.project.add_cells(
+                self.smear, found, crops, cut_by=cut_by
+            )
             self.added += len(found)
 
     def _known_boxes(self) -> npt.NDArray[np.float32]:
@@ -310,13 +331,15 @@ def _covered(
 
 
 def _job(project: Project, smear: SmearId, detector: str, mpp: float) -> Job:
-    """Return the row to go on with; a new one if detector or scale are others now."""
-    key = f"detect:{smear}"
-    asked = {"detector": detector, "mpp": mpp}
-    job = next((j for j in project.jobs() if j.key == key), None)
-    if job is None or any(job.data.get(name) != asked[name] for name in asked):
-        return Job(key, JobState.RUNNING, {**asked, "tiles": 0})
-    return job
+    """Return the row to go on with; a new one if what is asked is another now."""
+    asked = {"detector": detector, "mpp": mpp, "under": standing_search(project, smear)}
+    job = last_job(project, smear)
+    if job is not None:
+        # Rows of older projects know of no search anew.
+        data = {"under": 0, "tiles": 0, **job.data}
+        if all(data.get(name) == asked[name] for name in asked):
+            return replace(job, data=data)
+    return Job(f"detect:{smear}", JobState.RUNNING, {**asked, "tiles": 0})
 
 
 def _here() -> Finder:

@@ -85,15 +85,15 @@ def embed_cells(
     yield Progress(0, len(missing), f"{len(missing)} cells without a vector")
     for start in range(0, len(missing), BATCH):
         ids = missing[start : start + BATCH]
-        cut = _pictures(project, ids)
+        cut = project.pictures_changed(ids)
         task = compute.embed(embedder, project.crops(ids))
         try:
             while True:
                 step = next(task)
                 yield Progress(start + step.done, len(missing), "embedding")
         except StopIteration as stop:
-            # A box that was changed meanwhile has another picture by now.
-            same = cut == _pictures(project, ids)
+            # A box or scale that was changed meanwhile has another picture by now.
+            same = cut == project.pictures_changed(ids)
             project.put_embeddings(key, ids[same], stop.value[same])
         finally:
             task.close()
@@ -167,7 +167,7 @@ def _kept(project: Project, key: str, ids: _Ids) -> _Kept:
     cache = _KEPT.setdefault(project, {})
     old = cache.get(key)
     same = old is not None and np.array_equal(old.ids, ids)
-    cut = _pictures(project, ids)
+    cut = project.pictures_changed(ids)
     if (
         old is None
         or not same
@@ -176,15 +176,6 @@ def _kept(project: Project, key: str, ids: _Ids) -> _Kept:
     ):
         old = cache[key] = _refreshed(project, key, (ids, cut), old)
     return old
-
-
-def _pictures(project: Project, ids: _Ids) -> _Ids:
-    """Return int64[n]: the event that cut each cell's picture anew; 0 for none."""
-    changed = project.journal.recut()
-    cut = np.zeros(len(ids), np.int64)
-    for i in np.flatnonzero(np.isin(ids, list(changed))) if changed else ():
-        cut[i] = changed[int(ids[i])].id
-    return cut
 
 
 def _refreshed(

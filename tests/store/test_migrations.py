@@ -4,21 +4,26 @@ import hashlib
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from napari_cytosynth.core.errors import ProjectError
-from napari_cytosynth.core.ids import CellId
+from napari_cytosynth.core.ids import CellId, SmearId
 from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.project import Job, JobState
 from napari_cytosynth.core.provenance import Status
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import create_project, migrations, open_project
 from napari_cytosynth.store.schema import SCHEMA_VERSION
+from napari_cytosynth.testing.tiny import tiny_calibration
 
 STORED = Path(__file__).parent / "data" / "schema-1.cytosynth"
+
+
+STORED_2 = STORED.with_name("schema-2.cytosynth")
 
 
 @pytest.fixture
@@ -66,6 +71,48 @@ def test_schema_1_opens_whole(old: Path) -> None:
     assert _version(old / "project.sqlite") == SCHEMA_VERSION
     with open_project(old) as project:
         assert project.jobs(JobState.RUNNING)[0].data == {"tile": 3}
+
+
+def test_schema_2_opens_with_the_scale_of_each_crop(tmp_path: Path) -> None:
+    assert _version(STORED_2 / "project.sqlite") == 2
+    folder = Path(shutil.copytree(STORED_2, tmp_path / "two.cytosynth"))
+    with open_project(folder) as project:
+        assert project.crops([1, 2, 5])[:, 0, 0, 0].tolist() == [10, 100, 10]
+        vectors = project.embeddings("e:1", [1, 2, 3, 5])
+        assert vectors[[0, 1, 3], 0].tolist() == [1, 2, 1]
+        assert np.isnan(vectors[2]).all()
+        labels = {c: v.code for c, v in project.journal.labels().items()}
+        assert labels == {1: "NEU", 2: "LYM"}
+        # Cut by the pixel size that the smear had, or by one that nobody measured.
+        assert project.stale_crops(SmearId(1)).tolist() == []
+        assert project.stale_crops(SmearId(2)).tolist() == []
+        other = replace(tiny_calibration(), mpp=0.3).to_json()
+        project.record(Author("ann").scale_changed(1, other))
+        project.record(Author("ann").scale_changed(2, other))
+        assert project.stale_crops(SmearId(1)).tolist() == [1, 2, 3, 4]
+        assert project.stale_crops(SmearId(2)).tolist() == [5]
+    assert _version(folder / "project.sqlite") == SCHEMA_VERSION
+    assert (folder / "project.schema-2.sqlite").exists()
+
+
+def test_schema_2_survives_a_crash_of_its_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(source: Path, target: Path) -> None:
+        raise Killed
+
+    folder = Path(shutil.copytree(STORED_2, tmp_path / "two.cytosynth"))
+    before = _hash(folder / "project.sqlite")
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations.os, "replace", die)
+        with pytest.raises(Killed):
+            open_project(folder)
+    assert _hash(folder / "project.sqlite") == before
+    with open_project(folder) as project:
+        assert len(project.cells()) == 5
 
 
 def test_old_database_is_kept(old: Path) -> None:
