@@ -307,11 +307,12 @@ def test_a_worker_that_cannot_start_says_why() -> None:
 
 
 _DIES_ONCE = """
-import os, runpy, sys
+import os, runpy, sys, time
 started = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 os.write(started, b".")
 if os.fstat(started).st_size == 1:
-    sys.stdin.readline()  # the token
+    while not os.path.exists(sys.argv[2]):
+        time.sleep(0.01)
     sys.exit(3)
 runpy.run_module("napari_cytosynth.testing.fake_worker", run_name="__main__")
 """
@@ -320,13 +321,15 @@ runpy.run_module("napari_cytosynth.testing.fake_worker", run_name="__main__")
 def test_jobs_that_wait_for_the_same_worker_do_not_end_the_next_one(
     tmp_path: Path,
 ) -> None:
-    started = tmp_path / "started"
-    compute = WorkerProcess((sys.executable, "-c", _DIES_ONCE, str(started)))
+    started, die = tmp_path / "started", tmp_path / "die"
+    command = (sys.executable, "-c", _DIES_ONCE, str(started), str(die))
+    compute = WorkerProcess(command)
     crops = np.zeros((2, 96, 96, 3), np.uint8)
     first, *others = [compute.embed("fake", crops) for _ in range(4)]
     for task in (first, *others):
-        next(task)  # all wait for the first worker, which dies
+        next(task)  # all wait for the first worker
     dead = compute.pid
+    die.touch()
     while compute.pid == dead:
         next(first)  # until it has begun another
     done = [len(run_to_end(task)) for task in (*others, first)]
