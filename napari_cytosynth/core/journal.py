@@ -16,6 +16,7 @@ from napari_cytosynth.core.events import Label as Label
 from napari_cytosynth.core.events import Mode as Mode
 from napari_cytosynth.core.events import now as now
 from napari_cytosynth.core.ids import CellId, EventId, SyntheticId
+from napari_cytosynth.core.parts import Parts
 
 _UNDOABLE = frozenset(EventKind) - {
     EventKind.UNDO,
@@ -44,7 +45,7 @@ class Journal:
         self._verdicts: dict[int, list[int]] = {}
         self._audit: set[int] = set()
         self._boxes: dict[int, Event] = {}
-        self._parts: dict[int, int] = {}
+        self._parts = Parts()
         self._asked: set[int] = set()
         self._done: dict[str, list[int]] = {}
         self._undone: dict[str, list[int]] = {}
@@ -127,7 +128,7 @@ class Journal:
         if event.kind is EventKind.SECOND_OPINION:
             self._asked.add(_cell_of(event))
         elif event.kind is EventKind.SPLIT:
-            self._parts.update(dict.fromkeys(map(int, event.data["into"]), event.id))
+            self._parts.add(event, _cell_of(event))
 
     def _switch(self, event: Event) -> Event:
         target = int(event.data["of"])
@@ -150,8 +151,8 @@ class Journal:
                 if (label := self.label(cell)) is not None
             }
         elif event.kind is not EventKind.VERDICT and event.cell is not None:
-            parts = event.data["into"] if event.kind is EventKind.SPLIT else ()
-            for number in (event.cell, *parts):
+            split = event.kind is EventKind.SPLIT
+            for number in (event.cell, *(self._parts.of(event.cell) if split else ())):
                 self._refresh_label(CellId(int(number)))
             if event.kind is EventKind.BOX_CHANGED:
                 self._refresh_box(int(event.cell))
@@ -212,7 +213,7 @@ class Journal:
 
     def is_removed(self, cell: CellId) -> bool:
         """Tell whether a cell was struck out, split, or its making undone."""
-        if self._parts.get(cell) in self._inactive:
+        if self._parts.is_unmade(cell, self._inactive):
             return True
         for number in self._of_cell.get(cell, []):
             kind = self._events[number].kind

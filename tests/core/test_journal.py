@@ -270,6 +270,32 @@ def test_box_split_skip_comment_second_opinion() -> None:
     assert journal.is_removed(cell)
 
 
+def test_undoing_a_split_takes_the_parts_of_its_parts_away() -> None:
+    """Ann splits 1, Bob one of its halves; when Ann takes hers back, 1 stands alone."""
+    journal = journal_of(
+        ANN.split(CellId(1), [CellId(2), CellId(3)]),
+        BOB.split(CellId(2), [CellId(4), CellId(5)]),
+        BOB.label(CellId(4), "A"),
+    )
+    assert [c for c in range(1, 6) if not journal.is_removed(CellId(c))] == [3, 4, 5]
+    journal.apply(replace(ANN.undo(EventId(1)), id=EventId(4)))
+    assert [c for c in range(1, 6) if not journal.is_removed(CellId(c))] == [1]
+    assert journal.labels() == Journal(journal.events()).labels() == {}
+    journal.apply(replace(ANN.redo(EventId(1)), id=EventId(5)))
+    assert [c for c in range(1, 6) if not journal.is_removed(CellId(c))] == [3, 4, 5]
+    assert set(journal.labels()) == {4}
+
+
+def test_a_cell_that_names_itself_among_its_parts_ends_nothing() -> None:
+    journal = journal_of(
+        ANN.split(CellId(2), [CellId(2), CellId(1)]),
+        ANN.split(CellId(1), [CellId(2)]),
+        ANN.label(CellId(2), "A"),
+    )
+    journal.apply(replace(ANN.undo(EventId(3)), id=EventId(4)))
+    assert journal.is_removed(CellId(2))
+
+
 def test_audit_draws_cannot_be_undone() -> None:
     journal = journal_of(ANN.audit_draw(CellId(1)))
     assert journal.is_audit(CellId(1))
