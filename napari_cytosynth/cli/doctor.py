@@ -165,11 +165,10 @@ def _foundation() -> Finding:
 def _sample() -> Finding:
     from napari_cytosynth.workflows.sample import sample_smear_path
 
-    path = sample_smear_path()
-    if not path.exists():
-        return Finding(
-            "sample", "fail", f"{path} is missing; install the package again"
-        )
+    try:
+        path = sample_smear_path()
+    except CytoSynthError as error:
+        return Finding("sample", "fail", str(error))
     return Finding("sample", "ok", path.name)
 
 

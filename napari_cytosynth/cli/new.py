@@ -5,7 +5,6 @@ Example: cytosynth new smears.cytosynth --taxonomy marrow21
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,10 +24,7 @@ def run(
     """Make the project and say where it is."""
     from napari_cytosynth.store import create_project
 
-    project = create_project(path, taxonomy_of(taxonomy))
-    try:
-        classes = list(project.taxonomy.codes)
-    finally:
-        project.close()
-    document = {"project": str(Path(path)), "taxonomy": taxonomy, "classes": classes}
-    show(document, [f"Made {path} with {len(classes)} classes ({taxonomy})."], as_json)
+    with create_project(path, taxonomy_of(taxonomy)) as project:
+        classes, place = list(project.taxonomy.codes), path.with_name(project.path.name)
+    document = {"project": str(place), "taxonomy": taxonomy, "classes": classes}
+    show(document, [f"Made {place} with {len(classes)} classes ({taxonomy})."], as_json)

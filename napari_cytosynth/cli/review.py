@@ -21,15 +21,15 @@ def run(
     annotator: Annotator = "",
     as_json: Json = False,
 ) -> None:
-    """Give verdicts, then list what there is."""
-    from napari_cytosynth.workflows.review import judge
+    """Give verdicts, all or none, then list what there is."""
+    from napari_cytosynth.workflows.review import judge_all
 
+    if both := sorted(set(accept) & set(reject)):
+        raise typer.BadParameter(f"{both[0]} is given to accept and to reject.")
+    verdicts = dict.fromkeys(map(SyntheticId, accept), True)
+    verdicts |= dict.fromkeys(map(SyntheticId, reject), False)
     with opened(path) as project:
-        author = author_of(annotator)
-        for number in accept:
-            judge(project, SyntheticId(number), True, author)
-        for number in reject:
-            judge(project, SyntheticId(number), False, author)
+        judge_all(project, verdicts, author_of(annotator))
         rows = [
             {
                 "id": int(cell.id),

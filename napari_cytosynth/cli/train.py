@@ -39,7 +39,8 @@ def run(
         task = train_head(project, key, enrich=enrich, seed=seed, compute=compute)
         head = drive(task, "train")
         stored = project.model(HEAD)
-        labels = len(project.journal.labels())
+    # Not all labels: audit cells, and what says nothing of a cell, never train.
+    labels = sum(stored.meta["real"].values()) if stored is not None else 0
     document: dict[str, Any] = {
         "model": head.version,
         "classes": list(head.codes_),
@@ -47,7 +48,8 @@ def run(
         "embedder": key,
         "vectors": dict(stored.meta["vectors"]) if stored is not None else {},
     }
-    lines = [f"Head {head.version} knows {', '.join(head.codes_)} ({labels} labels)."]
+    known = ", ".join(head.codes_)
+    lines = [f"Head {head.version} knows {known} ({labels} labels trained it)."]
     if document["vectors"]:
         tallies = {code: Tally(**tally) for code, tally in document["vectors"].items()}
         lines.append(f"{Drawn(tallies=tallies)}.")

@@ -81,7 +81,8 @@ def add_smear(
     Raises
     ------
     InputError
-        If the picture cannot be opened or ``mpp`` is not above 0.
+        If the picture cannot be opened, ``mpp`` is not above 0, or it was added before
+        with another group.
     """
     from napari_cytosynth.ingest import open_smear
 
@@ -89,6 +90,8 @@ def add_smear(
     try:
         record = image.smear if group is None else replace(image.smear, group=group)
         known = {s.fingerprint: s for s in project.smears()}.get(record.fingerprint)
+        if known is not None:
+            _demand_group(known, group)
         before = None if known is None else project.calibration(known.id)
         if known is not None and before is not None and mpp in (None, before.mpp):
             return known
@@ -340,6 +343,16 @@ def _job(project: Project, smear: SmearId, detector: str, mpp: float) -> Job:
         if all(data.get(name) == asked[name] for name in asked):
             return replace(job, data=data)
     return Job(f"detect:{smear}", JobState.RUNNING, {**asked, "tiles": 0})
+
+
+def _demand_group(known: Smear, group: str | None) -> None:
+    """Refuse to move a smear to another group: it would change sides unseen."""
+    if group not in (None, known.group):
+        raise InputError(
+            f"'{known.uri}' was added before, with the group '{known.group}'. Groups "
+            "decide for ever which cells teach and which measure, so it cannot become "
+            f"'{group}'. Leave the group out, or make a new project with it."
+        )
 
 
 def _here() -> Finder:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from napari_cytosynth.core.errors import InputError, ProvenanceError
 from napari_cytosynth.core.ids import SyntheticId
 from napari_cytosynth.core.journal import Author, Event
@@ -44,12 +46,37 @@ def judge(
         cell = synthetic
     else:
         cell = _find(project, synthetic)
-    if cell.status is Status.DROPPED:
-        raise ProvenanceError(
-            f"Synthetic cell {cell.id} was dropped by the gate: {refusal_of(cell)}. A "
-            "dropped cell cannot be judged; fill the class again for others."
-        )
+    _refuse_dropped(cell)
     return project.record(author.verdict(cell.id, accept))[0]
+
+
+def judge_all(
+    project: Project, verdicts: Mapping[SyntheticId, bool], author: Author
+) -> tuple[Event, ...]:
+    """Accept or reject several synthetic cells: all of them, or none.
+
+    Parameters
+    ----------
+    project : Project
+        Holds the cells.
+    verdicts : mapping of SyntheticId to bool
+        True accepts.
+    author : Author
+        Who judges.
+
+    Returns
+    -------
+    tuple of Event
+        The verdicts, committed in one transaction.
+
+    Raises
+    ------
+    InputError, ProvenanceError
+        As :func:`judge`; nothing is recorded then.
+    """
+    for number in verdicts:
+        _refuse_dropped(_find(project, number))
+    return project.record(*(author.verdict(n, yes) for n, yes in verdicts.items()))
 
 
 def accept(
@@ -74,6 +101,14 @@ def trainable(project: Project, code: str | None = None) -> tuple[SyntheticCell,
 def refusal_of(cell: SyntheticCell) -> str:
     """Return the reason of the first critic that vetoed, or an empty text."""
     return next((a.reason for a in cell.assessments if not a.passed), "")
+
+
+def _refuse_dropped(cell: SyntheticCell) -> None:
+    if cell.status is Status.DROPPED:
+        raise ProvenanceError(
+            f"Synthetic cell {cell.id} was dropped by the gate: {refusal_of(cell)}. A "
+            "dropped cell cannot be judged; fill the class again for others."
+        )
 
 
 def _find(project: Project, number: SyntheticId) -> SyntheticCell:

@@ -19,10 +19,11 @@ from napari_cytosynth.core.project import JobState
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import create_project, open_project
 from napari_cytosynth.testing.fakes import FakeCompute
-from napari_cytosynth.testing.tiny import tiny_project
+from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
 from napari_cytosynth.workflows.fill_jobs import Ask
+from napari_cytosynth.workflows.train import splits_of
 
-ROOT = Path(__file__).parents[2]
+CLI_PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -35,8 +36,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def documented_keys() -> dict[str, set[str]]:
-    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", text, flags=re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", CLI_PAGE, flags=re.MULTILINE)
     return {
         verb: set(re.findall(r"`([^`]+)`", cell)[0].split())
         for verb, cell in rows
@@ -64,8 +64,7 @@ def test_every_verb_has_help_with_an_example(
 
 @pytest.mark.parametrize("verb", set(VERBS) - {"worker", "open"})
 def test_every_verb_documents_its_json_keys(verb: str) -> None:
-    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-    assert f"| `{verb}` |" in text
+    assert f"| `{verb}` |" in CLI_PAGE
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["new"], ["bench", "nonsense"]])
@@ -90,6 +89,32 @@ def test_new_then_info(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert set(info) == documented_keys()["info"]
     assert info["taxonomy"] == "blood5"
     assert info["cells"] == 0
+
+
+def test_new_names_the_folder_that_it_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = document(capsys, "new", tmp_path / "plain")
+    assert made["project"] == str(tmp_path / "plain.cytosynth")
+    assert Path(made["project"]).is_dir()
+
+
+def test_review_gives_all_verdicts_or_none(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = open_project(project)
+    opened.add_synthetic(tiny_synthetic(opened.taxonomy, "BA", 3))
+    opened.close()
+    say = ("review", str(project), "--accept", "1", "--annotator", "a")
+    assert main([*say, "--reject", "99"]) == 1
+    assert main([*say, "--reject", "1"]) == 2
+    capsys.readouterr()
+    rows = document(capsys, "review", project)["synthetic"]
+    assert [row["status"] for row in rows] == ["proposed"] * 3
+    rows = document(capsys, *say, "--reject", 3)["synthetic"]
+    assert [row["status"] for row in rows] == ["accepted", "proposed", "rejected"]
+    listed = re.findall(r"^\| `review` .*each `([^`]+)`", CLI_PAGE, flags=re.MULTILINE)
+    assert set(rows[0]) == set(listed[0].split())
 
 
 def test_label_undo_redo(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -222,6 +247,10 @@ def test_suggest_and_train(project: Path, capsys: pytest.CaptureFixture[str]) ->
         document(capsys, "label", project, cell, code, "--annotator", "a")
     trained = document(capsys, "train", project)
     assert set(trained) == documented_keys()["train"]
+    opened = open_project(project)
+    teaching = int((~splits_of(opened).audit)[:20].sum())
+    opened.close()
+    assert trained["labels"] == teaching < 20
     first = document(capsys, "suggest", project, "-n", 5, "--seed", 3)
     assert set(first) == documented_keys()["suggest"]
     assert first == document(capsys, "suggest", project, "-n", 5, "--seed", 3)
@@ -267,6 +296,20 @@ def test_embed_writes_sorted_posix_names(
         assert arrays["files"].tolist() == ["a.png", "b/1.png", "b/2.png"]
         assert arrays["embeddings"].dtype == np.float32
         assert arrays["embeddings"].shape == (3, made["dim"])
+
+
+def test_doctor_names_a_missing_sample_among_the_rest(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    package = tmp_path / "napari_cytosynth" / "__init__.py"
+    monkeypatch.setattr("napari_cytosynth.__file__", str(package))
+    assert main(["doctor", "--json"]) == 1
+    checks = json.loads(capsys.readouterr().out)["checks"]
+    states = {check["name"]: check["state"] for check in checks}
+    assert states["sample"] == "fail"
+    assert states["disk"] in ("ok", "warn")
 
 
 def test_doctor_finds_what_is_needed(capsys: pytest.CaptureFixture[str]) -> None:

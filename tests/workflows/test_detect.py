@@ -92,6 +92,11 @@ def test_corrected_scale_is_kept(project: Project, picture: Path) -> None:
 
 def test_group(project: Project, picture: Path) -> None:
     assert add_smear(project, picture, group="patient 7").group == "patient 7"
+    assert add_smear(project, picture).group == "patient 7"
+    assert add_smear(project, picture, group="patient 7").group == "patient 7"
+    with pytest.raises(InputError, match=r"with the group 'patient 7'.*'patient 8'"):
+        add_smear(project, picture, group="patient 8")
+    assert [s.group for s in project.smears()] == ["patient 7"]
 
 
 def test_found_once_however_often_asked(project: Project, picture: Path) -> None:

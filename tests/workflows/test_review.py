@@ -11,7 +11,13 @@ from napari_cytosynth.core.provenance import Assessment, Status, SyntheticCell
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.tiny import tiny_synthetic
-from napari_cytosynth.workflows.review import accept, judge, reject, trainable
+from napari_cytosynth.workflows.review import (
+    accept,
+    judge,
+    judge_all,
+    reject,
+    trainable,
+)
 
 READER = Author("A. Reader")
 
@@ -71,6 +77,19 @@ def test_what_the_gate_dropped_stays_dropped(project: MemoryProject) -> None:
     with pytest.raises(ProvenanceError, match=r"dropped by the gate: A copy of cell 7"):
         accept(project, SyntheticId(4), READER)
     assert status(project, 4) is Status.DROPPED
+
+
+@pytest.mark.parametrize("bad", [4, 99])
+def test_several_verdicts_are_given_together_or_not_at_all(
+    project: MemoryProject, bad: int
+) -> None:
+    verdicts = {SyntheticId(1): True, SyntheticId(2): False}
+    with pytest.raises((InputError, ProvenanceError)):
+        judge_all(project, {**verdicts, SyntheticId(bad): True}, READER)
+    assert project.journal.events() == ()
+    assert len(judge_all(project, verdicts, READER)) == 2
+    assert [status(project, n) for n in (1, 2)] == [Status.ACCEPTED, Status.REJECTED]
+    assert judge_all(project, {}, READER) == ()
 
 
 def test_an_unknown_number_is_refused(project: MemoryProject) -> None:
