@@ -152,10 +152,15 @@ class ToolRow(QWidget):
     def _tell(self) -> None:
         tab = _TABS[self.tabs.currentIndex()]
         if tab is Tab.QUEUE:
-            self.sentence.show_text(_summary(self.strategy.currentData()))
+            self.sentence.show_text(_summary(self.strategy.currentData()) + _BLIND)
         else:
             self.sentence.show_text(_SENTENCES[tab])
 
+
+_BLIND = (
+    " One card in ten is drawn at random instead, to measure. No card says why it "
+    "came, nor what the model makes of it, before it is labelled."
+)
 
 _SENTENCES = {
     Tab.PREDICTED: "What the model makes of the cells that nobody labelled yet.",

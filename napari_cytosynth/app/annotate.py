@@ -116,7 +116,7 @@ class AnnotatePresenter:
     def _on_cell_chosen(self, row: int) -> None:
         ids = self._session.state.listing.ids
         if 0 <= row < len(ids):
-            self._session.deal(CellId(int(ids[row])))
+            self._session.pick(CellId(int(ids[row])))
 
     def _on_tab_chosen(self, tab: str) -> None:
         self._session.set_tab(Tab(tab))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_cytosynth.app.cellindex import CellIndex
+from napari_cytosynth.app.cellindex import NONE, CellIndex
 from napari_cytosynth.app.keys import Keyboard, canvas_key
 from napari_cytosynth.app.panels import (
     MAX_MARKS,
@@ -56,6 +56,8 @@ class Wish:
         Class of the synthetic cells beside the smear; empty: none.
     review : SyntheticId or None
         The synthetic cell under review.
+    unlabelled : bool
+        True: the focused cell is drawn as if it had no label.
     """
 
     smear: SmearId | None
@@ -63,6 +65,7 @@ class Wish:
     focus: CellId | None
     mosaic: str
     review: SyntheticId | None
+    unlabelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +130,14 @@ def _cells(wish: Wish, stock: Stock) -> tuple[CellMarks | None, Density | None]:
     if len(rows) > MAX_MARKS:
         return None, _density(stock.index.centres(rows), wish.view)
     table, taxonomy = stock.index.table, stock.taxonomy
+    classes = stock.index.labels[rows]
+    if wish.unlabelled:
+        classes = np.where(table.ids[rows] == wish.focus, np.int16(NONE), classes)
     marks = CellMarks(
         ids=table.ids[rows],
         centres=stock.index.centres(rows),
         sizes=table.boxes[rows, 2:].max(axis=1, initial=0.0),
-        classes=stock.index.labels[rows],
+        classes=classes,
         codes=taxonomy.codes,
         colours=tuple(c.colour for c in taxonomy),
         symbols=tuple(c.symbol for c in taxonomy),
@@ -159,7 +165,7 @@ def _focus(wish: Wish, stock: Stock) -> FocusMark | None:
         return None
     if index.table.smear_of(wish.focus) != wish.smear:
         return None
-    code = index.label(wish.focus)
+    code = "" if wish.unlabelled else index.label(wish.focus)
     colour = stock.taxonomy[code].colour if code else ""
     box = index.table.box(wish.focus)
     return FocusMark(int(wish.focus), box, stock.outline, code, colour)
@@ -254,7 +260,21 @@ class CanvasPresenter:
     def _wish(self) -> Wish:
         state = self._session.state
         view = self._rectangle
-        return Wish(state.smear, view, state.focus, self._mosaic_class(), state.review)
+        return Wish(
+            state.smear,
+            view,
+            state.focus,
+            self._mosaic_class(),
+            state.review,
+            unlabelled=self._is_dealt_again(state.focus),
+        )
+
+    def _is_dealt_again(self, focus: CellId | None) -> bool:
+        """Tell whether the focused cell's label is not shown: see ``Desk.code``."""
+        index = self._session.index
+        if focus is None or focus not in index:
+            return False
+        return self._session.code(focus) != index.label(focus)
 
     def _mosaic_class(self) -> str:
         """Class under review in the tab *Synthetic*, else one that is being filled."""

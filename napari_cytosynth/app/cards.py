@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from napari_cytosynth.app.crops import CropCache
 from napari_cytosynth.app.listing import Listing
-from napari_cytosynth.app.panels import Card
+from napari_cytosynth.app.panels import Card, Tab
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.core.ids import CellId, SyntheticId
+from napari_cytosynth.core.journal import Mode
+from napari_cytosynth.core.splits import hash_share
+
+_UNTOLD = 1 / 3
+"""Share of labelled cards that do not say why they came, audit cards among them."""
 
 
 class CellCards:
     """Real cells of a listing.
+
+    In the queue nothing of what the model makes of a cell is shown before its label:
+    the reason of an audit card would tell it apart from those that the ranking chose,
+    and any guess would lead the reader. Afterwards cards say why they came; audit cards
+    never do, and a share of the others does not either, so that silence tells nothing.
 
     Parameters
     ----------
@@ -33,12 +43,12 @@ class CellCards:
         crop = self._crops.get(self._listing.ids, row)
         if cell not in self._session.index:
             return Card(int(cell), crop, badge="removed")
-        code = self._session.index.label(cell)
+        code = self._session.code(cell)
         colour, symbol = self._looks(code)
         return Card(
             id=int(cell),
             crop=crop,
-            caption=self._caption(cell),
+            caption=self._caption(cell, row),
             code=code,
             colour=colour,
             symbol=symbol,
@@ -56,15 +66,30 @@ class CellCards:
         cell_class = self._session.project.taxonomy[code]
         return cell_class.colour, cell_class.symbol
 
-    def _caption(self, cell: CellId) -> str:
-        hidden = self._session.state.blind
-        return "" if hidden else self._listing.reasons.get(int(cell), "")
+    def _caption(self, cell: CellId, row: int) -> str:
+        if self._session.state.blind:
+            return ""
+        why = self._listing.reasons.get(int(cell), "")
+        if self._in_queue and not (why and self._is_told(cell)):
+            return f"card {row + 1} of {len(self)}"
+        return why
+
+    def _is_told(self, cell: CellId) -> bool:
+        """Tell whether a card of the queue says why it came."""
+        label = self._session.project.journal.label(cell)
+        taught = label is not None and label.mode is not Mode.AUDIT
+        shown = taught and bool(self._session.code(cell))
+        return shown and hash_share(str(cell), "told") >= _UNTOLD
 
     def _guess(self, cell: CellId) -> str:
         code, probability = self._session.index.guess(cell)
-        if self._session.state.blind or not code:
+        if self._session.state.blind or self._in_queue or not code:
             return ""
         return f"{code} {probability:.2f}"
+
+    @property
+    def _in_queue(self) -> bool:
+        return self._session.state.tab is not Tab.PREDICTED
 
     def _badge(self, cell: CellId) -> str:
         journal = self._session.project.journal

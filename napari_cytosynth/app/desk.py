@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_cytosynth.app.cellindex import CellIndex
 from napari_cytosynth.app.listing import Listing, refreshed
-from napari_cytosynth.app.navigate import Choice, next_open, resolve
+from napari_cytosynth.app.navigate import Choice, Ranking, next_open, resolve
 from napari_cytosynth.app.panels import OPINION, Sort, Tab
 from napari_cytosynth.app.state import SessionEvents, SessionState
 from napari_cytosynth.core.ids import CellId, SmearId
+from napari_cytosynth.core.journal import Mode
 from napari_cytosynth.core.project import Project
 
 if TYPE_CHECKING:
@@ -38,10 +38,9 @@ class Desk:
     def __init__(self, project: Project, state: SessionState) -> None:
         self.project, self.state = project, state
         self.index = CellIndex(project.taxonomy)
-        self._ranking = Listing()
-        self._audit: frozenset[int | None] = frozenset()
-        self._held_out: npt.NDArray[np.int64] = np.zeros(0, np.int64)
-        self._dealt: CellId | None = None
+        self._ranking = Ranking()
+        self._drawn: frozenset[int] = frozenset()
+        self._dealt: set[CellId] = set()
 
     @property
     def events(self) -> SessionEvents:
@@ -51,10 +50,9 @@ class Desk:
     def focus_cell(self, cell: CellId | None) -> None:
         """Bring a cell, and its smear, before the reader.
 
-        A cell that the grid does not hold is put in behind the one focused before. It
-        counts as chosen; :meth:`deal` and the steps count as dealt by the queue.
+        A cell that the grid does not hold is put in before the one focused till now,
+        which thus comes next. It counts as chosen, unless the queue dealt it before.
         """
-        self._dealt = None
         if cell is None:
             self.state.focus = None
             return
@@ -64,20 +62,43 @@ class Desk:
         if listing.row_of(cell) is None:
             now = self.state.focus
             row = listing.row_of(now) if now is not None else None
-            listing = listing.with_cell(cell, 0 if row is None else row + 1)
+            listing = listing.with_cell(cell, row or 0)
         smear = self.index.table.smear_of(cell)
         self.state.set({"listing": listing, "smear": smear, "focus": cell})
 
     def deal(self, cell: CellId) -> None:
-        """Bring a card of the grid before the reader, as the queue dealt it."""
-        met = self._choice().is_queue and self.state.listing.row_of(cell) is not None
+        """Bring the next card of the grid before the reader, as the queue dealt it."""
+        if self._choice().audits and int(cell) in self._drawn:
+            self._dealt.add(cell)
         self.focus_cell(cell)
-        self._dealt = cell if met else None
+
+    def pick(self, cell: CellId) -> None:
+        """Bring a card before the reader that he picked out of the grid.
+
+        Only the one that was next counts as dealt: who picks, picks by looks.
+        """
+        if cell == self.upcoming():
+            self.deal(cell)
+        else:
+            self.focus_cell(cell)
 
     def is_audit(self, cell: CellId) -> bool:
         """Tell whether a cell is an audit card that the queue dealt; never shown."""
-        drawn = int(cell) in self._audit or self.project.journal.is_audit(cell)
-        return drawn and cell == self._dealt
+        return cell in self._dealt
+
+    def code(self, cell: CellId) -> str:
+        """Return the code of the label that is shown of a cell; empty: none.
+
+        A held-out cell that the reader labelled before it was drawn is dealt again as
+        if it had none.
+        """
+        code = self.index.label(cell)
+        return "" if code and self._is_dealt_again(cell) else code
+
+    def _is_dealt_again(self, cell: CellId) -> bool:
+        label = self.project.journal.label(cell)
+        free = label is not None and label.mode is not Mode.AUDIT
+        return int(cell) in self._drawn and free
 
     def show_smear(self, smear: SmearId) -> None:
         """Put a smear on the canvas; the focus stays."""
@@ -101,7 +122,11 @@ class Desk:
             return
         row = listing.row_of(focus) if focus is not None else None
         target = 0 if row is None else min(max(row + by, 0), len(listing) - 1)
-        self.deal(CellId(int(listing.ids[target])))
+        cell = CellId(int(listing.ids[target]))
+        if row is None or abs(by) == 1:
+            self.deal(cell)
+        else:
+            self.pick(cell)
 
     def advance(self) -> None:
         """Focus the next cell of the grid that still wants a label."""
@@ -122,7 +147,7 @@ class Desk:
         journal = self.project.journal
         if self.state.filter == OPINION:
             return journal.wants_second_opinion(cell)
-        return not self.index.label(cell) and not journal.skipped(cell)
+        return not self.code(cell) and not journal.skipped(cell)
 
     def set_tab(self, tab: Tab) -> None:
         """Bring a tab forward."""
@@ -156,12 +181,15 @@ class Desk:
         if choice.filter == OPINION:
             asked = self.project.journal.awaiting_opinion()
             awaiting = np.array(sorted(asked), np.int64)
-        return resolve(self._ranking, self.index, choice, self._held_out, awaiting)
+        return resolve(self._ranking, self.index, choice, awaiting)
 
     def _relist(self) -> None:
         """List anew, as the user asked for another list."""
-        self.state.listing = listing = self._resolved()
-        focus = self.state.focus
+        listing, focus = self._resolved(), self.state.focus
+        if self._choice().audits and focus is not None:
+            # In its place of the new list it would leave the cards above it behind.
+            listing = listing.led_by(focus)
+        self.state.listing = listing
         if focus is None or listing.row_of(focus) is None:
             # Or a key would label a cell that the list does not show.
             self._focus_first()
@@ -182,12 +210,9 @@ class Desk:
         """Take in a new ranking; it never moves the card under the user's eye."""
         query = suggestion.query
         ids = [int(i) for i in query.ids]
-        self._ranking = Listing(query.ids, dict(zip(ids, query.reasons, strict=True)))
-        drawn = {i for i, audit in zip(ids, suggestion.audit, strict=True) if audit}
-        # The card under the eye was drawn before, and stays what it was drawn as.
-        kept = {self.state.focus} & self._audit
-        self._audit = frozenset(drawn | kept)
-        self._held_out = suggestion.held_out
+        reasons = {i: why for i, why in zip(ids, query.reasons, strict=True) if why}
+        self._ranking = Ranking(Listing(query.ids, reasons), suggestion.draws)
+        self._drawn = frozenset(suggestion.draws.tolist())
         self._refresh()
 
     def reload(self) -> None:

@@ -60,6 +60,12 @@ class Listing:
             return self
         return Listing(np.insert(self.ids, row, cell), self.reasons)
 
+    def led_by(self, cell: CellId) -> Listing:
+        """Return the listing with ``cell`` at its top, if it holds it."""
+        if self.row_of(cell) is None:
+            return self
+        return self.without(cell).with_cell(cell, 0)
+
     def without(self, cell: CellId) -> Listing:
         """Return the listing without ``cell``."""
         return Listing(self.ids[self.ids != cell], self.reasons)

@@ -7,7 +7,7 @@ desk compares it with the one shown and tells the view only of a change.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from napari_cytosynth.app.cellindex import NONE, CellIndex, Rows
 from napari_cytosynth.app.listing import Listing
 from napari_cytosynth.app.panels import OPINION, Sort, Tab
 from napari_cytosynth.core.ids import CellId
+from napari_cytosynth.core.splits import AUDIT_EVERY, hash_share
 
 Ids = npt.NDArray[np.int64]
 _NO_IDS: Ids = np.zeros(0, np.int64)
@@ -43,49 +44,81 @@ class Choice:
     blind: bool = False
 
     @property
-    def is_queue(self) -> bool:
-        """True for the queue as it was ranked: the only list that audits."""
-        plain = not self.filter and self.sort is Sort.WORTH
-        return plain and self.tab is Tab.QUEUE
+    def audits(self) -> bool:
+        """True for lists that deal audit cards: the queue, filtered and sorted too."""
+        return self.tab is Tab.QUEUE and self.filter != OPINION
+
+    @property
+    def is_plain(self) -> bool:
+        """True for the queue as it was ranked."""
+        return self.audits and not self.filter and self.sort is Sort.WORTH
 
 
-def resolve(
-    ranking: Listing,
-    index: CellIndex,
-    choice: Choice,
-    held_out: Ids = _NO_IDS,
-    awaiting: Ids = _NO_IDS,
-) -> Listing:
-    """Return what the grid shows.
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The queue as the strategy ranked it.
 
     Parameters
     ----------
-    ranking : Listing
-        The queue as the strategy ranked it.
+    listing : Listing
+        All cards, audit cards among them.
+    draws : int64[n]
+        The audit cards, in the order of their draw.
+    """
+
+    listing: Listing = field(default_factory=Listing)
+    draws: Ids = field(default_factory=lambda: _NO_IDS)
+
+
+def resolve(
+    ranking: Ranking, index: CellIndex, choice: Choice, awaiting: Ids = _NO_IDS
+) -> Listing:
+    """Return what the grid shows.
+
+    No filter and no order may choose among audit cards, or the figures would rest on
+    what the model made of them. So a queue that is filtered or ordered deals the same
+    ones in the same order, one in ten. *Predicted* shows what the model makes of cells,
+    and leaves the audit cards at hand out.
+
+    Parameters
+    ----------
+    ranking : Ranking
+        The queue.
     index : CellIndex
         Labels and guesses.
     choice : Choice
         Tab, filter, sort.
-    held_out : int64[n]
-        Cells that only measure. A label on one that was looked for is lost to the
-        figures, so a queue that was filtered or ordered deals none. *Predicted* is for
-        looking, and shows all cells alike.
     awaiting : int64[n]
         Cells on which another reader is asked for, labelled or not.
     """
+    table, reasons = index.table, ranking.listing.reasons
+    draws = ranking.draws[np.isin(ranking.draws, table.ids)]
     if choice.filter == OPINION:
-        rows = index.table.rows(awaiting[np.isin(awaiting, index.table.ids)])
-        return Listing(index.table.ids[_ordered(rows, index, choice)], ranking.reasons)
-    if choice.tab is Tab.PREDICTED:
+        rows = table.rows(awaiting[np.isin(awaiting, table.ids)])
+    elif choice.tab is Tab.PREDICTED:
         rows = _predicted(index, choice)
     else:
-        ids = ranking.ids[np.isin(ranking.ids, index.table.ids)]
-        if not choice.is_queue:
-            ids = ids[~np.isin(ids, held_out)]
-        rows = index.table.rows(ids)
-    if choice.filter:
+        ids = ranking.listing.ids[np.isin(ranking.listing.ids, table.ids)]
+        if choice.is_plain:
+            return Listing(ids, reasons)
+        rows = table.rows(ids[~np.isin(ids, draws)])
+    if choice.filter not in ("", OPINION):
         rows = rows[index.of_class(rows, choice.filter, guessed=not choice.blind)]
-    return Listing(index.table.ids[_ordered(rows, index, choice)], ranking.reasons)
+    cards = table.ids[_ordered(rows, index, choice)]
+    if choice.audits:
+        return Listing(_with_draws(cards, draws), reasons)
+    if choice.tab is Tab.PREDICTED:
+        cards = cards[~np.isin(cards, draws)]
+    return Listing(cards, reasons)
+
+
+def _with_draws(cards: Ids, draws: Ids) -> Ids:
+    """Put an audit card among every nine others, where a hash of its id says."""
+    others = AUDIT_EVERY - 1
+    draws = draws[: -(-len(cards) // others)]
+    within = [int(hash_share(str(i), "place") * AUDIT_EVERY) for i in draws.tolist()]
+    places = np.arange(len(draws)) * others + np.array(within, np.intp)
+    return np.insert(cards, np.minimum(places, len(cards)), draws)
 
 
 def _predicted(index: CellIndex, choice: Choice) -> Rows:

@@ -57,7 +57,8 @@ class Card:
     crop : uint8[96, 96, 3]
         Its picture, RGB.
     caption : str
-        The reason under the crop; empty while predictions are hidden.
+        What stands under the crop: its place in the queue, or why it was chosen; empty
+        while predictions are hidden.
     code : str
         Label given, or the class a synthetic cell was made for; empty: none.
     colour : str

@@ -190,11 +190,12 @@ class Reading(Desk):
             self.on_picture_cut(cell)
         for part in target.data.get("into", ()) if cell in self.index else ():
             self.state.listing = self.state.listing.without(CellId(int(part)))
+        if target.mode is Mode.AUDIT:
+            # What was dealt once stays dealt when its label is taken back.
+            self._dealt.add(cell)
         if cell in self.index:
             self.touch(cell)
             self.focus_cell(cell)
-            # What was dealt once is dealt again when its label is taken back.
-            self._dealt = cell if target.mode is Mode.AUDIT else None
         else:
             self.state.listing = self.state.listing.without(cell)
             if self.state.focus is None:

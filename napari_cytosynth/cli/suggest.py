@@ -1,18 +1,24 @@
-"""List the cells most worth a label, with the reason.
+"""List the cells most worth a label, or say why they are.
 
 Example: cytosynth suggest smears.cytosynth --strategy rare -n 20
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 
 from napari_cytosynth.cli.output import Json, Seed, complain, drive, show, table
 from napari_cytosynth.cli.project import Embedder, ProjectPath, opened
 from napari_cytosynth.core.errors import StorageError
 from napari_cytosynth.core.registry import DEFAULT_EMBEDDER
+
+if TYPE_CHECKING:
+    from napari_cytosynth.core.cells import CellTable
+    from napari_cytosynth.core.project import Project
+    from napari_cytosynth.workflows.suggest import Suggestion
 
 
 def run(
@@ -21,11 +27,17 @@ def run(
     n: Annotated[int, typer.Option("-n", min=1, help="How many cells.")] = 20,
     embedder: Embedder = DEFAULT_EMBEDDER,
     seed: Seed = 0,
+    why: Annotated[
+        bool, typer.Option("--why", help="Say why, and leave the audit cards out.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Rank the unlabelled cells; audit cards among them are noted as drawn."""
+    """Rank the unlabelled cells, one audit card in ten among them.
+
+    To read from, take the list as it is: it says of no card why it came, as that would
+    tell the audit cards, which are noted as drawn, from the others.
+    """
     from napari_cytosynth.worker import InlineCompute
-    from napari_cytosynth.workflows.audit import record_draws
     from napari_cytosynth.workflows.embed import embed_cells
     from napari_cytosynth.workflows.suggest import suggest
     from napari_cytosynth.workflows.train import stored_head
@@ -34,14 +46,46 @@ def run(
         key = drive(embed_cells(project, InlineCompute(), embedder=embedder), "embed")
         head = stored_head(project, key)
         found = suggest(project, key, head=head, strategy=strategy, n=n, seed=seed)
-        try:
-            record_draws(project, found)
-        except StorageError as error:
-            complain(f"Audit cards among them are not noted as drawn. {error}")
-        query = found.query
-        rows = [
-            {"cell": int(i), "utility": float(u), "reason": r}
-            for i, u, r in zip(query.ids, query.utilities, query.reasons, strict=True)
-        ]
-    lines = table(("cell", "reason"), [(r["cell"], r["reason"]) for r in rows])
+        if not why:
+            _note_draws(project, found)
+        rows = _explained(found) if why else _places(found, project.cells())
+    keys = ("cell", "reason") if why else ("cell", "smear", "x", "y")
+    lines = table(keys, [[row[key] for key in keys] for row in rows])
     show({"strategy": strategy, "seed": seed, "cells": rows}, lines, as_json)
+
+
+def _note_draws(project: Project, found: Suggestion) -> None:
+    from napari_cytosynth.workflows.audit import record_draws
+
+    try:
+        record_draws(project, found)
+    except StorageError as error:
+        complain(f"Audit cards among them are not noted as drawn. {error}")
+
+
+def _places(found: Suggestion, cells: CellTable) -> list[dict[str, Any]]:
+    """Say of each card where it lies, and nothing that the model makes of it."""
+    rows = cells.rows(found.query.ids)
+    centres = np.round(cells.boxes[rows, :2] + cells.boxes[rows, 2:] / 2, 1)
+    return [
+        {"cell": cell, "smear": smear, "x": x, "y": y}
+        for cell, smear, (x, y) in zip(
+            found.query.ids.tolist(),
+            cells.smears[rows].tolist(),
+            centres.tolist(),
+            strict=True,
+        )
+    ]
+
+
+def _explained(found: Suggestion) -> list[dict[str, Any]]:
+    """Say why the ranking chose each card that it did choose."""
+    query, chosen = found.query, np.flatnonzero(~found.audit)
+    return [
+        {
+            "cell": int(query.ids[i]),
+            "utility": float(query.utilities[i]),
+            "reason": query.reasons[i],
+        }
+        for i in chosen
+    ]

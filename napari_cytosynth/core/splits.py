@@ -25,6 +25,9 @@ AUDIT_SHARE = 0.3
 MIN_GROUPS = 5
 """Fewer groups than this are split by blocks of the picture."""
 
+AUDIT_EVERY = 10
+"""One card in so many of the queue is an audit card."""
+
 MIN_AUDIT = 10
 """With fewer audit cells of a class its figures cannot be estimated yet."""
 

@@ -1,8 +1,14 @@
 """When a label counts as audit: one rule for every way to give it.
 
-Figures rest on cells that chance drew. A held-out cell that somebody looked for, on the
-smear or in a list of one class, is no such cell: its label is kept, but it neither
-trains nor measures.
+Figures rest on cells that chance drew, read before anything was told of what the
+model makes of them. A held-out cell that somebody looked for, on the smear or in a
+list, is no such cell: its label is kept, but it neither trains nor measures. It does
+not leave the draw either. When its turn comes it is dealt like any other, as if it had
+no label, and the label given then measures.
+
+So the audit cells are the first of all held-out cells in an order that a hash of their
+ids fixed, save those that were skipped or passed by, which are dealt again. That is a
+simple random sample without replacement, and shares are estimated by counting.
 """
 
 from __future__ import annotations
@@ -35,11 +41,11 @@ def stamped(
     cell : CellId
         On which cell.
     dealt : bool
-        The cell is an audit card, and comes before the reader because the queue dealt
-        it. A label that stands keeps its mode, however its cell is found again.
+        The cell is an audit card, and came before the reader because the queue dealt
+        it. An audit label stays one, however its cell is found again.
     """
     label = journal.label(cell)
-    audit = dealt if label is None else label.mode is Mode.AUDIT
+    audit = dealt or (label is not None and label.mode is Mode.AUDIT)
     signed = replace(author, mode=Mode.AUDIT if audit else Mode.TEACH)
     fresh = audit and not journal.is_audit(cell)
     return signed, (signed.audit_draw(cell),) if fresh else ()
@@ -59,6 +65,6 @@ def record_draws(project: Project, suggestion: Suggestion) -> None:
     Only draws that are not in the journal yet are written.
     """
     author = Author(QUEUE, Mode.AUDIT, suggestion.model)
-    drawn = (CellId(int(i)) for i in suggestion.query.ids[suggestion.audit])
+    drawn = (CellId(int(i)) for i in suggestion.draws)
     fresh = [cell for cell in drawn if not project.journal.is_audit(cell)]
     project.record(*(author.audit_draw(cell) for cell in fresh))

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_cytosynth.core.journal import Mode
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Candidates, Query, QueryStrategy
 from napari_cytosynth.core.registry import load
+from napari_cytosynth.core.splits import AUDIT_EVERY
 from napari_cytosynth.learning.head import Head
 from napari_cytosynth.workflows.embed import vectors_of
 from napari_cytosynth.workflows.train import splits_of
-
-AUDIT_EVERY = 10
-"""One card in so many is an audit card."""
 
 _Ids = npt.NDArray[np.int64]
 _Mask = npt.NDArray[np.bool_]
@@ -30,7 +29,9 @@ class Suggestion:
     Parameters
     ----------
     query : Query
-        Cells, best first, audit cards among them; nothing in it tells them apart.
+        Cells, best first, audit cards among them in the order of their draw. Audit
+        cards have a utility of NaN and no reason: before a card is labelled, neither
+        may be shown of any card, or the others would tell them apart.
     audit : bool[k]
         True for audit cards: drawn at random from held-out groups. A label given to one
         is recorded with :attr:`~napari_cytosynth.core.journal.Mode.AUDIT`, after an
@@ -39,15 +40,17 @@ class Suggestion:
         Key of the strategy.
     model : str
         Version of the head; empty before the first.
-    held_out : int64[m]
-        All held-out cells: lists that somebody chooses from leave them out.
     """
 
     query: Query
     audit: _Mask
     strategy: str
     model: str
-    held_out: _Ids = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def draws(self) -> _Ids:
+        """int64[m]: the audit cards, in the order of their draw."""
+        return self.query.ids[self.audit]
 
 
 def suggest(
@@ -63,7 +66,9 @@ def suggest(
 
     Cells that were passed over come back only when nothing else is left. The order of
     the audit cards is fixed for ever by their ids, so that no ranking, however often it
-    is made, can choose among them.
+    is made, can choose among them. A held-out cell leaves that order only by a label
+    that the draw asked for: one that somebody labelled of his own accord is dealt all
+    the same, or the cells left over would be no random sample.
 
     Parameters
     ----------
@@ -90,12 +95,9 @@ def suggest(
     rng = np.random.default_rng(seed)
     audit_ids = pool.audit_ids(_share(n, rng))
     teach = chosen.query(pool.candidates(pool.teach), n - len(audit_ids), rng)
-    cards = chosen.query(
-        pool.candidates(np.isin(pool.ids, audit_ids)), len(audit_ids), rng
-    )
-    query, audit = _mixed(teach, cards, rng)
+    query, audit = _mixed(teach, audit_ids, rng)
     version = head.version if head is not None else ""
-    return Suggestion(query, audit, strategy, version, pool.ids[pool.held_out])
+    return Suggestion(query, audit, strategy, version)
 
 
 def _share(n: int, rng: np.random.Generator) -> int:
@@ -127,8 +129,8 @@ class _Pool:
         if head is not None and vectors.shape[1] == head.dim:
             probabilities, codes = head.predict_proba(vectors), head.codes_
             known = ~np.isnan(probabilities[:, 0])
-        labelled, skipped = _touched(project, ids)
         held_out = splits_of(project, table).audit
+        labelled, skipped = _touched(project, ids, held_out)
         return cls(
             project,
             ids,
@@ -173,12 +175,15 @@ class _Pool:
         )
 
 
-def _touched(project: Project, ids: _Ids) -> tuple[_Mask, _Mask]:
-    """Return which cells are labelled, and which were passed over."""
+def _touched(project: Project, ids: _Ids, held_out: _Mask) -> tuple[_Mask, _Mask]:
+    """Return which cells need no label any more, and which were passed over."""
     journal = project.journal
-    labelled = np.fromiter(journal.labels(), np.int64)
+    labels = journal.labels()
+    audited = [cell for cell, label in labels.items() if label.mode is Mode.AUDIT]
+    done = np.isin(ids, np.array(audited, np.int64))
+    done |= np.isin(ids, np.fromiter(labels, np.int64)) & ~held_out
     skipped = [cell for cell in journal.touched() if journal.skipped(cell)]  # type: ignore[arg-type]
-    return np.isin(ids, labelled), np.isin(ids, np.array(skipped, np.int64))
+    return done, np.isin(ids, np.array(skipped, np.int64))
 
 
 def label_counts(project: Project) -> dict[str, int]:
@@ -198,31 +203,16 @@ def scrambled(ids: _Ids) -> npt.NDArray[np.uint64]:
     return z ^ (z >> np.uint64(31))
 
 
-def _mixed(teach: Query, cards: Query, rng: np.random.Generator) -> tuple[Query, _Mask]:
+def _mixed(teach: Query, draws: _Ids, rng: np.random.Generator) -> tuple[Query, _Mask]:
     """Deal the audit cards evenly, each at a random place of its stretch."""
-    k = len(teach.ids) + len(cards.ids)
+    k = len(teach.ids) + len(draws)
     audit = np.zeros(k, bool)
-    edges = np.linspace(0, k, len(cards.ids) + 1).astype(int)
+    edges = np.linspace(0, k, len(draws) + 1).astype(int)
     for low, high in pairwise(edges):
         audit[rng.integers(low, high)] = True
-    ids, worth = np.empty(k, np.int64), np.empty(k, np.float32)
-    # The order within the audit cards must not tell either, so it is random.
-    order = rng.permutation(len(cards.ids))
-    ids[audit], ids[~audit] = cards.ids[order], teach.ids
+    ids, worth = np.empty(k, np.int64), np.full(k, np.nan, np.float32)
+    ids[audit], ids[~audit] = draws, teach.ids
     worth[~audit] = teach.utilities
-    worth[audit] = np.nan
     reasons = iter(teach.reasons)
-    mine = iter([cards.reasons[i] for i in order])
-    told = tuple(next(mine) if flag else next(reasons) for flag in audit)
-    return Query(ids, _filled(worth), told), audit
-
-
-def _filled(worth: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Give audit cards the utility of the card before them; the first, of the next."""
-    known = ~np.isnan(worth)
-    if not known.any():
-        return np.zeros_like(worth)
-    source = np.maximum.accumulate(np.where(known, np.arange(len(worth)), -1))
-    source[source < 0] = np.flatnonzero(known)[0]
-    filled: npt.NDArray[np.float32] = worth[source]
-    return filled
+    told = tuple("" if drawn else next(reasons) for drawn in audit)
+    return Query(ids, worth, told), audit

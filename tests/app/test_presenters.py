@@ -113,14 +113,14 @@ def test_a_card_of_a_cell_struck_out_does_not_break_the_grid(desk: Desk) -> None
     assert desk.views.annotate.shown("show_cards").row_of(cell) is None
 
 
-def test_a_cell_chosen_on_the_smear_joins_the_grid_beside_the_focus(desk: Desk) -> None:
+def test_a_cell_chosen_on_the_smear_joins_the_grid_before_the_next(desk: Desk) -> None:
     state = desk.session.state
     listed = set(state.listing.ids.tolist())
     other = CellId(next(i for i in range(1, 61) if i not in listed))
     row = state.listing.row_of(state.focus)
     desk.session.focus_cell(other)
-    assert state.listing.row_of(other) == row + 1
-    assert desk.views.annotate.shown("show_focus") == row + 1
+    assert state.listing.row_of(other) == row
+    assert desk.views.annotate.shown("show_focus") == row
 
 
 def test_no_hidden_cell_is_labelled_from_the_class_dock(desk: Desk) -> None:

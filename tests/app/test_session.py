@@ -9,11 +9,9 @@ from napari_cytosynth.app.cellindex import NONE
 from napari_cytosynth.app.panels import Sort, Tab
 from napari_cytosynth.core.errors import StorageError
 from napari_cytosynth.core.ids import CellId
-from napari_cytosynth.core.journal import EventKind, Mode
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.desk import Desk, HeldRunner
-from napari_cytosynth.workflows.train import splits_of
 
 
 def test_start_shows_a_queue_and_focuses_its_first_card(desk: Desk) -> None:
@@ -228,106 +226,14 @@ def test_the_model_learns_and_its_guesses_fill_the_rows(taught: Desk) -> None:
     assert taught.session.project.journal.events()[-1].model == version
 
 
-def test_audit_cards_are_recorded_as_such_and_look_like_any(taught: Desk) -> None:
-    desk = taught
-    labels = [
-        e for e in desk.session.project.journal.events() if e.kind is EventKind.LABEL
-    ]
-    audit = [e for e in labels if e.mode is Mode.AUDIT]
-    assert 1 <= len(audit) <= 5
-    draws = {
-        e.cell
-        for e in desk.session.project.journal.events()
-        if e.kind is EventKind.AUDIT_DRAW
-    }
-    assert draws == {e.cell for e in audit}
-    cards = desk.views.annotate.shown("show_cards")
-    rows = [cards.row_of(e.cell) for e in audit]
-    assert {cards[row].badge for row in rows if row is not None} <= {""}
-
-
-def held_out_of(desk: Desk) -> set[int]:
-    project = desk.session.project
-    return set(project.cells().ids[splits_of(project).audit].tolist())
-
-
-def audit_card(desk: Desk) -> CellId:
-    """Return an audit card of the queue."""
-    shown = desk.session.state.listing.ids.tolist()
-    return CellId(next(i for i in shown if i in held_out_of(desk)))
-
-
-def test_an_audit_card_that_the_queue_dealt_measures(desk: Desk) -> None:
-    card = audit_card(desk)
-    row = desk.session.state.listing.row_of(card)
-    desk.views.annotate.cellChosen.emit(row)
-    desk.session.label("BA")
-    assert desk.session.project.journal.label(card).mode is Mode.AUDIT
-
-
-@pytest.mark.parametrize("way", ["smear", "sort"])
-def test_a_held_out_cell_that_was_looked_for_measures_nothing(
-    desk: Desk, way: str
-) -> None:
-    card = audit_card(desk)
-    if way == "sort":
-        desk.session.set_sort(Sort.SMEAR)
-    desk.session.focus_cell(card)
-    desk.session.label("BA")
-    journal = desk.session.project.journal
-    assert journal.label(card).mode is Mode.TEACH
-    assert not journal.is_audit(card)
-
-
-def test_a_filtered_queue_holds_no_held_out_cell(taught: Desk) -> None:
-    for row in taught.session.state.classes:
-        taught.session.set_filter(row.code)
-        focus = {taught.session.state.focus}
-        listed = set(taught.session.state.listing.ids.tolist())
-        assert not (listed - focus) & held_out_of(taught), row.code
-
-
-def test_a_held_out_smear_is_browsed_in_predicted_and_measures_nothing(
-    taught: Desk,
-) -> None:
-    session, journal = taught.session, taught.session.project.journal
-    drawn = {e.cell for e in journal.events() if e.kind is EventKind.AUDIT_DRAW}
-    session.set_tab(Tab.PREDICTED)
-    listed = session.state.listing.ids.tolist()
-    open_ = [i for i in listed if i in held_out_of(taught) and i not in drawn]
-    cell = CellId(open_[0])
-    taught.views.annotate.cellChosen.emit(listed.index(cell))
-    session.label("BA")
-    assert journal.label(cell).mode is Mode.TEACH
-    assert not journal.is_audit(cell)
-
-
-def test_an_audit_label_taken_back_is_audit_when_given_again(desk: Desk) -> None:
-    card = audit_card(desk)
-    desk.session.deal(card)
-    desk.session.label("BA")
-    desk.session.undo()
-    desk.session.label("MO")
-    assert desk.session.project.journal.label(card).mode is Mode.AUDIT
-
-
-def test_undone_audit_label_is_still_audit_when_given_again(desk: Desk) -> None:
-    journal = desk.session.project.journal
-    while not any(e.mode is Mode.AUDIT for e in journal.events()):
-        desk.label_truly(1)
-    cell = next(e.cell for e in journal.events() if e.mode is Mode.AUDIT)
-    desk.session.focus_cell(CellId(cell))
-    desk.session.label("BA")
-    assert journal.label(cell).mode is Mode.AUDIT
-
-
 def test_filter_and_sort_resolve_to_listings(taught: Desk) -> None:
     desk = taught
     index = desk.session.index
     desk.session.set_tab(Tab.PREDICTED)
     all_predicted = desk.session.state.listing.ids
-    waiting = index.table.ids[index.labels == NONE]
-    assert set(all_predicted) == set(waiting)
+    waiting = set(index.table.ids[index.labels == NONE])
+    assert waiting >= set(all_predicted)
+    assert 0 < len(waiting) - len(all_predicted) < 6
     worth = index.confidence[index.table.rows(all_predicted)]
     assert (np.diff(worth) >= 0).all()
     desk.session.set_sort(Sort.SURE)

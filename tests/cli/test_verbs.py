@@ -254,10 +254,17 @@ def test_suggest_and_train(project: Path, capsys: pytest.CaptureFixture[str]) ->
     first = document(capsys, "suggest", project, "-n", 5, "--seed", 3)
     assert set(first) == documented_keys()["suggest"]
     assert first == document(capsys, "suggest", project, "-n", 5, "--seed", 3)
-    document(capsys, "suggest", project, "-n", 200)
+    assert {frozenset(c) for c in first["cells"]} == {
+        frozenset({"cell", "smear", "x", "y"})
+    }
+    asked = ("suggest", project, "-n", 200)
+    bare = {c["cell"] for c in document(capsys, *asked)["cells"]}
+    why = document(capsys, *asked, "--why")["cells"]
     opened = open_project(project)
     draws = [e.cell for e in opened.journal.events() if e.kind is EventKind.AUDIT_DRAW]
     opened.close()
+    assert {c["cell"] for c in why} == bare - set(draws)
+    assert all(c["reason"] and c["utility"] >= 0 for c in why)
     document(capsys, "label", project, draws[0], "EO", "--annotator", "a")
     opened = open_project(project)
     modes = Counter(label.mode for label in opened.journal.labels().values())

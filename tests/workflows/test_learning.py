@@ -423,12 +423,29 @@ def test_suggests_training_cells_and_one_audit_card_in_ten(loaded: Loaded) -> No
     assert len(set(found.query.ids.tolist())) == 50
 
 
-def test_nothing_shown_tells_an_audit_card_apart(loaded: Loaded) -> None:
+def test_chosen_cards_come_best_first_with_reasons_and_drawn_ones_without(
+    loaded: Loaded,
+) -> None:
     loaded.label(loaded.split(audit=False)[:60])
     head = run_to_end(train_head(loaded.project, loaded.key))
-    query = suggest(loaded.project, loaded.key, head=head, n=60).query
-    assert (np.diff(query.utilities) <= 0).all()
-    assert all(reason.startswith("margin ") for reason in query.reasons)
+    found = suggest(loaded.project, loaded.key, head=head, n=60)
+    query, audit = found.query, found.audit
+    assert (np.diff(query.utilities[~audit]) <= 0).all()
+    assert np.isnan(query.utilities[audit]).all()
+    for reason, drawn in zip(query.reasons, audit, strict=True):
+        assert reason.startswith("margin ") != bool(drawn)
+
+
+def test_a_held_out_cell_labelled_unasked_stays_in_the_draw(loaded: Loaded) -> None:
+    before = suggest(loaded.project, loaded.key, head=None, n=60).draws
+    loaded.label(before[:3])
+    after = suggest(loaded.project, loaded.key, head=None, n=60).draws
+    assert after[:5].tolist() == before[:5].tolist()
+    assert not len(labelled_cells(loaded.project, loaded.key, Split.AUDIT))
+    loaded.label(before[:3], AUDITOR)
+    later = suggest(loaded.project, loaded.key, head=None, n=60).draws
+    assert later[:2].tolist() == before[3:5].tolist()
+    assert len(labelled_cells(loaded.project, loaded.key, Split.AUDIT)) == 3
 
 
 def test_labelled_and_skipped_cells_do_not_come_back(loaded: Loaded) -> None:
@@ -447,9 +464,9 @@ def test_the_order_of_audit_cards_is_fixed(loaded: Loaded) -> None:
     drawn = [
         suggest(loaded.project, loaded.key, head=None, n=40, seed=s) for s in range(6)
     ]
-    sets = [set(d.query.ids[d.audit].tolist()) for d in drawn]
-    smallest = min(sets, key=len)
-    assert all(smallest <= other for other in sets)
+    orders = [d.draws.tolist() for d in drawn]
+    shortest = min(orders, key=len)
+    assert all(order[: len(shortest)] == shortest for order in orders)
 
 
 def test_skipped_audit_cards_let_others_come_first(loaded: Loaded) -> None:
@@ -476,8 +493,10 @@ def test_draws_are_noted_once_and_labels_by_number_find_them(loaded: Loaded) -> 
     )
     assert stamped_by_number(journal, TEACHER, card).mode is Mode.AUDIT
     assert stamped_by_number(journal, TEACHER, other).mode is Mode.TEACH
-    loaded.project.record(TEACHER.label(other, "BA"), TEACHER.audit_draw(other))
+    loaded.project.record(TEACHER.label(other, "BA"))
     assert stamped_by_number(journal, TEACHER, other).mode is Mode.TEACH
+    loaded.project.record(TEACHER.audit_draw(other))
+    assert stamped_by_number(journal, TEACHER, other).mode is Mode.AUDIT
 
 
 def test_same_seed_same_cards(loaded: Loaded) -> None:
@@ -489,7 +508,8 @@ def test_same_seed_same_cards(loaded: Loaded) -> None:
 
 
 def test_cards_run_out_quietly(loaded: Loaded) -> None:
-    loaded.label(loaded.project.cells().ids)
+    loaded.label(loaded.split(audit=False))
+    loaded.label(loaded.split(audit=True), AUDITOR)
     assert not len(suggest(loaded.project, loaded.key, head=None, n=10).query.ids)
 
 
