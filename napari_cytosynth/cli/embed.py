@@ -8,6 +8,7 @@ cytosynth embed cells/ --embedder dinov2 --weights model.safetensors --out cells
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,8 @@ import typer
 
 from napari_cytosynth.cli.output import Json, Unread, drive, show
 from napari_cytosynth.cli.project import Embedder
+from napari_cytosynth.core.errors import StorageError
+from napari_cytosynth.core.files import write_durably
 from napari_cytosynth.core.registry import DEFAULT_EMBEDDER
 
 if TYPE_CHECKING:
@@ -78,7 +81,12 @@ def _with_weights(embedder: str, weights: Path | None, sha256: str | None) -> st
 def _write(out: Path, files: list[str], vectors: Vectors) -> None:
     import numpy as np
 
-    partial = out.with_name(out.name + ".partial")
-    with partial.open("wb") as stream:
-        np.savez(stream, files=np.array(files, dtype=np.str_), embeddings=vectors)
-    partial.replace(out)
+    data = io.BytesIO()
+    np.savez(data, files=np.array(files, dtype=np.str_), embeddings=vectors)
+    try:
+        write_durably(out, data.getvalue())
+    except OSError as error:
+        raise StorageError(
+            f"The vectors could not be written to '{out}': {error.strerror}. Choose a "
+            "folder with free space where you may write."
+        ) from error

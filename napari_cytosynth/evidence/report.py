@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 
 from napari_cytosynth.core.errors import StorageError
+from napari_cytosynth.core.files import write_durably
 from napari_cytosynth.core.splits import MIN_AUDIT, NOT_YET
 from napari_cytosynth.evidence.record import NOTICE, CaseResult, Difference, Evidence
 from napari_cytosynth.evidence.verdict import control_name
@@ -57,12 +58,12 @@ def write_report(evidence: Evidence, path: str | Path) -> tuple[Path, Path]:
     twin = page.with_suffix(".json")
     document = json.dumps(evidence.to_json(), indent=2, ensure_ascii=False)
     try:
-        _replace(page, html_of(evidence))
-        _replace(twin, document + "\n")
+        write_durably(page, html_of(evidence).encode())
+        write_durably(twin, f"{document}\n".encode())
     except OSError as error:
         raise StorageError(
             f"The report could not be written to '{page}': {error.strerror}. Choose a "
-            "folder that exists, with free space, where you may write."
+            "folder with free space where you may write."
         ) from error
     return page, twin
 
@@ -202,10 +203,3 @@ def _counts(evidence: Evidence) -> str:
         for code, n in evidence.counts.items()
     )
     return f"<table>{heading}{rows}</table>"
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file at once or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

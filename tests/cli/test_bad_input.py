@@ -92,6 +92,17 @@ def test_embed_leaves_bad_files_out(
         assert len(kept["embeddings"]) == 2
 
 
+def test_embed_into_what_is_no_folder_says_so(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    out = tmp_path / "file" / "o.npz"
+    code, said, _ = run(capsys, "embed", folder, "--mpp", 0.25, "--out", out)
+    assert code == 1
+    assert "could not be written to" in said["error"]["message"]
+    assert not list(tmp_path.rglob("*.partial"))
+
+
 def test_add_goes_on_with_the_others(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -355,7 +355,11 @@ def test_report_escapes_what_it_is_given() -> None:
     assert "&lt;b&gt;" in text
 
 
-def test_report_into_a_missing_folder(tmp_path: Path) -> None:
+def test_report_into_what_is_no_folder(tmp_path: Path) -> None:
     evidence = Evidence("x", (), (), (), {}, (0,), 0, "fake")
+    (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageError, match="could not be written"):
-        write_report(evidence, tmp_path / "missing" / "report.html")
+        write_report(evidence, tmp_path / "file" / "report.html")
+    page, twin = write_report(evidence, tmp_path / "new" / "report.html")
+    assert page.is_file()
+    assert twin.is_file()
