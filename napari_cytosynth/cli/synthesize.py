@@ -1,12 +1,14 @@
 """Fill a rare class with synthetic cells, checked by the gate.
 
-An interrupted fill goes on when it is asked for again, or with --resume.
+A fill that was interrupted, by Ctrl-C too, goes on when it is asked for again, or with
+--resume.
 
 Example: cytosynth synthesize smears.cytosynth BAS --count 24 --seed 1
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +16,7 @@ import typer
 from napari_cytosynth.cli.output import Json, Seed, drive, show
 from napari_cytosynth.cli.project import Embedder, ProjectPath, opened
 from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.project import JobState
 from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, makes_vectors
 
 if TYPE_CHECKING:
@@ -55,7 +58,14 @@ def _filled(project: Project, job: Job, code: str) -> FillReport:
     from napari_cytosynth.worker import InlineCompute
     from napari_cytosynth.workflows.synthesize import resume
 
-    return drive(resume(project, InlineCompute(), job), f"fill {code}")
+    try:
+        return drive(resume(project, InlineCompute(), job), f"fill {code}")
+    except KeyboardInterrupt:
+        # Ctrl-C or SIGTERM: there is no Cancel here, and the same command goes on.
+        for row in project.jobs(JobState.CANCELLED):
+            if row.key == job.key:
+                project.put_job(replace(row, state=JobState.RUNNING))
+        raise
 
 
 def _fill_vectors(

@@ -22,6 +22,8 @@ from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import create_project, open_project
 from napari_cytosynth.testing.painter import FieldSpec, paint_field
 from napari_cytosynth.testing.tiny import tiny_project
+from napari_cytosynth.workflows.fill_jobs import Ask
+from napari_cytosynth.workflows.synthesize import plan, resumable_jobs
 
 RUN = """
 import os, signal, sys
@@ -147,6 +149,27 @@ def _cached(name: str) -> str:
     if not name.endswith(".py"):
         return name
     return f"{Path(name).stem}.{sys.implementation.cache_tag}.pyc"
+
+
+@pytest.mark.parametrize("by", ["SIGINT", "SIGTERM"])
+def test_a_fill_goes_on_after_ctrl_c(project: Path, by: str) -> None:
+    arguments = ["synthesize", project, "EO", "--count", "50"]
+    code, err = interrupted(arguments, steps=3, by=by)
+    assert code == 130, err
+    opened = open_project(project)
+    (job,) = opened.jobs()
+    found = resumable_jobs(opened, "EO")
+    opened.close()
+    assert [row.key for row in found] == [job.key]
+    assert plan_of(project, "EO") == job.key
+
+
+def plan_of(path: Path, code: str) -> str:
+    """Return the job that asking for the same again would go on with."""
+    opened = open_project(path)
+    job = plan(opened, Ask(code, 50))
+    opened.close()
+    return job.key
 
 
 def test_sigterm_is_like_ctrl_c(fields: Path, tmp_path: Path) -> None:
