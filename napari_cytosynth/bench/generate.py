@@ -165,7 +165,7 @@ def _row(case: str, size: str, value: float, floor: float | None = None) -> Row:
         "case": case,
         "dataset": "made up",
         "size": size,
-        "metric": "seconds",
+        "metric": "time",
         "unit": "s",
         "value": value,
         "floor": floor,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,14 +21,21 @@ from napari_cytosynth.core.taxonomies import built_in
 if TYPE_CHECKING:
     from napari_cytosynth.workflows.demo import DemoResult
 
+FOLDER = "cytosynth-demo"
+"""Where the demo goes if nothing else was said."""
+
 PICTURES_SECONDS = 300
 """After this the window is taken to hang, and the demo goes on without pictures."""
 
 
 def run(
     out: Annotated[
-        Path, typer.Option(help="New folder for project and report.")
-    ] = Path("cytosynth-demo"),
+        Path | None,
+        typer.Option(
+            help="Folder for project and report; cytosynth-demo, or that with the next "
+            "free number."
+        ),
+    ] = None,
     window: Annotated[
         bool, typer.Option(help="Open napari, or picture it where there is no display.")
     ] = True,
@@ -35,6 +43,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Do the job; then show it."""
+    out = free_folder() if out is None else out
     project = out / "demo.cytosynth"
     if project.exists():
         raise InputError(
@@ -49,6 +58,12 @@ def run(
         from napari_cytosynth._gui.launch import open_window
 
         open_window(project, annotator="demo")
+
+
+def free_folder() -> Path:
+    """Return a folder of this place that is not there: a demo can be run again."""
+    names = (f"{FOLDER}-{n}" if n > 1 else FOLDER for n in count(1))
+    return next(Path(name) for name in names if not Path(name).exists())
 
 
 def _do_the_job(path: Path, out: Path, seed: int) -> DemoResult:

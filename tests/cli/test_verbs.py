@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from napari_cytosynth import worker
-from napari_cytosynth.cli import main
+from napari_cytosynth.cli import demo, main
 from napari_cytosynth.cli.verbs import VERBS
 from napari_cytosynth.core.journal import EventKind, Mode
 from napari_cytosynth.core.project import JobState
@@ -89,6 +89,21 @@ def test_new_then_info(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert set(info) == documented_keys()["info"]
     assert info["taxonomy"] == "blood5"
     assert info["cells"] == 0
+
+
+def test_the_demo_can_be_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = []
+    for _ in range(3):
+        made.append(demo.free_folder())
+        made[-1].mkdir()
+    assert [path.name for path in made] == [
+        "cytosynth-demo",
+        "cytosynth-demo-2",
+        "cytosynth-demo-3",
+    ]
 
 
 def test_new_names_the_folder_that_it_made(

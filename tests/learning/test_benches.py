@@ -1,13 +1,43 @@
 from __future__ import annotations
 
+import inspect
+import re
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from napari_cytosynth.bench import embed, rank
+from napari_cytosynth.bench import detect, embed, generate, marrow, rank, store
 from napari_cytosynth.bench.pack import figure_cells
+from napari_cytosynth.cli.bench import NAMES
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.registry import names
+
+PAGE = Path(__file__).parents[2] / "docs" / "bench.md"
+
+
+def documented(name: str) -> set[str]:
+    """Return what stands in backticks in the row of a benchmark."""
+    text = PAGE.read_text(encoding="utf-8")
+    (row,) = re.findall(rf"^\| `{name}` \| (.+)$", text, flags=re.MULTILINE)
+    return set(re.findall(r"`([^`]+)`", row))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_built_is_documented_and_nothing_else(name: str) -> None:
+    built = find_spec(f"napari_cytosynth.bench.{name}") is not None
+    assert (f"| `{name}` |" in PAGE.read_text(encoding="utf-8")) is built
+
+
+@pytest.mark.parametrize("module", [detect, embed, generate, marrow, rank, store])
+def test_the_metrics_of_each_benchmark_are_documented(module: ModuleType) -> None:
+    text = inspect.getsource(module)
+    metrics = set(re.findall(r'"?metric"?(?:=|: )"([^"{]+)"', text))
+    assert metrics
+    name = module.__name__.rpartition(".")[2]
+    told = documented({"marrow": "detect"}.get(name, name))
+    assert metrics <= {word for words in told for word in (words, *words.split())}
 
 
 def test_rank_tells_every_strategy_beside_the_floor(
