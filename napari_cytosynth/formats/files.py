@@ -123,9 +123,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_folder(
-    path: Path, files: Mapping[str, str | bytes], ours: Callable[[str], bool]
+    path: Path, files: Mapping[str, str | bytes], ours: Callable[[Path, str], bool]
 ) -> None:
-    """Write a folder of files, replacing an older one of the same format.
+    """Write a folder of files, replacing an older one that we wrote.
+
+    The new folder is written beside the old one, which is then renamed away. A crash
+    between these two renames leaves both, whole, under names that end in ``.partial``.
 
     Parameters
     ----------
@@ -134,8 +137,9 @@ def write_folder(
     files : mapping of relative POSIX name to text or bytes
         Its contents; text is written as UTF-8.
     ours : callable
-        Tells of a relative name whether this format writes such files. A folder that
-        holds anything else, such as pictures, is never replaced.
+        Tells of the folder and a relative name whether this program wrote that file. A
+        folder that holds anything else, such as pictures, or labels that another tool
+        wrote in the same format, is never replaced.
 
     Raises
     ------
@@ -174,15 +178,15 @@ def _swap(path: Path, fresh: Path, aside: Path) -> None:
     sync_folder(path.parent)
 
 
-def _refuse_foreign(path: Path, ours: Callable[[str], bool]) -> None:
+def _refuse_foreign(path: Path, ours: Callable[[Path, str], bool]) -> None:
     if path.is_file():
         raise FormatError(
             f"'{path}' is a file, and this format writes a folder. Choose another name."
         )
     for found in sorted(path.rglob("*")) if path.is_dir() else ():
         name = found.relative_to(path).as_posix()
-        if found.is_file() and not ours(name):
+        if found.is_file() and not ours(path, name):
             raise FormatError(
-                f"Folder '{path}' holds '{name}', which this format did not write, so "
+                f"Folder '{path}' holds '{name}', which this program did not write, so "
                 "it is not replaced. Choose a new or empty folder."
             )

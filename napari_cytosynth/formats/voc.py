@@ -28,6 +28,9 @@ from napari_cytosynth.formats.files import (
 )
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_DATABASE = "napari-cytosynth"
+_MARK = f"<database>{_DATABASE}</database>".encode()
+_HEAD = 4096  # bytes within which the mark stands
 _UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -81,7 +84,15 @@ class Voc:
         for image in records.images:
             name = _file_of(safe_name(image.file_name, f"'{path}'"), files)
             files[name] = _xml(image, tuple(by_image.get(image.file_name, ())))
-        write_folder(path, files, lambda name: name.endswith(".xml"))
+        write_folder(path, files, _ours)
+
+
+def _ours(folder: Path, name: str) -> bool:
+    """Tell whether we wrote a file: annotations of other tools are also VOC."""
+    if not name.endswith(".xml"):
+        return False
+    with (folder / name).open("rb") as file:
+        return _MARK in file.read(_HEAD)
 
 
 def _file_of(name: str, taken: dict[str, str]) -> str:
@@ -155,6 +166,7 @@ def _objects(
 def _xml(image: ImageRecord, objects: tuple[ObjectRecord, ...]) -> str:
     root = Element("annotation")
     _child(root, "filename", safe_name(image.file_name, "export"))
+    _child(SubElement(root, "source"), "database", _DATABASE)
     size = SubElement(root, "size")
     _child(size, "width", image.width)
     _child(size, "height", image.height)

@@ -24,6 +24,7 @@ UNLABELLED = "unlabelled"
 """Class of objects without a label, because YOLO demands one."""
 
 _SIZES = ("file_name", "width", "height", "mpp", "mpp_source", "synthetic")
+_HEADER = ",".join(_SIZES).encode()
 _PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
 _NAME_FILES = ("classes.txt", "obj.names")
 _MAX_YAML = 1 << 20
@@ -121,7 +122,11 @@ class Yolo:
         )
 
 
-def _ours(name: str) -> bool:
+def _ours(folder: Path, name: str) -> bool:
+    """Tell whether we wrote a file: labels of other tools come without our sizes."""
+    sizes = folder / "images.csv"
+    if not sizes.is_file() or sizes.read_bytes().split(b"\n")[0] != _HEADER:
+        return False
     return name in ("data.yaml", "images.csv") or (
         name.startswith("labels/") and name.endswith(".txt")
     )

@@ -216,8 +216,10 @@ def _write_pictures(folder: Path, cells: Sequence[SyntheticCell]) -> None:
     write_folder(folder, files, _ours)
 
 
-def _ours(name: str) -> bool:
-    return name == _PROVENANCE or (name.endswith(".png") and name[:-4].isdigit())
+def _ours(folder: Path, name: str) -> bool:
+    """Tell whether an export wrote a file: its folder says where its cells are from."""
+    picture = name.endswith(".png") and name[:-4].isdigit()
+    return name == _PROVENANCE or (picture and (folder / _PROVENANCE).is_file())
 
 
 def _png(cell: SyntheticCell, origin: dict[str, Any]) -> bytes:

@@ -282,6 +282,30 @@ def test_pictures_are_never_replaced_by_labels(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("form", "name", "text"),
+    [
+        (Voc(), "one.xml", "<annotation><filename>one.jpg</filename></annotation>"),
+        (Yolo(), "labels/one.txt", "0 0.5 0.5 0.1 0.1\n"),
+        (Yolo(), "data.yaml", "names: [mine]\n"),
+    ],
+)
+def test_labels_of_another_tool_are_never_replaced(
+    tmp_path: Path, form, name: str, text: str
+) -> None:
+    """They are in the very same format, and may be weeks of somebody's work."""
+    theirs = tmp_path / "set" / name
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text(text)
+    with pytest.raises(FormatError, match="this program did not write"):
+        form.write(sample_records(), tmp_path / "set")
+    assert theirs.read_text() == text
+    form.write(sample_records(), tmp_path / "ours")
+    form.write(sample_records(), tmp_path / "ours")
+    found = form.read(tmp_path / "ours")
+    assert len(found.objects) == len(sample_records().objects)
+
+
+@pytest.mark.parametrize(
     ("form", "name"),
     [(Csv(), "l.csv"), (Coco(), "l.json"), (Voc(), "l"), (Yolo(), "l")],
 )

@@ -416,6 +416,10 @@ def test_export_spares_foreign_files(project: MemoryProject, tmp_path: Path) -> 
     with pytest.raises(FormatError, match=r"mine\.txt"):
         export_labels(project, tmp_path / "l.csv", "csv", include_synthetic=True)
     assert mine.read_text() == "precious"
+    mine = mine.rename(mine.with_name("000001.png"))
+    with pytest.raises(FormatError, match=r"000001\.png"):
+        export_labels(project, tmp_path / "l.csv", "csv", include_synthetic=True)
+    assert mine.read_text() == "precious"
 
 
 def test_smears_get_short_unlike_names() -> None:
