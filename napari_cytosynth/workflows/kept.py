@@ -1,7 +1,8 @@
-"""Synthetic vectors that a project keeps to train its head, class by class.
+"""What a project keeps to train its head beside real cells.
 
-They are stored as a model of the project, with provenance and the critics' scores, and
-not among synthetic cells: they have no picture, and stand in no count of cells. Imports
+That is its accepted synthetic cells, and synthetic vectors, class by class. The latter
+are stored as a model of the project, with provenance and the critics' scores, and not
+among synthetic cells: they have no picture, and stand in no count of cells. Imports
 nothing heavy, so that a window can ask while it opens.
 """
 
@@ -15,9 +16,34 @@ import numpy.typing as npt
 
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Vectors, Weights
-from napari_cytosynth.core.provenance import SyntheticVector
+from napari_cytosynth.core.provenance import (
+    Status,
+    SyntheticCell,
+    SyntheticVector,
+)
 
 _NAME = "vectors:{}"
+
+
+def accepted_cells(
+    project: Project, held_out: npt.NDArray[np.int64], code: str | None = None
+) -> tuple[SyntheticCell, ...]:
+    """Return the accepted synthetic cells that may train.
+
+    Parameters
+    ----------
+    project : Project
+        Keeps them.
+    held_out : int64[h]
+        Ids of the cells that measure. A synthetic cell whose generator was tuned to one
+        of them is left out: cells change sides once, when the fifth group joins a
+        project, and where the pixel size of a smear is corrected before.
+    code : str, optional
+        Of this class only.
+    """
+    measure = frozenset(held_out.tolist())
+    accepted = project.synthetic(code, Status.ACCEPTED)
+    return tuple(c for c in accepted if measure.isdisjoint(c.provenance.parents))
 
 
 def keep_vectors(

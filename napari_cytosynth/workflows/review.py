@@ -93,11 +93,6 @@ def reject(
     return judge(project, synthetic, False, author)
 
 
-def trainable(project: Project, code: str | None = None) -> tuple[SyntheticCell, ...]:
-    """Return the accepted synthetic cells: the only ones that may train."""
-    return project.synthetic(code, Status.ACCEPTED)
-
-
 def refusal_of(cell: SyntheticCell) -> str:
     """Return the reason of the first critic that vetoed, or an empty text."""
     return next((a.reason for a in cell.assessments if not a.passed), "")

@@ -22,7 +22,6 @@ from napari_cytosynth.core.protocols import (
     Vectors,
     Weights,
 )
-from napari_cytosynth.core.provenance import Status
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.smear import FALLBACK_MPP
 from napari_cytosynth.core.splits import Split, Splits, is_picture_group, split_cells
@@ -31,7 +30,7 @@ from napari_cytosynth.learning.head import Head, fit_head
 from napari_cytosynth.learning.training import capped, joined
 from napari_cytosynth.workflows.drawn import EMBEDDING, Drawn, draw_vectors
 from napari_cytosynth.workflows.embed import embed_synthetic, vectors_of
-from napari_cytosynth.workflows.kept import kept_vectors
+from napari_cytosynth.workflows.kept import accepted_cells, kept_vectors
 
 HEAD = "head"
 """Name of the head among the project's models."""
@@ -100,6 +99,12 @@ def splits_of(project: Project, cells: CellTable | None = None) -> Splits:
         kept = _Split(cells, smears, splits)
         _KEPT[project] = kept
     return kept.splits
+
+
+def held_out_cells(project: Project) -> npt.NDArray[np.int64]:
+    """Return int64[h]: the ids of all standing cells that are held out."""
+    cells = project.cells()
+    return np.asarray(cells.ids[splits_of(project, cells).audit], np.int64)
 
 
 def _same(old: CellTable, new: CellTable) -> bool:
@@ -282,7 +287,7 @@ def accepted_vectors(
         The training cells, for the embedder and the cap.
     """
     known = _classes(project, abstain=False)
-    accepted = project.synthetic(None, Status.ACCEPTED)
+    accepted = accepted_cells(project, held_out_cells(project))
     named = [cell for cell in accepted if cell.code in known]
     cells = tuple(named[i] for i in capped([c.code for c in named], real.codes, rng))
     vectors = yield from embed_synthetic(project, real.embedder, cells, compute)
@@ -291,10 +296,8 @@ def accepted_vectors(
 
 def _kept(project: Project, real: LabelledCells, rng: np.random.Generator) -> Added:
     """Return the synthetic vectors that the project keeps, as far as they may train."""
-    cells = project.cells()
-    held_out = cells.ids[splits_of(project, cells).audit]
-    dim = real.vectors.shape[1]
-    vectors, codes = kept_vectors(project, real.embedder, dim, held_out)
+    dim, measure = real.vectors.shape[1], held_out_cells(project)
+    vectors, codes = kept_vectors(project, real.embedder, dim, measure)
     chosen = capped(codes, real.codes, rng)
     return Added(vectors[chosen], tuple(codes[i] for i in chosen))
 

@@ -273,6 +273,35 @@ def test_accepted_synthetic_cells_train_up_to_a_cap(loaded: Loaded) -> None:
     assert "BA" not in bare.codes_
 
 
+def test_a_synthetic_cell_of_cells_held_out_since_trains_no_more() -> None:
+    """Blocks become groups when the fifth patient comes, and cells change sides."""
+    loaded = _loaded(smears=4)
+    project, parents = loaded.project, loaded.split(audit=False)
+    loaded.label(parents)
+    made = [
+        replace(cell, provenance=replace(cell.provenance, parents=tuple(of)))
+        for cell, of in zip(
+            tiny_synthetic(project.taxonomy, "BA", 2),
+            (parents.tolist(), ()),
+            strict=True,
+        )
+    ]
+    kept = project.add_synthetic(made)
+    project.record(*(TEACHER.verdict(cell.id, True) for cell in kept))
+
+    def trained() -> dict[str, int]:
+        run_to_end(train_head(project, loaded.key, compute=loaded.compute))
+        head = project.model("head")
+        assert head is not None
+        return dict(head.meta["synthetic"])
+
+    assert trained() == {"BA": 2}
+    tiny_project(project, smears=1, cells_per_smear=5, seed=9)
+    run_to_end(embed_cells(project, loaded.compute))
+    assert set(parents) & set(loaded.split(audit=True))
+    assert trained() == {"BA": 1}
+
+
 def test_controls_can_enrich(loaded: Loaded) -> None:
     loaded.label(loaded.split(audit=False))
     head = run_to_end(train_head(loaded.project, loaded.key, enrich="duplicates"))

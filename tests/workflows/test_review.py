@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from napari_cytosynth.core.errors import InputError, ProvenanceError
@@ -11,13 +12,8 @@ from napari_cytosynth.core.provenance import Assessment, Status, SyntheticCell
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.tiny import tiny_synthetic
-from napari_cytosynth.workflows.review import (
-    accept,
-    judge,
-    judge_all,
-    reject,
-    trainable,
-)
+from napari_cytosynth.workflows.kept import accepted_cells
+from napari_cytosynth.workflows.review import accept, judge, judge_all, reject
 
 READER = Author("A. Reader")
 
@@ -34,21 +30,27 @@ def project() -> MemoryProject:
     return made
 
 
+def trains(
+    project: MemoryProject, code: str | None = None
+) -> tuple[SyntheticCell, ...]:
+    return accepted_cells(project, np.zeros(0, np.int64), code)
+
+
 def status(project: MemoryProject, number: int) -> Status:
     (cell,) = (c for c in project.synthetic() if c.id == number)
     return cell.status
 
 
 def test_nothing_trains_before_a_verdict(project: MemoryProject) -> None:
-    assert trainable(project) == ()
+    assert trains(project) == ()
 
 
 def test_only_accepted_cells_train(project: MemoryProject) -> None:
     accept(project, SyntheticId(1), READER)
     reject(project, SyntheticId(2), READER)
-    assert [c.id for c in trainable(project)] == [1]
-    assert [c.id for c in trainable(project, "MO")] == [1]
-    assert trainable(project, "LY") == ()
+    assert [c.id for c in trains(project)] == [1]
+    assert [c.id for c in trains(project, "MO")] == [1]
+    assert trains(project, "LY") == ()
     assert status(project, 2) is Status.REJECTED
     assert status(project, 3) is Status.PROPOSED
 
@@ -64,7 +66,7 @@ def test_undo_takes_a_verdict_back(project: MemoryProject) -> None:
     assert event.annotator == "A. Reader"
     project.record(READER.undo(event.id))
     assert status(project, 1) is Status.PROPOSED
-    assert trainable(project) == ()
+    assert trains(project) == ()
 
 
 def test_a_stored_cell_needs_no_look_up(project: MemoryProject) -> None:
