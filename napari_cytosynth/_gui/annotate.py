@@ -9,8 +9,15 @@ from qtpy.QtWidgets import QLabel, QLineEdit, QStackedWidget, QVBoxLayout, QWidg
 from napari_cytosynth._gui.grid import CardGrid
 from napari_cytosynth._gui.theme import Colours
 from napari_cytosynth._gui.toolrow import ToolRow
-from napari_cytosynth.app.panels import Cards, Sort, Tab
+from napari_cytosynth.app.panels import Cards, Quality, Sort, Tab
 
+_CHOICES = (
+    "filterChosen",
+    "sortChosen",
+    "qualityChosen",
+    "strategyChosen",
+    "blindToggled",
+)
 _PAGES = {Tab.QUEUE: 0, Tab.PREDICTED: 0, Tab.SYNTHETIC: 1, Tab.EVIDENCE: 2}
 
 
@@ -85,6 +92,7 @@ class AnnotateWidget(QWidget):
     tabChosen = Signal(object)
     filterChosen = Signal(str)
     sortChosen = Signal(object)
+    qualityChosen = Signal(object)
     strategyChosen = Signal(str)
     blindToggled = Signal(bool)
     commentGiven = Signal(str)
@@ -126,7 +134,7 @@ class AnnotateWidget(QWidget):
         self.comment.left.connect(self.take_keys)
         tools = self.tools
         tools.tabChosen.connect(self.tabChosen)
-        for name in ("filterChosen", "sortChosen", "strategyChosen", "blindToggled"):
+        for name in _CHOICES:
             getattr(tools, name).connect(getattr(self, name))
             getattr(tools, name).connect(self.take_keys)
 
@@ -174,6 +182,10 @@ class AnnotateWidget(QWidget):
     def show_sort(self, sort: Sort) -> None:
         """Set the sort box."""
         self.tools.show_sort(sort)
+
+    def show_quality(self, quality: Quality) -> None:
+        """Set the box for flagged cells."""
+        self.tools.show_quality(quality)
 
     def show_strategy(self, key: str) -> None:
         """Set the strategy box."""

@@ -20,6 +20,7 @@ CARD_HEIGHT = 190
 PICTURE = 108
 _GAP = 5
 _PAD = 8
+_WARNING = "#ffb454"
 _BADGES = {
     "skipped": "#8a8a8a",
     "second opinion": "#d98e04",
@@ -84,9 +85,18 @@ def _paint_marks(painter: QPainter, picture: QRectF, card: Card) -> None:
     if card.badge:
         colour = _BADGES.get(card.badge, "#8a8a8a")
         draw_pill(painter, card.badge, picture.topLeft() + QPointF(4, 4), colour)
+    if card.flaws:
+        place = QPointF(picture.left() + 4, picture.bottom() - 19)
+        draw_pill(painter, _shortened(card.flaws), place, _WARNING)
     if not card.verified:
         place = QPointF(picture.left() + 4, picture.bottom() - 19)
-        draw_pill(painter, "unverified", place, "#ffb454")
+        draw_pill(painter, "unverified", place, _WARNING)
+
+
+def _shortened(flaws: str) -> str:
+    """Return what fits under a picture; hovering tells all of them."""
+    first, *others = flaws.split(", ")
+    return f"{first} +{len(others)}" if others else first
 
 
 def _paint_class(painter: QPainter, box: QRectF, card: Card, colours: Colours) -> None:

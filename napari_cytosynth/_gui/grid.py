@@ -312,6 +312,8 @@ def describe(card: Card) -> str:
         lines.append(card.caption)
     if card.badge:
         lines.append(card.badge)
+    if card.flaws:
+        lines.append(f"picture: {card.flaws}")
     if not card.verified:
         lines.append("unverified: too few real cells of the class to check it")
     return "\n".join(lines)

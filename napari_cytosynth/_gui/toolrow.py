@@ -13,11 +13,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_cytosynth.app.panels import OPINION, Sort, Tab
+from napari_cytosynth.app.panels import OPINION, Quality, Sort, Tab
 from napari_cytosynth.core import registry
 
 _TABS = tuple(Tab)
 _SORTS = tuple(Sort)
+_QUALITIES = tuple(Quality)
 
 
 class ElidedLabel(QLabel):
@@ -54,6 +55,7 @@ class ToolRow(QWidget):
     tabChosen = Signal(object)
     filterChosen = Signal(str)
     sortChosen = Signal(object)
+    qualityChosen = Signal(object)
     strategyChosen = Signal(str)
     blindToggled = Signal(bool)
 
@@ -69,6 +71,9 @@ class ToolRow(QWidget):
             self.tabs.addTab(str(tab))
         self.filter = _box(self, "Show only this class", 170)
         self.sort = _box(self, "Order of the cells", 170)
+        self.quality = _box(
+            self, "Flagged cells: blurred, cut, damaged or overlapping", 150
+        )
         self.strategy = _box(self, "How the next cells are chosen", 130)
         self.sentence = ElidedLabel(self)
         self.sentence.setObjectName("muted")
@@ -76,6 +81,8 @@ class ToolRow(QWidget):
         self.blind.setToolTip("Label blind: hide what the model predicts and why.")
         for sort in _SORTS:
             self.sort.addItem(str(sort), sort)
+        for quality in _QUALITIES:
+            self.quality.addItem(str(quality), quality)
         self._lay_out()
         self._wire()
 
@@ -85,7 +92,7 @@ class ToolRow(QWidget):
         row.setSpacing(8)
         row.addWidget(self.tabs)
         row.addSpacing(8)
-        for box in (self.filter, self.sort, self.strategy):
+        for box in (self.filter, self.sort, self.quality, self.strategy):
             row.addWidget(box)
         row.addWidget(self.sentence, 1)
         row.addWidget(self.blind)
@@ -97,6 +104,9 @@ class ToolRow(QWidget):
         )
         self.sort.activated.connect(
             lambda _: self.sortChosen.emit(self.sort.currentData())
+        )
+        self.quality.activated.connect(
+            lambda _: self.qualityChosen.emit(self.quality.currentData())
         )
         self.strategy.activated.connect(
             lambda _: self.strategyChosen.emit(self.strategy.currentData())
@@ -125,7 +135,7 @@ class ToolRow(QWidget):
         real = tab in (Tab.QUEUE, Tab.PREDICTED)
         for row, sort in enumerate(_SORTS):
             self.sort.setItemText(row, sort.told(tab))
-        for box in (self.filter, self.sort, self.blind):
+        for box in (self.filter, self.sort, self.quality, self.blind):
             box.setVisible(real)
         self.strategy.setVisible(tab is Tab.QUEUE)
         self.sentence.setVisible(True)
@@ -138,6 +148,10 @@ class ToolRow(QWidget):
     def show_sort(self, sort: Sort) -> None:
         """Set the order."""
         self.sort.setCurrentIndex(_SORTS.index(sort))
+
+    def show_quality(self, quality: Quality) -> None:
+        """Set what becomes of flagged cells."""
+        self.quality.setCurrentIndex(_QUALITIES.index(quality))
 
     def show_strategy(self, key: str) -> None:
         """Set the strategy, and say in a sentence what it does."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari_cytosynth.app.cards import CellCards
 from napari_cytosynth.app.details import AHEAD
 from napari_cytosynth.app.keys import Keyboard
-from napari_cytosynth.app.panels import Sort, Tab
+from napari_cytosynth.app.panels import Quality, Sort, Tab
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.app.views import AnnotateView
 from napari_cytosynth.core.ids import CellId
@@ -45,6 +45,7 @@ class AnnotatePresenter:
         events.tab.connect(self._view.show_tab)
         events.filter.connect(self._view.show_filter)
         events.sort.connect(self._view.show_sort)
+        events.quality.connect(self._view.show_quality)
         events.strategy.connect(self._view.show_strategy)
         events.blind.connect(self._on_blind)
         self._session.details.on_known = self._show_details
@@ -56,6 +57,7 @@ class AnnotatePresenter:
         view.tabChosen.connect(self._on_tab_chosen)
         view.filterChosen.connect(session.set_filter)
         view.sortChosen.connect(self._on_sort_chosen)
+        view.qualityChosen.connect(self._on_quality_chosen)
         view.strategyChosen.connect(session.set_strategy)
         view.blindToggled.connect(session.set_blind)
         view.commentGiven.connect(self._on_comment_given)
@@ -71,6 +73,7 @@ class AnnotatePresenter:
         view.show_tab(state.tab)
         view.show_filter(state.filter)
         view.show_sort(state.sort)
+        view.show_quality(state.quality)
         view.show_strategy(state.strategy)
         view.show_blind(state.blind)
         self._show_cards()
@@ -123,6 +126,9 @@ class AnnotatePresenter:
 
     def _on_sort_chosen(self, sort: str) -> None:
         self._session.set_sort(Sort(sort))
+
+    def _on_quality_chosen(self, quality: str) -> None:
+        self._session.set_quality(Quality(quality))
 
     def _on_comment_given(self, text: str) -> None:
         if text.strip():

@@ -8,6 +8,7 @@ from napari_cytosynth.app.panels import Card, Tab
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.core.ids import CellId, SyntheticId
 from napari_cytosynth.core.journal import Mode
+from napari_cytosynth.core.quality import words
 from napari_cytosynth.core.splits import hash_share
 
 _UNTOLD = 1 / 3
@@ -54,6 +55,7 @@ class CellCards:
             symbol=symbol,
             guess="" if code else self._guess(cell),
             badge=self._badge(cell),
+            flaws=words(self._session.index.flaw(cell)),
         )
 
     def row_of(self, number: int) -> int | None:

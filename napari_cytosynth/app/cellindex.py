@@ -45,6 +45,8 @@ class CellIndex:
         Probability of the guess, 0..1.
     counts : int64[classes]
         Labelled cells of each class.
+    flaws : uint8[n]
+        :class:`~napari_cytosynth.core.quality.Flaw` bits of each cell's picture.
     """
 
     def __init__(self, taxonomy: Taxonomy) -> None:
@@ -55,6 +57,7 @@ class CellIndex:
         self.guesses = np.zeros(0, np.int16)
         self.confidence = np.zeros(0, np.float32)
         self.counts = np.zeros(len(self.codes), np.int64)
+        self.flaws = np.zeros(0, np.uint8)
         self._centres: npt.NDArray[np.floating] = np.zeros((0, 2), np.float32)
         self._by_x: dict[int, tuple[Rows, npt.NDArray[np.floating]]] = {}
 
@@ -74,8 +77,9 @@ class CellIndex:
         labels : iterable of (cell id, code)
             All labels that stand.
         """
-        guesses, confidence = self._kept_guesses(table)
-        self.table, self.guesses, self.confidence = table, guesses, confidence
+        guesses, confidence, flaws = self._kept(table)
+        self.table, self.flaws = table, flaws
+        self.guesses, self.confidence = guesses, confidence
         self.labels = np.full(len(table), NONE, np.int16)
         for cell, code in labels:
             if cell in table:
@@ -85,16 +89,31 @@ class CellIndex:
         self._centres = table.boxes[:, :2] + table.boxes[:, 2:] / 2
         self._by_x = {int(s): self._sorted(int(s)) for s in np.unique(table.smears)}
 
-    def _kept_guesses(
+    def _kept(
         self, table: CellTable
-    ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.float32]]:
+    ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+        """Return guesses, confidence and flaws; those of new cells are empty."""
         guesses = np.full(len(table), NONE, np.int16)
         confidence = np.zeros(len(table), np.float32)
+        flaws = np.zeros(len(table), np.uint8)
         _, old, new = np.intersect1d(
             self.table.ids, table.ids, assume_unique=True, return_indices=True
         )
         guesses[new], confidence[new] = self.guesses[old], self.confidence[old]
-        return guesses, confidence
+        flaws[new] = self.flaws[old]
+        return guesses, confidence, flaws
+
+    def set_flaws(
+        self, ids: npt.NDArray[np.int64], flaws: npt.NDArray[np.uint8]
+    ) -> None:
+        """Take in what is wrong with the pictures of cells; uint8[m] of Flaw bits."""
+        self.flaws = np.zeros(len(self.table), np.uint8)
+        known = np.isin(ids, self.table.ids)
+        self.flaws[self.table.rows(ids[known])] = flaws[known]
+
+    def flaw(self, cell: CellId) -> int:
+        """Return the Flaw bits of a cell's picture; 0: nothing is wrong."""
+        return int(self.flaws[self.table.row(cell)])
 
     def _sorted(self, smear: int) -> tuple[Rows, npt.NDArray[np.floating]]:
         rows = np.flatnonzero(self.table.smears == smear)

@@ -9,7 +9,7 @@ import numpy as np
 from napari_cytosynth.app.cellindex import CellIndex
 from napari_cytosynth.app.listing import Listing, refreshed
 from napari_cytosynth.app.navigate import Choice, Ranking, next_open, resolve
-from napari_cytosynth.app.panels import OPINION, Sort, Tab
+from napari_cytosynth.app.panels import OPINION, Quality, Sort, Tab
 from napari_cytosynth.app.state import SessionEvents, SessionState
 from napari_cytosynth.core.ids import CellId, SmearId
 from napari_cytosynth.core.journal import Mode
@@ -165,6 +165,11 @@ class Desk:
         self.state.sort = sort
         self._relist()
 
+    def set_quality(self, quality: Quality) -> None:
+        """Show flagged cells last, not at all, or alone."""
+        self.state.quality = quality
+        self._relist()
+
     def set_blind(self, hidden: bool) -> None:
         """Hide predictions, and everything that tells them."""
         self.state.blind = hidden
@@ -173,7 +178,7 @@ class Desk:
     def _choice(self) -> Choice:
         state = self.state
         tab = Tab.PREDICTED if state.tab is Tab.PREDICTED else Tab.QUEUE
-        return Choice(tab, state.filter, state.sort, state.blind)
+        return Choice(tab, state.filter, state.sort, state.blind, state.quality)
 
     def _resolved(self) -> Listing:
         choice = self._choice()
@@ -211,7 +216,8 @@ class Desk:
         query = suggestion.query
         ids = [int(i) for i in query.ids]
         reasons = {i: why for i, why in zip(ids, query.reasons, strict=True) if why}
-        self._ranking = Ranking(Listing(query.ids, reasons), suggestion.draws)
+        listing = Listing(query.ids, reasons)
+        self._ranking = Ranking(listing, suggestion.draws, suggestion.late)
         self._drawn = frozenset(suggestion.draws.tolist())
         self._refresh()
 

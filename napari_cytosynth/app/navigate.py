@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from napari_cytosynth.app.cellindex import NONE, CellIndex, Rows
 from napari_cytosynth.app.listing import Listing
-from napari_cytosynth.app.panels import OPINION, Sort, Tab
+from napari_cytosynth.app.panels import OPINION, Quality, Sort, Tab
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.splits import AUDIT_EVERY, hash_share
 
@@ -36,12 +36,15 @@ class Choice:
         Order.
     blind : bool
         True: nothing may be chosen or ordered by predictions.
+    quality : Quality
+        What becomes of flagged cells.
     """
 
     tab: Tab
     filter: str = ""
     sort: Sort = Sort.WORTH
     blind: bool = False
+    quality: Quality = Quality.LAST
 
     @property
     def audits(self) -> bool:
@@ -51,7 +54,8 @@ class Choice:
     @property
     def is_plain(self) -> bool:
         """True for the queue as it was ranked."""
-        return self.audits and not self.filter and self.sort is Sort.WORTH
+        plain = not self.filter and self.sort is Sort.WORTH
+        return self.audits and plain and self.quality is Quality.LAST
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +68,13 @@ class Ranking:
         All cards, audit cards among them.
     draws : int64[n]
         The audit cards, in the order of their draw.
+    late : int64[m]
+        Flagged cells that it put at its end.
     """
 
     listing: Listing = field(default_factory=Listing)
     draws: Ids = field(default_factory=lambda: _NO_IDS)
+    late: Ids = field(default_factory=lambda: _NO_IDS)
 
 
 def resolve(
@@ -78,7 +85,8 @@ def resolve(
     No filter and no order may choose among audit cards, or the figures would rest on
     what the model made of them. So a queue that is filtered or ordered deals the same
     ones in the same order, one in ten. *Predicted* shows what the model makes of cells,
-    and leaves the audit cards at hand out.
+    and leaves the audit cards at hand out. Where flagged cells are hidden, those stay
+    that the ranking dealt so that flagged audit cards are not alone.
 
     Parameters
     ----------
@@ -97,10 +105,15 @@ def resolve(
         rows = table.rows(awaiting[np.isin(awaiting, table.ids)])
     elif choice.tab is Tab.PREDICTED:
         rows = _predicted(index, choice)
+    elif choice.quality.wanted:
+        open_ = np.flatnonzero(index.labels == NONE)
+        rows = _sorted_out(open_[~np.isin(table.ids[open_], draws)], index, choice)
     else:
         ids = ranking.listing.ids[np.isin(ranking.listing.ids, table.ids)]
         if choice.is_plain:
             return Listing(ids, reasons)
+        if choice.quality is Quality.HIDDEN:
+            ids = ids[~np.isin(ids, ranking.late)]
         rows = table.rows(ids[~np.isin(ids, draws)])
     if choice.filter not in ("", OPINION):
         rows = rows[index.of_class(rows, choice.filter, guessed=not choice.blind)]
@@ -121,10 +134,20 @@ def _with_draws(cards: Ids, draws: Ids) -> Ids:
     return np.insert(cards, np.minimum(places, len(cards)), draws)
 
 
+def _sorted_out(rows: Rows, index: CellIndex, choice: Choice) -> Rows:
+    """Leave out the rows of flagged cells, or all others."""
+    wanted = choice.quality.wanted
+    if wanted:
+        return rows[(index.flaws[rows] & np.uint8(wanted)) > 0]
+    hidden = choice.quality is Quality.HIDDEN
+    return rows[index.flaws[rows] == 0] if hidden else rows
+
+
 def _predicted(index: CellIndex, choice: Choice) -> Rows:
     if choice.blind:
         return np.zeros(0, np.intp)
-    return np.flatnonzero((index.guesses != NONE) & (index.labels == NONE))
+    rows = np.flatnonzero((index.guesses != NONE) & (index.labels == NONE))
+    return _sorted_out(rows, index, choice)
 
 
 def _ordered(rows: Rows, index: CellIndex, choice: Choice) -> Rows:

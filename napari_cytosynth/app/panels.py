@@ -17,6 +17,10 @@ from napari_cytosynth.app.scene import FocusMark as FocusMark
 from napari_cytosynth.app.scene import Mosaic as Mosaic
 from napari_cytosynth.app.scene import Rectangle as Rectangle
 from napari_cytosynth.app.scene import Tile as Tile
+from napari_cytosynth.core.quality import Flaw
+
+ALL_FLAWS = sum(int(flaw) for flaw in Flaw)
+"""Every flaw's bit."""
 
 
 class Tab(StrEnum):
@@ -44,6 +48,25 @@ class Sort(StrEnum):
         if self is Sort.WORTH and tab is Tab.PREDICTED:
             return "least sure prediction"
         return str(self)
+
+
+class Quality(StrEnum):
+    """What the grid does with flagged cells: blurred, cut, damaged, overlapping."""
+
+    LAST = "flagged cells last"
+    HIDDEN = "flagged cells hidden"
+    ONLY = "flagged cells only"
+    BLURRED = "blurred only"
+    CUT = "cut only"
+    DAMAGED = "damaged only"
+    OVERLAPPING = "overlapping only"
+
+    @property
+    def wanted(self) -> int:
+        """Bits of the flaws that it lists alone; 0: it lists sound cells too."""
+        if self in (Quality.LAST, Quality.HIDDEN):
+            return 0
+        return ALL_FLAWS if self is Quality.ONLY else int(Flaw[self.name])
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +98,8 @@ class Card:
         True: draw the dashed violet frame.
     verified : bool
         False: no real cell of the class could check it; say "unverified".
+    flaws : str
+        What is wrong with the picture: ``"blurred, cut"``; empty: nothing.
     """
 
     id: int
@@ -87,6 +112,7 @@ class Card:
     badge: str = ""
     synthetic: bool = False
     verified: bool = True
+    flaws: str = ""
 
 
 class Cards(Protocol):

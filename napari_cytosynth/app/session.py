@@ -97,6 +97,7 @@ class Session(Reading):
         self._bind()
 
     def _bind(self) -> None:
+        self.learner.finder = lambda: self.smears.finder
         self.learner.on_learned = self._on_learned
         self.learner.on_ranked = self.rank
         self.learner.warm = self.crops.warm
@@ -265,6 +266,7 @@ class Session(Reading):
     def _on_learned(self, learned: Learned) -> None:
         head, guesses = learned.head, learned.guesses
         self.index.set_guesses(guesses.ids, guesses.codes, guesses.probabilities)
+        self.index.set_flaws(learned.flaws.ids, learned.flaws.bits)
         self._figures = class_figures(learned.summary)
         self.state.model = head.version if head is not None else ""
         self.events.predictions.emit()

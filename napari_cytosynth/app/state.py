@@ -9,7 +9,7 @@ from typing import Any
 from psygnal import Signal, SignalGroup
 
 from napari_cytosynth.app.listing import Listing
-from napari_cytosynth.app.panels import ClassRow, Sort, Tab, TaskStatus
+from napari_cytosynth.app.panels import ClassRow, Quality, Sort, Tab, TaskStatus
 from napari_cytosynth.core.ids import CellId, SmearId, SyntheticId
 
 
@@ -32,6 +32,7 @@ class SessionEvents(SignalGroup):
     listing = Signal(object)
     filter = Signal(str)
     sort = Signal(object)
+    quality = Signal(object)
     tab = Signal(object)
     strategy = Signal(str)
     blind = Signal(bool)
@@ -72,6 +73,8 @@ class SessionState:
         Class code that the grid is limited to; empty: all.
     sort : Sort
         Order of the grid.
+    quality : Quality
+        What the grid does with flagged cells.
     tab : Tab
         The tab in front.
     strategy : str
@@ -108,6 +111,7 @@ class SessionState:
     listing: Listing = field(default_factory=Listing)
     filter: str = ""
     sort: Sort = Sort.WORTH
+    quality: Quality = Quality.LAST
     tab: Tab = Tab.QUEUE
     strategy: str = "margin"
     blind: bool = False

@@ -33,6 +33,7 @@ from napari_cytosynth.app.panels import (
     FillForm,
     FocusMark,
     Mosaic,
+    Quality,
     Sort,
     StatusLine,
     Tab,
@@ -67,6 +68,8 @@ class AnnotateView(Protocol):
     filterChosen : (code: str)
         Class code, or :data:`~napari_cytosynth.app.panels.OPINION`; empty for all.
     sortChosen : (sort: Sort)
+    qualityChosen : (quality: Quality)
+        What becomes of flagged cells.
     strategyChosen : (key: str)
     blindToggled : (hidden: bool)
         Hide predictions.
@@ -79,6 +82,7 @@ class AnnotateView(Protocol):
     tabChosen: SignalLike
     filterChosen: SignalLike
     sortChosen: SignalLike
+    qualityChosen: SignalLike
     strategyChosen: SignalLike
     blindToggled: SignalLike
     commentGiven: SignalLike
@@ -115,6 +119,10 @@ class AnnotateView(Protocol):
 
     def show_sort(self, sort: Sort) -> None:
         """Set the sort box."""
+        ...
+
+    def show_quality(self, quality: Quality) -> None:
+        """Set the box that says what becomes of flagged cells."""
         ...
 
     def show_strategy(self, key: str) -> None:

@@ -44,6 +44,8 @@ def run(
 
 
 def _describe(project: Project) -> dict[str, Any]:
+    from napari_cytosynth.workflows.quality import flaw_counts, flaws_by_cell
+
     labels = project.journal.labels()
     counts: dict[str, int] = {}
     for label in labels.values():
@@ -56,6 +58,7 @@ def _describe(project: Project) -> dict[str, Any]:
         "events": len(project.journal.events()),
         "labelled": len(labels),
         "labels": counts,
+        "quality": flaw_counts(flaws_by_cell(project)),
         "synthetic": len(project.synthetic()),
         "interrupted_jobs": [j.key for j in project.jobs(JobState.RUNNING)],
     }

@@ -13,6 +13,7 @@ import typer
 from napari_cytosynth.cli.output import Json, Seed, complain, drive, show, table
 from napari_cytosynth.cli.project import Embedder, ProjectPath, opened
 from napari_cytosynth.core.errors import StorageError
+from napari_cytosynth.core.quality import names
 from napari_cytosynth.core.registry import DEFAULT_EMBEDDER
 
 if TYPE_CHECKING:
@@ -39,19 +40,36 @@ def run(
     """
     from napari_cytosynth.worker import InlineCompute
     from napari_cytosynth.workflows.embed import embed_cells
+    from napari_cytosynth.workflows.quality import flaws_by_cell
     from napari_cytosynth.workflows.suggest import suggest
     from napari_cytosynth.workflows.train import stored_head
 
     with opened(path, reading=True) as project:
         key = drive(embed_cells(project, InlineCompute(), embedder=embedder), "embed")
+        _check(project)
         head = stored_head(project, key)
         found = suggest(project, key, head=head, strategy=strategy, n=n, seed=seed)
         if not why:
             _note_draws(project, found)
-        rows = _explained(found) if why else _places(found, project.cells())
+        cells = project.cells()
+        rows = _explained(found) if why else _places(found, cells)
+        flaws = flaws_by_cell(project, cells)
+        for row in rows:
+            row["quality"] = names(int(flaws[cells.row(row["cell"])]))
     keys = ("cell", "reason") if why else ("cell", "smear", "x", "y")
-    lines = table(keys, [[row[key] for key in keys] for row in rows])
+    told = [[*(row[key] for key in keys), ", ".join(row["quality"])] for row in rows]
+    lines = table((*keys, "quality"), told)
     show({"strategy": strategy, "seed": seed, "cells": rows}, lines, as_json)
+
+
+def _check(project: Project) -> None:
+    """Measure the pictures of new cells."""
+    from napari_cytosynth.workflows.quality import measure_cells
+
+    try:
+        drive(measure_cells(project), "check")
+    except StorageError as error:
+        complain(f"Which cells are blurred or damaged is not told. {error}")
 
 
 def _note_draws(project: Project, found: Suggestion) -> None:

@@ -86,6 +86,13 @@ class Finder(Protocol):
         """Return uint8[n, 96, 96, 3] around boxes float32[n, 4] in level-0 pixels."""
         ...
 
+    def measure(self, image: SmearImage, boxes: npt.ArrayLike, mpp: float) -> Vectors:
+        """Return float32[n, 2]: the quality of each cell's picture.
+
+        Columns as in :data:`napari_cytosynth.core.quality.MEASURES`.
+        """
+        ...
+
     def close(self) -> None:
         """Release what it holds. Idempotent."""
         ...

@@ -13,13 +13,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.cells import Detections
 from napari_cytosynth.core.errors import WorkerDiedError, WorkerError
-from napari_cytosynth.core.protocols import Crops
+from napari_cytosynth.core.protocols import Crops, Vectors
 from napari_cytosynth.core.smear import Calibration, SmearImage
 from napari_cytosynth.worker.side import detections_of, frames_of
 from napari_cytosynth.worker.wire import Frame, error_of
@@ -162,10 +163,22 @@ class BesideFinder:
 
     def crops(self, image: SmearImage, boxes: npt.ArrayLike, mpp: float) -> Crops:
         """Return uint8[n, 96, 96, 3] around boxes float32[n, 4] in level-0 pixels."""
-        question = {"verb": "crops", "uri": image.smear.uri, "mpp": mpp}
-        wanted = np.asarray(boxes, np.float32).reshape(-1, 4)
-        crops: Crops = self.side.ask(Frame(question, {"boxes": wanted})).arrays["crops"]
+        crops: Crops = self._of_boxes("crops", image, boxes, mpp)
         return crops
+
+    def measure(self, image: SmearImage, boxes: npt.ArrayLike, mpp: float) -> Vectors:
+        """Return float32[n, 2]: how sharp each cell is, and how torn around it."""
+        measures: Vectors = self._of_boxes("measure", image, boxes, mpp)
+        return measures
+
+    def _of_boxes(
+        self, verb: str, image: SmearImage, boxes: npt.ArrayLike, mpp: float
+    ) -> npt.NDArray[Any]:
+        """Ask about boxes of a picture; return the one array of the answer."""
+        question = {"verb": verb, "uri": image.smear.uri, "mpp": mpp}
+        wanted = np.asarray(boxes, np.float32).reshape(-1, 4)
+        (answer,) = self.side.ask(Frame(question, {"boxes": wanted})).arrays.values()
+        return np.asarray(answer)
 
     def close(self) -> None:
         """End the process."""

@@ -46,6 +46,7 @@ class SideDesk:
             "calibrate": self._calibrate,
             "tile": self._tile,
             "crops": self._crops,
+            "measure": self._measure,
         }
 
     def answer(self, question: Frame) -> Frame:
@@ -89,6 +90,11 @@ class SideDesk:
         image, mpp = self._opened(question.data["uri"]), question.data["mpp"]
         crops = self._finder.crops(image, question.arrays["boxes"], mpp)
         return Frame({}, {"crops": crops})
+
+    def _measure(self, question: Frame) -> Frame:
+        image, mpp = self._opened(question.data["uri"]), question.data["mpp"]
+        measures = self._finder.measure(image, question.arrays["boxes"], mpp)
+        return Frame({}, {"measures": measures})
 
 
 def arrays_of(found: Detections) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.smear import Calibration, Smear, SmearImage
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.workflows.detect_files import CATEGORIES, detect_files
+from napari_cytosynth.workflows.quality import Source, measure
 from napari_cytosynth.workflows.searches import (
     last_job,
     smear_by_id,
@@ -298,18 +299,18 @@ class _Sink:
         self._note(state)
 
     def _store(self) -> None:
-        found = Detections.concatenate(self._waiting)
+        found, self._waiting = Detections.concatenate(self._waiting), []
         # A crash between the cells' commit and the job's leaves the job behind by a
         # batch, and a person may have added a cell before: neither is found again.
         found = found.take(~_covered(found.boxes, self._known))
-        self._waiting = []
-        if len(found):
-            crops = self.source.crops(found.boxes)
-            cut_by = CutBy(self.source.calibration.mpp, self._under)
-            self.newest = self.project.add_cells(
-                self.smear, found, crops, cut_by=cut_by
-            )
-            self.added += len(found)
+        if not len(found):
+            return
+        crops, mpp = self.source.crops(found.boxes), self.source.calibration.mpp
+        cut_by = CutBy(mpp, self._under)
+        self.newest = self.project.add_cells(self.smear, found, crops, cut_by=cut_by)
+        self.added += len(found)
+        pixels = Source(self.smear, mpp, self.source.image, self.source.finder)
+        measure(self.project, pixels, self.newest)
 
     def _known_boxes(self) -> npt.NDArray[np.float32]:
         """Return standing cells and those struck out, which must not come back."""

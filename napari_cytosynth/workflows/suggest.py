@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +16,7 @@ from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.splits import AUDIT_EVERY
 from napari_cytosynth.learning.head import Head
 from napari_cytosynth.workflows.embed import vectors_of
+from napari_cytosynth.workflows.quality import flaws_by_cell
 from napari_cytosynth.workflows.train import splits_of
 
 _Ids = npt.NDArray[np.int64]
@@ -40,12 +41,15 @@ class Suggestion:
         Key of the strategy.
     model : str
         Version of the head; empty before the first.
+    late : int64[l]
+        Flagged cells at the end of ``query``, dealt because no sound one was left.
     """
 
     query: Query
     audit: _Mask
     strategy: str
     model: str
+    late: _Ids = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def draws(self) -> _Ids:
@@ -64,11 +68,14 @@ def suggest(
 ) -> Suggestion:
     """Rank all unlabelled standing cells of the training split, and mix in audit cards.
 
-    Cells that were passed over come back only when nothing else is left. The order of
+    Cells that were passed over come back only when nothing else is left, and flagged
+    ones (blurred, cut, damaged, overlapping) come after all sound ones. The order of
     the audit cards is fixed for ever by their ids, so that no ranking, however often it
     is made, can choose among them. A held-out cell leaves that order only by a label
     that the draw asked for: one that somebody labelled of his own accord is dealt all
-    the same, or the cells left over would be no random sample.
+    the same, or the cells left over would be no random sample. Audit cards are dealt
+    flagged or not; for each flagged one a flagged cell of the training split is dealt
+    among the sound ones, or it would give itself away.
 
     Parameters
     ----------
@@ -94,10 +101,49 @@ def suggest(
     pool = _Pool.of(project, embedder_key, head)
     rng = np.random.default_rng(seed)
     audit_ids = pool.audit_ids(_share(n, rng))
-    teach = chosen.query(pool.candidates(pool.teach), n - len(audit_ids), rng)
+    room = n - len(audit_ids)
+    decoys = int(np.count_nonzero(pool.flagged & np.isin(pool.ids, audit_ids)))
+    teach, late = _taught(chosen, pool, (room, decoys), rng)
     query, audit = _mixed(teach, audit_ids, rng)
     version = head.version if head is not None else ""
-    return Suggestion(query, audit, strategy, version)
+    return Suggestion(query, audit, strategy, version, late)
+
+
+def _taught(
+    chosen: QueryStrategy,
+    pool: _Pool,
+    wanted: tuple[int, int],
+    rng: np.random.Generator,
+) -> tuple[Query, _Ids]:
+    """Rank sound cells, some flagged ones among them, then the other flagged ones.
+
+    ``wanted`` is how many in all, and how many flagged ones among the sound. Returns
+    the ranking, and the ids of the flagged cells at its end.
+    """
+    n, decoys = wanted
+    sound, flagged = pool.teach & ~pool.flagged, pool.teach & pool.flagged
+    decoys = min(decoys, int(flagged.sum()), n)
+    first = chosen.query(pool.candidates(sound), n - decoys, rng)
+    if len(first.ids) == n or not flagged.any():
+        return first, np.zeros(0, np.int64)
+    rest = chosen.query(pool.candidates(flagged), n - len(first.ids), rng)
+    places = np.sort(rng.integers(0, len(first.ids) + 1, decoys))
+    return _joined(first, rest, places), rest.ids[decoys:]
+
+
+def _joined(first: Query, rest: Query, places: _Ids) -> Query:
+    """Put the best of ``rest`` before these places of ``first``, the others behind."""
+    k = len(first.ids)
+    at = np.concatenate([places, np.full(len(rest.ids) - len(places), k)])
+    # Worth falls along the ranking: each is told to be worth what it stands before.
+    worth = np.append(first.utilities, first.utilities[-1:])
+    own = worth[at] if k else rest.utilities
+    reasons = np.insert(np.array(first.reasons, object), at, rest.reasons)
+    return Query(
+        np.insert(first.ids, at, rest.ids),
+        np.insert(first.utilities, at, own),
+        tuple(str(reason) for reason in reasons),
+    )
 
 
 def _share(n: int, rng: np.random.Generator) -> int:
@@ -117,6 +163,7 @@ class _Pool:
     open: _Mask
     skipped: _Mask
     held_out: _Mask
+    flagged: _Mask
 
     @classmethod
     def of(cls, project: Project, key: str, head: Head | None) -> _Pool:
@@ -140,6 +187,7 @@ class _Pool:
             known & ~labelled,
             skipped,
             held_out,
+            flaws_by_cell(project, table) > 0,
         )
 
     @property

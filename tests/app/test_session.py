@@ -5,13 +5,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_cytosynth.app.cards import CellCards
 from napari_cytosynth.app.cellindex import NONE
-from napari_cytosynth.app.panels import Sort, Tab
+from napari_cytosynth.app.panels import Quality, Sort, Tab
 from napari_cytosynth.core.errors import StorageError
 from napari_cytosynth.core.ids import CellId
+from napari_cytosynth.core.quality import Flaw
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.desk import Desk, HeldRunner
+from napari_cytosynth.workflows.suggest import suggest
 
 
 def test_start_shows_a_queue_and_focuses_its_first_card(desk: Desk) -> None:
@@ -308,3 +311,67 @@ def test_moves_stop_at_the_ends(desk: Desk, steps: tuple[int, ...]) -> None:
         desk.session.move(step)
         row = min(max(row + step, 0), len(desk.session.state.listing) - 1)
         assert desk.session.state.listing.row_of(desk.session.state.focus) == row
+
+
+def cut_every_third(desk: Desk) -> set[int]:
+    """Flag every third cell of the project as cut."""
+    index = desk.session.index
+    flaws = np.zeros(len(index.table), np.uint8)
+    flaws[::3] = Flaw.CUT
+    index.set_flaws(index.table.ids, flaws)
+    return set(index.table.ids[::3].tolist())
+
+
+def draws_of(desk: Desk) -> set[int]:
+    """Return the audit cards of the ranking at hand."""
+    found = suggest(desk.session.project, desk.session.learner.key, head=None, n=30)
+    return set(found.draws.tolist())
+
+
+def test_flagged_cells_are_listed_alone_with_the_audit_cards(taught: Desk) -> None:
+    session, cut = taught.session, cut_every_third(taught)
+    session.set_quality(Quality.CUT)
+    listed = session.state.listing.ids.tolist()
+    strangers = [i for i in listed if i not in cut]
+    assert set(listed) & cut
+    assert len(strangers) <= -(-len(listed) // 9)
+    assert set(strangers) <= draws_of(taught)
+    assert not any(session.index.label(CellId(i)) for i in set(listed) & cut)
+
+
+def test_flagged_cells_are_hidden_among_predictions(taught: Desk) -> None:
+    session, cut = taught.session, cut_every_third(taught)
+    session.set_tab(Tab.PREDICTED)
+    session.set_quality(Quality.HIDDEN)
+    assert len(session.state.listing)
+    assert not set(session.state.listing.ids.tolist()) & cut
+    session.set_quality(Quality.ONLY)
+    assert set(session.state.listing.ids.tolist()) <= cut
+
+
+def test_no_filter_of_flaws_drops_an_audit_card(taught: Desk) -> None:
+    session = taught.session
+    before = [i for i in session.state.listing.ids.tolist() if i in draws_of(taught)]
+    assert before
+    every = session.index.table.ids
+    session.index.set_flaws(every, np.full(len(every), Flaw.BLURRED, np.uint8))
+    for quality in Quality:
+        session.set_quality(quality)
+        after = [i for i in session.state.listing.ids.tolist() if i in before]
+        assert after == before[: len(after)]
+        assert bool(after) == bool(len(session.state.listing))
+
+
+def test_a_card_says_what_is_wrong_with_its_picture(taught: Desk) -> None:
+    session, cut = taught.session, cut_every_third(taught)
+    cards = CellCards(session, session.state.listing, session.crops)
+    told = {cards[row].id: cards[row].flaws for row in range(len(cards))}
+    assert told == {i: "cut" if i in cut else "" for i in told}
+    session.set_blind(True)
+    assert any(cards[row].flaws for row in range(len(cards)))
+
+
+def test_flaws_stay_with_their_cells_when_others_come(taught: Desk) -> None:
+    session, cut = taught.session, cut_every_third(taught)
+    session.reload()
+    assert {i for i in cut if session.index.flaw(CellId(i))} == cut
