@@ -239,9 +239,9 @@ def _meets(
     near: npt.NDArray[np.bool_] = (low[rows] <= high[others].max(axis=0)).all(axis=1)
     near &= (high[rows] >= low[others].min(axis=0)).all(axis=1)
     close = rows[near]
-    meets = (low[close][:, None] <= high[others]).all(axis=2)
-    meets &= (high[close][:, None] >= low[others]).all(axis=2)
-    near[near] = meets.any(axis=1)
+    starts = (low[close][:, None] <= high[others]).all(axis=2)
+    ends = (high[close][:, None] >= low[others]).all(axis=2)
+    near[near] = np.any(starts & ends, axis=1)
     return near
 
 

@@ -270,7 +270,7 @@ def test_suggest_and_train(project: Path, capsys: pytest.CaptureFixture[str]) ->
     assert set(first) == documented_keys()["suggest"]
     assert first == document(capsys, "suggest", project, "-n", 5, "--seed", 3)
     assert {frozenset(c) for c in first["cells"]} == {
-        frozenset({"cell", "smear", "x", "y"})
+        frozenset({"cell", "smear", "x", "y", "quality"})
     }
     asked = ("suggest", project, "-n", 200)
     bare = {c["cell"] for c in document(capsys, *asked)["cells"]}
