@@ -22,7 +22,7 @@ from napari_cytosynth.core.protocols import (
     Vectors,
 )
 from napari_cytosynth.core.provenance import refuse_synthetic
-from napari_cytosynth.core.splits import MIN_AUDIT
+from napari_cytosynth.core.splits import MIN_AUDIT, MIN_GROUPS
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.evidence.record import (
     CaseResult,
@@ -200,7 +200,7 @@ def _judged(question: Question, predictions: dict[str, _Predictions]) -> Evidenc
     position = {code: i for i, code in enumerate(classes)}
     truth = np.array([position.get(c, -1) for c in question.audit.codes], np.intp)
     rng = np.random.default_rng([question.seed, 99])
-    weights = _resamples(question.audit.groups, rng)
+    weights = _resamples(question.audit.groups, rng, within=bool(_in_few(question)))
     runs = len(next(iter(predictions.values())))
     drawn = rng.integers(runs, size=(REPEATS, runs))
     scored = {
@@ -216,17 +216,39 @@ def _judged(question: Question, predictions: dict[str, _Predictions]) -> Evidenc
 
 
 def _resamples(
-    groups: npt.NDArray[np.str_], rng: np.random.Generator
+    groups: npt.NDArray[np.str_], rng: np.random.Generator, *, within: bool
 ) -> npt.NDArray[np.float64]:
     """Return bootstrap counts of cells; cells of a group are drawn together.
 
     Cells of one patient resemble each other, so that they are fewer than they seem.
-    With a single group nothing but its cells can be drawn.
+
+    Parameters
+    ----------
+    groups : str[n]
+        Group of each cell.
+    within : bool
+        Draw the cells of each drawn group again, too. Where all cells of a class are of
+        one patient, its recall would else be the same in every resample, as if there
+        were no doubt at all.
     """
     names, index = np.unique(groups, return_inverse=True)
-    if len(names) < 2:
-        return draw_counts(len(groups), REPEATS, rng)
-    return draw_counts(len(names), REPEATS, rng)[:, index.ravel()]
+    drawn = draw_counts(len(names), REPEATS, rng)
+    counts = drawn[:, index.ravel()]
+    for number in range(len(names) if within else 0):
+        rows = np.flatnonzero(index.ravel() == number)
+        n = drawn[1:, number].astype(np.int64) * len(rows)
+        counts[1:, rows] = rng.multinomial(n, np.full(len(rows), 1 / len(rows)))
+    return counts
+
+
+def _in_few(question: Question) -> list[str]:
+    """Return the classes with figures whose audit cells are of a few groups."""
+    audit, few = question.audit, []
+    for code in (question.classes[number] for number in _estimable(question)):
+        own = audit.groups[[c == code for c in audit.codes]]
+        if len(set(own.tolist())) < MIN_GROUPS:
+            few.append(code)
+    return few
 
 
 def _averaged(runs: list[Scores], drawn: npt.NDArray[np.integer]) -> Scores:
@@ -343,6 +365,11 @@ def _caveats(question: Question) -> tuple[str, ...]:
         told.append(
             "all audit cells come from one group or block, so intervals do not cover "
             "differences between patients"
+        )
+    if groups > 1 and (few := _in_few(question)):
+        told.append(
+            f"audit cells of {', '.join(few)} come from fewer than {MIN_GROUPS} groups "
+            "or blocks, so their intervals hardly cover differences between patients"
         )
     told += _coverage(question)
     for case, word in ((SYNTHETIC, "filled"), (EMBEDDING, "given vectors")):

@@ -242,18 +242,36 @@ def test_more_filled_classes_ask_for_wider_intervals() -> None:
 
 
 def test_cells_of_a_group_are_drawn_together() -> None:
-    alone = _question(_vectors("BA", 20, 7))
-    order = np.argsort(alone.audit.vectors[:, 0])
-    groups = np.empty(len(order), "<U3")
-    groups[order] = (np.arange(len(order)) // 30).astype(np.str_)
-    grouped = replace(alone, audit=replace(alone.audit, groups=groups))
-    free, tied = (run_to_end(measure(q, seeds=1)) for q in (alone, grouped))
-    assert _width(tied) != _width(free)
-    assert "6 groups or blocks" in tied.caveat
-    one = replace(alone.audit, groups=np.full(len(order), "p"))
-    single = run_to_end(measure(replace(alone, audit=one), seeds=1))
+    """Six like cells of each of ten patients tell little more than one of each."""
+    question = _question(_vectors("BA", 20, 7), audit=10)
+    audit = question.audit
+    times = [6 if code == "BA" else 1 for code in audit.codes]
+    like = audit.take(np.repeat(np.arange(len(audit)), times))
+    apart = replace(like, groups=np.arange(len(like)).astype(np.str_))
+    tied, free, single = (
+        run_to_end(measure(replace(question, audit=cells), seeds=1))
+        for cells in (like, apart, replace(like, groups=np.full(len(like), "p")))
+    )
+    assert _width(tied) > 1.5 * _width(free)
+    assert f"{len(audit)} groups or blocks" in tied.caveat
     assert "one group" in single.caveat
     assert _width(single) == pytest.approx(_width(free), abs=0.04)
+
+
+def test_cells_of_one_patient_leave_doubt() -> None:
+    """All audit basophils are one patient's; drawn whole, their recall never varies."""
+    alone = _question(_vectors("BA", 20, 7), audit=12)
+    groups = np.array([str(n % 8) for n in range(len(alone.audit))])
+    groups[[code == "BA" for code in alone.audit.codes]] = "one"
+    tied = replace(alone, audit=replace(alone.audit, groups=groups))
+    found = run_to_end(measure(tied, seeds=1))
+    table = {(d.metric, d.code, d.other): d.interval for d in found.differences}
+    gain = table["recall", "BA", "none"]
+    assert gain.value > 0
+    assert gain.low < gain.value < gain.high
+    assert "audit cells of BA come from fewer than 5 groups" in found.caveat
+    spread = run_to_end(measure(alone, seeds=1))
+    assert "fewer than 5 groups or blocks, so" not in spread.caveat
 
 
 def test_artefacts_taken_for_cells_count_against_precision() -> None:
