@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_cytosynth.core.errors import StorageError
+from napari_cytosynth.core.errors import InputError, StorageError
 from napari_cytosynth.core.journal import Author, Mode
 from napari_cytosynth.core.taxonomies import BUILT_IN, built_in
 from napari_cytosynth.core.taxonomy import Taxonomy
@@ -39,8 +39,24 @@ Annotator = Annotated[
 
 
 def author_of(annotator: str, mode: Mode = Mode.TEACH) -> Author:
-    """Return the author of a verb's events."""
-    return Author(annotator or getpass.getuser(), mode)
+    """Return the author of a verb's events.
+
+    Raises
+    ------
+    InputError
+        If nobody was named and this account has no name, as in some containers.
+    """
+    return Author(annotator or _login_name(), mode)
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError) as error:
+        raise InputError(
+            "This account has no login name, so nobody could be said to have done "
+            "this. Name who acts with --annotator."
+        ) from error
 
 
 @contextmanager

@@ -145,6 +145,22 @@ def test_label_undo_redo(project: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert document(capsys, "info", project)["labels"] == {"EO": 1}
 
 
+@pytest.mark.parametrize("error", [KeyError("uid"), OSError("no name")])
+def test_an_account_without_a_name_is_asked_for_one(
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    def nobody() -> str:
+        raise error
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert main(["label", str(project), "1", "EO"]) == 1
+    assert "--annotator" in capsys.readouterr().err
+    assert document(capsys, "info", project)["events"] == 0
+
+
 def test_label_skips_remarks_asks_and_strikes_out(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
