@@ -83,6 +83,8 @@ def migrate(database: Path) -> None:
     ------
     ProjectError
         If the project is newer than this program, or damaged.
+    sqlite3.OperationalError
+        If somebody has it open, such as a backup.
     """
     with closing(sqlite3.connect(database, isolation_level=None)) as old:
         version = schema_version(old)
@@ -94,6 +96,9 @@ def migrate(database: Path) -> None:
                 f"schemas up to {SCHEMA_VERSION}. It was left as it is; install a "
                 "newer napari-cytosynth to open it."
             )
+        # A log that outlived the swap, because a backup reads this moment, would be
+        # played into the new database. SQLite refuses here while anybody has it open.
+        old.execute("PRAGMA journal_mode=DELETE")
         changed = database.with_name(f"{database.name}.migrating{PARTIAL}")
         changed.unlink(missing_ok=True)
         with closing(sqlite3.connect(changed, isolation_level=None)) as new:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_cytosynth.core.errors import ProjectError
+from napari_cytosynth.core.errors import ProjectError, ProjectLockedError
 from napari_cytosynth.core.ids import CellId, SmearId
 from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.project import Job, JobState
@@ -137,6 +137,29 @@ def test_step_that_fails_leaves_the_old_project(
     assert _hash(old / "project.sqlite") == before
     assert not (old / "project.lock").exists()
     open_project(old).close()
+
+
+def test_database_that_a_backup_reads_is_not_swapped(old: Path) -> None:
+    """Its log would outlive the swap, and be played into the new database."""
+    path = old / "project.sqlite"
+    with (
+        closing(sqlite3.connect(path, isolation_level=None)) as writer,
+        closing(sqlite3.connect(path, isolation_level=None)) as reader,
+    ):
+        writer.execute("PRAGMA journal_mode=WAL")
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM meta").fetchall()
+        writer.execute("INSERT INTO meta VALUES ('last', 'words')")
+        writer.close()
+        with pytest.raises(ProjectLockedError, match="Another program"):
+            open_project(old)
+        assert _version(path) == 1
+    with open_project(old) as project:
+        assert len(project.cells()) == 5
+    for name in ("project.sqlite", "project.schema-1.sqlite"):
+        with closing(sqlite3.connect(old / name)) as database:
+            said = database.execute("SELECT value FROM meta WHERE key = 'last'")
+            assert said.fetchall() == [("words",)]
 
 
 def test_crash_before_the_swap_leaves_the_old_project(
