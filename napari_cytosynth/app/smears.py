@@ -150,7 +150,6 @@ class Smears:
         try:
             whose, where = group or None, self.finder
             smear = add_smear(self._project, uri, group=whose, finder=where)
-            smear = self._relinked(smear, uri)
         except (CytoSynthError, OSError) as error:
             yield Progress(0, 0, f"{title}: failed", payload=("failed", error))
             return
@@ -183,13 +182,6 @@ class Smears:
             self.on_cells()
         else:
             self._jobs.tell("Opening a smear", value)
-
-    def _relinked(self, smear: Smear, uri: str) -> Smear:
-        """Point a smear whose file is gone at the same picture, found elsewhere."""
-        if "://" in smear.uri or Path(smear.uri).exists():
-            return smear
-        place = str(Path(uri).absolute())
-        return self._project.relink(smear.id, place, smear.fingerprint)
 
     def record(self, smear: SmearId) -> Smear:
         """Return the record of a smear."""

@@ -5,8 +5,9 @@ Example: cytosynth add smears.cytosynth slide1.tif slide2.ome.zarr --group "pati
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +17,7 @@ from napari_cytosynth.cli.project import ProjectPath, opened
 from napari_cytosynth.core.errors import InputError, StorageError
 
 if TYPE_CHECKING:
+    from napari_cytosynth.core.ids import SmearId
     from napari_cytosynth.core.project import Project
     from napari_cytosynth.core.smear import Smear
 
@@ -39,9 +41,11 @@ def run(
     from napari_cytosynth.workflows.detect import add_smear, find_cells
 
     rows: list[dict[str, Any]] = []
+    lines: list[str] = []
     unread = Unread()
     with opened(path) as project:
         for uri in images:
+            before = {smear.id: smear.uri for smear in project.smears()}
             try:
                 with _told_what_stays(project):
                     smear = add_smear(project, uri, group=group, mpp=mpp)
@@ -50,14 +54,28 @@ def run(
             except InputError as error:
                 unread(uri, error)
                 continue
-            count = _cells(project, smear)
-            rows.append({"smear": int(smear.id), "uri": smear.uri, "cells": count})
+            count, known = _cells(project, smear), smear.id in before
+            row = {"smear": int(smear.id), "uri": smear.uri, "cells": count}
+            rows.append(row | {"known": known})
+            lines.append(f"{smear.uri}: {_history(smear, before, uri)}{count} cells")
     document: dict[str, Any] = {"smears": rows, "errors": unread.rows}
     if unread.rows:
         document |= unread.failure()
-    show(document, [f"{row['uri']}: {row['cells']} cells" for row in rows], as_json)
+    show(document, lines, as_json)
     if unread.rows:
         raise typer.Exit(FAILED)
+
+
+def _history(smear: Smear, before: Mapping[SmearId, str], given: str) -> str:
+    """Say what the project knew of a picture: nothing, its file, or its content."""
+    known = before.get(smear.id)
+    if known is None:
+        return ""
+    if known != smear.uri:
+        return f"smear {smear.id}, moved here from {known}; "
+    if Path(given).absolute() != Path(known):
+        return f"smear {smear.id} is the same picture as {given}; "
+    return f"smear {smear.id} already; "
 
 
 @contextmanager

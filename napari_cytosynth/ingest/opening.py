@@ -38,8 +38,8 @@ def open_smear(uri: str | Path) -> SmearImage:
     path = local_path(uri)
     if not path.exists():
         raise InputError(
-            f"'{path}' is not there. Check the path; a project's moved smear can be "
-            "relinked."
+            f"'{path}' is not there. Check the path; where a project's smear was "
+            "moved, add it again from its new place: its cells and labels stay."
         )
     return reader_of(path).open(str(path))
 

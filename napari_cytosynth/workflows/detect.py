@@ -22,7 +22,9 @@ from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.workflows.detect_files import CATEGORIES, detect_files
 from napari_cytosynth.workflows.quality import Source, measure
 from napari_cytosynth.workflows.searches import (
+    demand_group,
     last_job,
+    relinked,
     smear_by_id,
     standing_search,
 )
@@ -77,7 +79,8 @@ def add_smear(
     Returns
     -------
     Smear
-        With its id; the one already there if the same content was added before.
+        With its id; the one already there if the same content was added before. Where
+        the file of that one is gone, it stands for ``uri`` from now on.
 
     Raises
     ------
@@ -92,7 +95,8 @@ def add_smear(
         record = image.smear if group is None else replace(image.smear, group=group)
         known = {s.fingerprint: s for s in project.smears()}.get(record.fingerprint)
         if known is not None:
-            _demand_group(known, group)
+            demand_group(known, group)
+            known = relinked(project, known, record.uri)
         before = None if known is None else project.calibration(known.id)
         if known is not None and before is not None and mpp in (None, before.mpp):
             return known
@@ -344,16 +348,6 @@ def _job(project: Project, smear: SmearId, detector: str, mpp: float) -> Job:
         if all(data.get(name) == asked[name] for name in asked):
             return replace(job, data=data)
     return Job(f"detect:{smear}", JobState.RUNNING, {**asked, "tiles": 0})
-
-
-def _demand_group(known: Smear, group: str | None) -> None:
-    """Refuse to move a smear to another group: it would change sides unseen."""
-    if group not in (None, known.group):
-        raise InputError(
-            f"'{known.uri}' was added before, with the group '{known.group}'. Groups "
-            "decide for ever which cells teach and which measure, so it cannot become "
-            f"'{group}'. Leave the group out, or make a new project with it."
-        )
 
 
 def _here() -> Finder:

@@ -30,6 +30,7 @@ MATCH_IOU = 0.5
 """A box that overlaps a cell at least so much is that cell."""
 
 _CHUNK = 256
+_DIGITS = 1  # decimals of a pixel to which two boxes are the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class ImportReport:
     same, kept : int
         Cells that had this label already, and cells whose other label was kept.
     skipped : int
-        Objects left out: of classes mapped to nothing, or on strangers.
+        Objects left out: of classes mapped to nothing, on strangers, or told before.
     synthetic : int
         Objects flagged synthetic: never taken for real cells.
     notes : tuple of str
@@ -193,7 +194,33 @@ def _plan(
     real = [o for o in records.objects if o.image in smears and not o.synthetic]
     codes = resolve_labels({o.label for o in real}, project.taxonomy, mapping)
     wanted = [o for o in real if codes[o.label] is not None]
-    return list(_locate(project, smears, wanted, codes))
+    return list(_locate(project, smears, _once_each(wanted, codes), codes))
+
+
+def _once_each(
+    objects: Sequence[ObjectRecord], codes: Mapping[str, str | None]
+) -> list[ObjectRecord]:
+    """Keep one object of each box: a line told twice is one cell, not two.
+
+    Raises
+    ------
+    InputError
+        If the same box has two classes.
+    """
+    kept: dict[tuple[str, tuple[float, ...]], ObjectRecord] = {}
+    for item in objects:
+        place = (item.image, tuple(round(float(v), _DIGITS) for v in item.box))
+        first = kept.get(place)
+        code, known = codes[item.label], first and codes[first.label]
+        if code and known and code != known:
+            raise InputError(
+                f"The box {list(item.box)} of '{item.image}' is there twice, as "
+                f"{known} and as {code}. One cell has one label; correct it there. "
+                "Nothing was imported."
+            )
+        if first is None or not known:
+            kept[place] = item
+    return list(kept.values())
 
 
 def resolve_labels(

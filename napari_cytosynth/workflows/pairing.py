@@ -11,6 +11,7 @@ from napari_cytosynth.core.errors import CytoSynthError, InputError
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import ImageRecord, Records
 from napari_cytosynth.core.smear import Smear
+from napari_cytosynth.workflows.searches import relinked
 
 _BESIDE = ("", "images", "JPEGImages", "../images", "../JPEGImages")
 """Where the pictures of an annotation file use to lie, from its folder."""
@@ -130,14 +131,8 @@ def _by_content(
             continue  # not a picture, so not a smear either
         for smear in smears:
             if smear.fingerprint == content:
-                return _relinked(project, smear, picture)
+                return relinked(project, smear, picture)
     return None
-
-
-def _relinked(project: Project, smear: Smear, picture: Path) -> Smear:
-    if "://" in smear.uri or Path(smear.uri).exists():
-        return smear
-    return project.relink(smear.id, str(picture.resolve()), smear.fingerprint)
 
 
 def _demand_size(image: ImageRecord, smear: Smear) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 
@@ -27,6 +29,44 @@ def smear_by_id(project: Project, smear_id: SmearId) -> Smear:
         f"There is no smear {smear_id} in project '{project.name}'. Add it first, or "
         "choose one that is listed."
     )
+
+
+def demand_group(known: Smear, group: str | None) -> None:
+    """Refuse to move a smear to another group: it would change sides unseen.
+
+    Raises
+    ------
+    InputError
+        If ``group`` is given and is another than the smear's.
+    """
+    if group not in (None, known.group):
+        raise InputError(
+            f"'{known.uri}' was added before, with the group '{known.group}'. Groups "
+            "decide for ever which cells teach and which measure, so it cannot become "
+            f"'{group}'. Leave the group out, or make a new project with it."
+        )
+
+
+def relinked(project: Project, smear: Smear, place: str | Path) -> Smear:
+    """Point a smear whose file is gone at the same picture, found elsewhere.
+
+    Parameters
+    ----------
+    project : Project
+        That holds the smear.
+    smear : Smear
+        Of the project; it is left as it is while its file is there.
+    place : str or Path
+        A picture of the same content.
+
+    Returns
+    -------
+    Smear
+        As it is known now.
+    """
+    if "://" in smear.uri or Path(smear.uri).exists():
+        return smear
+    return project.relink(smear.id, str(Path(place).absolute()), smear.fingerprint)
 
 
 def find_anew(project: Project, smear_id: SmearId, author: Author) -> int:

@@ -43,6 +43,28 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, An
     return code, json.loads(said.out), said.err
 
 
+def test_add_says_what_it_knew(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, first = tmp_path / "p.cytosynth", folder / "a.png"
+    create_project(path, built_in("pbc11")).close()
+    copy, moved = folder / "copy.png", folder / "moved.png"
+    copy.write_bytes(first.read_bytes())
+
+    def add(picture: Path) -> str:
+        assert main(["add", str(path), "--no-find", str(picture)]) == 0
+        return capsys.readouterr().out
+
+    assert add(first) == f"{first}: 0 cells\n"
+    assert add(first) == f"{first}: smear 1 already; 0 cells\n"
+    assert add(copy) == f"{first}: smear 1 is the same picture as {copy}; 0 cells\n"
+    first.rename(moved)
+    assert add(moved) == f"{moved}: smear 1, moved here from {first}; 0 cells\n"
+    code, said, _ = run(capsys, "add", path, "--no-find", moved)
+    assert code == 0
+    assert [row["known"] for row in said["smears"]] == [True]
+
+
 def test_detect_writes_the_others(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -82,6 +82,19 @@ def test_adding_twice_gives_the_same_smear(project: Project, picture: Path) -> N
     assert (calibration.mpp, calibration.mpp_source) == (0.25, MppSource.USER)
 
 
+def test_a_moved_picture_is_added_from_its_new_place(
+    project: Project, picture: Path
+) -> None:
+    first = add_smear(project, picture, mpp=0.25)
+    moved = picture.with_name("moved.png")
+    picture.rename(moved)
+    assert add_smear(project, moved).uri == str(moved)
+    assert [(s.id, s.uri) for s in project.smears()] == [(first.id, str(moved))]
+    copy = picture.with_name("copy.png")
+    copy.write_bytes(moved.read_bytes())
+    assert add_smear(project, copy).uri == str(moved)
+
+
 def test_corrected_scale_is_kept(project: Project, picture: Path) -> None:
     smear = add_smear(project, picture)
     add_smear(project, picture, mpp=0.3)

@@ -137,6 +137,27 @@ def test_importing_twice_changes_nothing(
     assert _snapshot(project) == before
 
 
+def test_a_box_told_twice_is_one_cell(project: MemoryProject, tmp_path: Path) -> None:
+    on, new = _on_cell(project, 0, "BA"), ObjectRecord("one.png", BOX, "BA")
+    before = len(project.cells())
+    path = _file(tmp_path, on, on, new, replace(new, label=""), new)
+    report = import_labels(project, path, "csv")
+    assert (report.matched, report.added, report.labelled) == (1, 1, 2)
+    assert report.skipped == 3
+    assert len(project.cells()) == before + 1
+
+
+def test_a_box_of_two_classes_is_refused(
+    project: MemoryProject, tmp_path: Path
+) -> None:
+    item = _on_cell(project, 0, "BA")
+    path = _file(tmp_path, item, replace(item, label="EO"))
+    before = _snapshot(project)
+    with pytest.raises(InputError, match=r"'one.png' is there twice, as BA and as EO"):
+        import_labels(project, path, "csv")
+    assert _snapshot(project) == before
+
+
 def test_a_readers_label_stays_unless_told(
     project: MemoryProject, tmp_path: Path
 ) -> None:
