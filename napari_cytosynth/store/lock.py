@@ -38,24 +38,30 @@ class Holder:
         Number of the process.
     started : float
         When that process began, seconds since 1970; tells a reused number apart.
+    space: str
+        Within which process numbers mean anything: a container has its own, though it
+        may bear the machine's name. Empty where not known.
     """
 
     host: str
     pid: int
     started: float
+    space: str = ""
 
     @classmethod
     def this_process(cls) -> Holder:
         """Return the holder that this process is."""
         pid = os.getpid()
-        return cls(platform.node(), pid, psutil.Process(pid).create_time())
+        began = psutil.Process(pid).create_time()
+        return cls(platform.node(), pid, began, _process_space())
 
     @classmethod
     def read(cls, text: str) -> Holder | None:
         """Return the holder that a lock file names; None where it names none."""
         try:
             value = json.loads(text)
-            return cls(str(value["host"]), int(value["pid"]), float(value["started"]))
+            host, space = str(value["host"]), str(value.get("space", ""))
+            return cls(host, int(value["pid"]), float(value["started"]), space)
         except (ValueError, TypeError, KeyError):
             return None  # cut short by a crash while it was written
 
@@ -63,6 +69,11 @@ class Holder:
     def here(self) -> bool:
         """True if it is on this machine."""
         return self.host == platform.node()
+
+    @property
+    def seen(self) -> bool:
+        """True if its process could be seen from here."""
+        return self.space in ("", _process_space())
 
     @property
     def exists(self) -> bool:
@@ -122,7 +133,9 @@ class ProjectLock:
         """Take this file over; False if it was swapped for another meanwhile."""
         ours = _kernel_lock(handle)
         holder = Holder.read(_text(handle))
-        here = holder is None or holder.here
+        # A free kernel's lock tells of all processes here, those in containers too.
+        visible = holder is None or holder.seen or bool(ours)
+        here = holder is None or (holder.here and visible)
         if not here and not break_lock:
             raise ProjectLockedError(_elsewhere(self._path.parent, holder))
         if here and _is_held(ours, holder):
@@ -150,6 +163,14 @@ class ProjectLock:
             with suppress(OSError):  # a disk gone read-only must not stop closing
                 self._path.unlink()
         os.close(handle)
+
+
+def _process_space() -> str:
+    """Return what names this process's own space of process numbers, where there is."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
 
 
 def _kernel_lock(handle: int) -> bool | None:

@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ def _write(folder: Path, holder: Holder | dict) -> None:
 
 
 def vars_of(holder: Holder) -> dict:
-    return {"host": holder.host, "pid": holder.pid, "started": holder.started}
+    return asdict(holder)
 
 
 def test_another_process_is_named(folder: Path, elsewhere) -> None:
@@ -125,6 +126,24 @@ def test_break_lock_does_not_break_a_living_one_here(folder: Path, elsewhere) ->
 def test_reused_process_number_is_not_the_holder(folder: Path) -> None:
     # This very process runs under that number, but it began later than the lock says.
     _write(folder, Holder(platform.node(), os.getpid(), 1.0))
+    lock = ProjectLock(folder)
+    assert lock.taken_over
+    lock.release()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
+def test_a_container_that_bears_our_name_is_not_overrun(folder: Path) -> None:
+    """Its process numbers mean nothing here, but the kernel's lock is the same."""
+    held = ProjectLock(folder)
+    path = folder / "project.lock"
+    unseen = {**vars_of(Holder.this_process()), "pid": 2**30, "space": "pid:[1]"}
+    path.write_text(json.dumps(unseen))
+    with pytest.raises(ProjectLockedError, match="--break-lock"):
+        ProjectLock(folder)
+    ProjectLock(folder, break_lock=True).release()
+    held.release()
+    # One that ended: the kernel's lock is free, and the file alone holds nothing.
+    path.write_text(json.dumps(unseen))
     lock = ProjectLock(folder)
     assert lock.taken_over
     lock.release()
