@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.protocols import TrainingSet, Vectors
-from napari_cytosynth.learning.head import fit_head
+from napari_cytosynth.learning.fitting import fit_head
 from napari_cytosynth.metrics.scores import draw_counts, weighted_scores
 
 REPEATS = 500

@@ -16,7 +16,8 @@ import numpy as np
 from napari_cytosynth.core.protocols import Candidates, TrainingSet, Vectors
 from napari_cytosynth.core.registry import load, names
 from napari_cytosynth.core.taxonomies import built_in
-from napari_cytosynth.learning.head import Head, fit_head
+from napari_cytosynth.learning.fitting import fit_head
+from napari_cytosynth.learning.head import Head
 from napari_cytosynth.learning.training import balanced
 
 DIM = 384

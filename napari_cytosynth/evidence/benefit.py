@@ -37,7 +37,7 @@ from napari_cytosynth.evidence.verdict import (
     control_name,
     verdict_of,
 )
-from napari_cytosynth.learning.head import fit_head
+from napari_cytosynth.learning.head import HeadFitter, fitter_here
 from napari_cytosynth.learning.training import capped, joined
 from napari_cytosynth.metrics.intervals import Interval, wilson
 from napari_cytosynth.metrics.scores import (
@@ -80,6 +80,8 @@ class Question:
         What every figure must say.
     seed : int
         Makes the experiment repeatable.
+    fit : callable, optional
+        Fits the heads; by default this process does.
     """
 
     real: LabelledCells
@@ -91,6 +93,7 @@ class Question:
     drawn: tuple[TrainingSet, ...] = ()
     caveats: tuple[str, ...] = ()
     seed: int = 0
+    fit: HeadFitter | None = None
 
     def __post_init__(self) -> None:
         refuse_synthetic(self.audit, "an evaluation")
@@ -190,7 +193,8 @@ def _same(one: TrainingSet, other: TrainingSet) -> bool:
 def _predicted(question: Question, training: TrainingSet) -> _Predictions:
     """Return the class number that a head gives to each audit cell."""
     position = {code: i for i, code in enumerate(question.classes)}
-    guesses = fit_head(training, folds=0).predict(question.audit.vectors)
+    head = (question.fit or fitter_here())(training, folds=0)
+    guesses = head.predict(question.audit.vectors)
     return np.array([position.get(code, -1) for code in guesses], np.intp)
 
 

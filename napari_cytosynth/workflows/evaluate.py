@@ -15,6 +15,7 @@ from napari_cytosynth.core.splits import Split
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.evidence.benefit import SEEDS, Question, measure
 from napari_cytosynth.evidence.record import Evidence
+from napari_cytosynth.learning.head import HeadFitter
 from napari_cytosynth.workflows.drawn import Drawn, fit_source, shortfall
 from napari_cytosynth.workflows.embed import embed_synthetic
 from napari_cytosynth.workflows.train import labelled_cells, splits_of
@@ -35,6 +36,7 @@ def evaluate(
     *,
     seed: int = 0,
     seeds: int = SEEDS,
+    fit: HeadFitter | None = None,
 ) -> Task[Evidence]:
     """Compare heads with and without synthetic cells, and keep the answer.
 
@@ -53,6 +55,8 @@ def evaluate(
         Makes it repeatable.
     seeds : int
         Runs of each case, >= 1.
+    fit : callable, optional
+        Fits the heads; by default this process does.
 
     Returns
     -------
@@ -62,6 +66,17 @@ def evaluate(
     yield Progress(0, seeds, "gathering audit cells")
     # What is read from here on holds at least what the journal holds now.
     event = int(project.journal.last_id)
+    question = yield from _question(project, embedder_key, compute, (seed, seeds))
+    found = yield from measure(replace(question, fit=fit), seeds=seeds)
+    evidence = replace(found, event=event)
+    project.put_job(Job(EVIDENCE, JobState.DONE, evidence.to_json()))
+    return evidence
+
+
+def _question(
+    project: Project, embedder_key: str, compute: Compute, runs: tuple[int, int]
+) -> Task[Question]:
+    """Gather what the heads are fitted to and tried on; ``runs`` as in ``_draws``."""
     codes = project.taxonomy.cell_codes
     accepted = project.synthetic(None, Status.ACCEPTED)
     cells = tuple(cell for cell in accepted if cell.code in codes)
@@ -72,10 +87,11 @@ def evaluate(
         for split in (Split.TRAIN, Split.AUDIT)
     )
     limits = [c for c in (splits_of(project, table).caveat, _TUNED) if c]
+    seed, number = runs
     drawn, said = yield from _draws(
-        project, real, compute, (seed, seeds if len(audit) else 0)
+        project, real, compute, (seed, number if len(audit) else 0)
     )
-    question = Question(
+    return Question(
         real=real,
         audit=audit,
         vectors=np.asarray(vectors, np.float32),
@@ -86,10 +102,6 @@ def evaluate(
         caveats=(*limits, *said),
         seed=seed,
     )
-    found = yield from measure(question, seeds=seeds)
-    evidence = replace(found, event=event)
-    project.put_job(Job(EVIDENCE, JobState.DONE, evidence.to_json()))
-    return evidence
 
 
 def _draws(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -26,7 +26,7 @@ from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.smear import FALLBACK_MPP
 from napari_cytosynth.core.splits import Split, Splits, is_picture_group, split_cells
 from napari_cytosynth.core.tasks import Progress, Task
-from napari_cytosynth.learning.head import Head, fit_head
+from napari_cytosynth.learning.head import Head, HeadFitter, fitter_here
 from napari_cytosynth.learning.training import capped, joined
 from napari_cytosynth.workflows.drawn import EMBEDDING, Drawn, draw_vectors
 from napari_cytosynth.workflows.embed import embed_synthetic, vectors_of
@@ -60,11 +60,6 @@ class Added:
 
     vectors: Vectors
     codes: tuple[str, ...] = ()
-
-    @classmethod
-    def none(cls, real: LabelledCells) -> Added:
-        """Return no vectors, as long as those of real cells."""
-        return cls(real.vectors[:0])
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -186,7 +181,7 @@ def train_head(
     enrich: str | None = None,
     seed: int = 0,
     compute: Compute | None = None,
-    synthetic: bool = True,
+    fit: HeadFitter | None = None,
 ) -> Task[Head]:
     """Fit the head on the training split and store it as the model ``"head"``.
 
@@ -208,8 +203,8 @@ def train_head(
         Decides chance.
     compute : Compute, optional
         Embeds synthetic cells; else this process does. Drawing vectors needs it.
-    synthetic : bool
-        False leaves synthetic cells and kept vectors out.
+    fit : callable, optional
+        Fits the head; by default this process does.
 
     Raises
     ------
@@ -226,32 +221,56 @@ def train_head(
         )
     rng = np.random.default_rng(seed)
     training = _enriched(real, enrich, rng)
-    cells, kept = Added.none(real), Added.none(real)
-    if synthetic:
-        cells = yield from accepted_vectors(project, real, rng, compute)
-        kept = _kept(project, real, rng)
-    drawn = Drawn()
+    made = yield from _synthetic(project, real, rng, compute)
     if enrich == EMBEDDING:
         drawn = yield from draw_vectors(
             real, project.taxonomy, _demanded(compute), seed=seed
         )
-    added = cells + kept + Added(drawn.vectors(real.vectors.shape[1]), drawn.codes)
+        made = replace(made, drawn=drawn)
+    added = made.together
     yield Progress(1, 2, f"fitting on {len(real)} real, {len(added)} synthetic ones")
-    head = fit_head(
+    head = (fit or fitter_here())(
         joined(training, added.vectors, added.codes, rebalance=_rebalances(enrich)),
         previous=stored_head(project, embedder_key),
         groups=_groups(real, training, len(added)),
         seed=seed,
     )
-    counts = {
-        "real": dict(Counter(real.codes)),
-        "synthetic": dict(Counter(cells.codes)),
-        "kept": dict(Counter(kept.codes)),
-        "drawn": dict(Counter(drawn.codes)),
-        "vectors": drawn.to_json(),
-    }
+    counts = {"real": dict(Counter(real.codes)), **made.to_json()}
     _store(project, head, {"embedder": embedder_key, "seed": seed, **counts})
     return head
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What was made and not seen, by where it comes from."""
+
+    cells: Added
+    kept: Added
+    drawn: Drawn = field(default_factory=Drawn)
+
+    @property
+    def together(self) -> Added:
+        dim = self.cells.vectors.shape[1]
+        return self.cells + self.kept + Added(self.drawn.vectors(dim), self.drawn.codes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return how many there are of each class, and how the draws fared."""
+        return {
+            "synthetic": dict(Counter(self.cells.codes)),
+            "kept": dict(Counter(self.kept.codes)),
+            "drawn": dict(Counter(self.drawn.codes)),
+            "vectors": self.drawn.to_json(),
+        }
+
+
+def _synthetic(
+    project: Project,
+    real: LabelledCells,
+    rng: np.random.Generator,
+    compute: Compute | None,
+) -> Task[_Made]:
+    cells = yield from accepted_vectors(project, real, rng, compute)
+    return _Made(cells, _kept(project, real, rng))
 
 
 def _store(project: Project, head: Head, meta: dict[str, Any]) -> None:

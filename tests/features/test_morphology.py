@@ -16,7 +16,7 @@ from napari_cytosynth.core.protocols import Embedder, TrainingSet
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.features import MorphologyEmbedder
 from napari_cytosynth.features.regions import find_regions
-from napari_cytosynth.learning.head import fit_head
+from napari_cytosynth.learning.fitting import fit_head
 from napari_cytosynth.testing.contracts_features import EmbedderContract
 
 Crop = npt.NDArray[np.uint8]

@@ -8,7 +8,8 @@ import pytest
 
 from napari_cytosynth.core.errors import InputError, WeightsError
 from napari_cytosynth.core.protocols import TrainingSet, Weights
-from napari_cytosynth.learning.head import Head, fit_head
+from napari_cytosynth.learning.fitting import fit_head
+from napari_cytosynth.learning.head import Head
 from napari_cytosynth.learning.training import balanced, capped, joined
 
 

@@ -152,7 +152,9 @@ def test_a_container_that_bears_our_name_is_not_overrun(folder: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"host": "x"}', "\x00\xff"])
 def test_torn_lock_file_is_taken(folder: Path, text: str) -> None:
     (folder / "project.lock").write_text(text)
-    open_project(folder).close()
+    lock = ProjectLock(folder)
+    assert Holder.read((folder / "project.lock").read_text()) == Holder.this_process()
+    lock.release()
 
 
 def test_release_is_idempotent_and_spares_anothers_lock(folder: Path) -> None:
