@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import napari
 from napari.viewer import Viewer
@@ -14,6 +15,9 @@ from napari_cytosynth.app.session import Session
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Compute, Finder
 from napari_cytosynth.core.taxonomies import built_in
+
+if TYPE_CHECKING:
+    from napari_cytosynth.worker.heads import BesideFitter
 
 
 def open_window(
@@ -61,6 +65,8 @@ def window_for(
         annotator=annotator or settings.annotator,
     )
     session.smears.finder = finder_beside()
+    session.learner.fitter = fitter = fitter_beside()
+    session.helpers.callback(fitter.close)
     session.state.blind = settings.blind
     session.state.strategy = settings.strategy
     return build(viewer, session, runner)
@@ -82,6 +88,14 @@ def finder_beside() -> Finder:
     side = SideProcess()
     side.wake()
     return BesideFinder(side)
+
+
+def fitter_beside() -> BesideFitter:
+    """Return what fits heads in a process of its own, which starts when needed."""
+    from napari_cytosynth.worker.beside import SideProcess
+    from napari_cytosynth.worker.heads import COMMAND, BesideFitter
+
+    return BesideFitter(SideProcess(COMMAND))
 
 
 def open_or_create(path: Path, taxonomy: str, *, break_lock: bool = False) -> Project:

@@ -18,7 +18,7 @@ from napari_cytosynth.core.splits import Split
 from napari_cytosynth.core.tasks import Progress, Task
 
 if TYPE_CHECKING:
-    from napari_cytosynth.learning.head import Head
+    from napari_cytosynth.learning.head import Head, HeadFitter
     from napari_cytosynth.workflows.suggest import Suggestion
     from napari_cytosynth.workflows.summary import ClassSummary
 
@@ -135,6 +135,11 @@ class Learner:
         Embedder, size of a ranking, seed.
     strategy : callable
         Tells the strategy chosen now.
+
+    Attributes
+    ----------
+    fitter : callable or None
+        Fits heads; None: this process does.
     """
 
     def __init__(
@@ -152,6 +157,7 @@ class Learner:
         self.key, self.caveat = "", ""
         self.head: Head | None = None
         self.finder: Callable[[], Finder | None] = lambda: None
+        self.fitter: HeadFitter | None = None
         self.on_learned: Callable[[Learned], None] = lambda _: None
         self.warm: Callable[[npt.NDArray[np.int64]], None] = lambda _: None
         self.on_ranked: Callable[[Suggestion], None] = lambda _: None
@@ -206,7 +212,7 @@ class Learner:
             # Labelling goes on with the vectors that there are, or at random.
             key, problem = fingerprint(config.embedder), error
         flaws = yield from look(self._project, self.finder())
-        head = yield from fit(self._project, self._compute, key, config.seed)
+        head = yield from self._fitted(key)
         guesses = yield from predict(self._project, key, head)
         summary = summarise(self._project, key, head)
         strategy, suggestion = yield from self._rank_with(key, head)
@@ -220,6 +226,20 @@ class Learner:
             flaws,
             problem,
             caveat_of(self._project),
+        )
+
+    def _fitted(self, key: str) -> Task[Head | None]:
+        """Fit a head; None while the training split holds fewer than two classes."""
+        from napari_cytosynth.workflows.train import labelled_cells, train_head
+
+        yield Progress(0, 0, "fitting")
+        project = self._project
+        cells = labelled_cells(project, key, Split.TRAIN, abstain=True)
+        if len(set(cells.codes)) < 2:
+            return None
+        seed, compute, fit = self._config.seed, self._compute, self.fitter
+        return (
+            yield from train_head(project, key, seed=seed, compute=compute, fit=fit)
         )
 
     def _ranking(self) -> Task[tuple[str, Suggestion]]:
@@ -265,17 +285,6 @@ def fingerprint(embedder: str) -> str:
     from napari_cytosynth.workflows.embed import fingerprint_of
 
     return fingerprint_of(embedder)
-
-
-def fit(project: Project, compute: Compute, key: str, seed: int) -> Task[Head | None]:
-    """Fit a head; None while the training split holds fewer than two classes."""
-    from napari_cytosynth.workflows.train import labelled_cells, train_head
-
-    yield Progress(0, 0, "fitting")
-    cells = labelled_cells(project, key, Split.TRAIN, abstain=True)
-    if len(set(cells.codes)) < 2:
-        return None
-    return (yield from train_head(project, key, seed=seed, compute=compute))
 
 
 def predict(project: Project, key: str, head: Head | None) -> Task[Guesses]:

@@ -8,6 +8,7 @@ False, say why by ``events.failed``, and leave the state as it was.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,8 @@ class Session(Reading):
         What is said of single cells.
     jobs : Jobs
         What runs; ``jobs.cancel(key)`` stops it.
+    helpers : ExitStack
+        Closed with the session: processes beside it, and the like.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class Session(Reading):
             project, compute, self.jobs, self._config, lambda: self.state.strategy
         )
         self.crops = CropCache(project)
+        self.helpers = ExitStack()
         self.details = Details(project, self.jobs)
         self._figures: Mapping[str, tuple[Figure, Figure]] = {}
         self._bind()
@@ -154,6 +158,7 @@ class Session(Reading):
             self.jobs.tell("Closing", error)
         self.jobs.close()
         self.smears.close()
+        self.helpers.close()
         self._compute.close()
         self.project.close()
 
@@ -310,8 +315,10 @@ class Session(Reading):
         from napari_cytosynth.workflows.evaluate import evaluate
 
         key = yield from embed(self.project, self._compute, self._config.embedder)
-        seed = self._config.seed
-        return (yield from evaluate(self.project, key, self._compute, seed=seed))
+        seed, fit = self._config.seed, self.learner.fitter
+        return (
+            yield from evaluate(self.project, key, self._compute, seed=seed, fit=fit)
+        )
 
     def _on_evidence(self, evidence: Any) -> None:
         self.state.evidence = evidence

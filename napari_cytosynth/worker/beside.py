@@ -96,17 +96,17 @@ class SideProcess:
                 return next(self._answers)
             code = self._bury(process)
         raise WorkerDiedError(
-            f"The process that works on pictures ended {TRIES} times over the same "
-            f"step (exit status {code}). What was found before is kept. The machine "
-            "may be out of memory: close other programs and find the cells again."
+            f"A process beside the viewer ended {TRIES} times over the same step (exit "
+            f"status {code}). What it did before is kept. The machine may be out of "
+            "memory: close other programs and try again."
         )
 
     def _awake(self) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._closed:
                 raise WorkerError(
-                    "The process that works on pictures was closed with its window. "
-                    "Open the project again to go on."
+                    "The process beside the viewer was closed with its window. Open "
+                    "the project again to go on."
                 )
             if self._process is None:
                 self._process = _begin(self._command)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
@@ -124,14 +124,25 @@ def detections_of(arrays: Any) -> Detections:
     )
 
 
-def main() -> None:
+class Desk(Protocol):
+    """Answers questions, one at a time."""
+
+    def answer(self, question: Frame) -> Frame:
+        """Return the answer; an error becomes a frame that says it."""
+        ...
+
+    def close(self) -> None:
+        """Release what it holds."""
+        ...
+
+
+def serve(desk: Desk) -> None:
     """Answer until standard input ends."""
     outlet = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     # What a library prints must not fall between the frames.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     if hasattr(os, "nice"):
         os.nice(NICENESS)
-    desk = SideDesk()
     for question in frames_of(sys.stdin.buffer):
         outlet.write(desk.answer(question).encode())
         outlet.flush()
@@ -139,4 +150,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve(SideDesk())
