@@ -94,14 +94,19 @@ class AnnotatePresenter:
             self._session.details.want(listing.ids[row : row + AHEAD])
 
     def _show_details(self) -> None:
-        focus = self._session.state.focus
-        lines = () if focus is None else self._session.details.lines(focus)
+        session, focus = self._session, self._session.state.focus
+        lines: tuple[str, ...] = ()
+        if focus is not None:
+            guesses = self._cards.shows_guesses(focus)
+            lines = session.details.lines(focus, guesses=guesses)
         self._view.show_details(lines)
 
     def _on_touched(self, cell: int) -> None:
         row = self._cards.row_of(cell)
         if row is not None:
             self._view.show_card_changed(row)
+        if cell == self._session.state.focus:
+            self._show_details()
 
     def _on_blind(self, hidden: bool) -> None:
         self._view.show_blind(hidden)

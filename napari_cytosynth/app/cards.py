@@ -62,6 +62,15 @@ class CellCards:
         """Return the row of a cell, or None."""
         return self._listing.row_of(number)
 
+    def shows_guesses(self, cell: CellId) -> bool:
+        """Tell whether what the model makes of a cell may be shown before the reader.
+
+        In the queue only after its label, of audit cards and others alike.
+        """
+        if self._session.state.blind or cell not in self._session.index:
+            return False
+        return not self._in_queue or bool(self._session.code(cell))
+
     def _looks(self, code: str) -> tuple[str, str]:
         if not code:
             return "", ""

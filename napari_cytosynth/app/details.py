@@ -36,6 +36,8 @@ class Details:
         Read only here.
     jobs : Jobs
         Runs the task.
+    embedder : str
+        Name of the embedder of the project.
 
     Attributes
     ----------
@@ -43,15 +45,18 @@ class Details:
         Told nothing when something more is known.
     """
 
-    def __init__(self, project: Project, jobs: Jobs) -> None:
-        self._project, self._jobs = project, jobs
+    def __init__(self, project: Project, jobs: Jobs, embedder: str) -> None:
+        self._project, self._jobs, self._embedder = project, jobs, embedder
         self._known: OrderedDict[int, Description] = OrderedDict()
         self.on_known: Callable[[], None] = lambda: None
 
-    def lines(self, cell: int) -> tuple[str, ...]:
-        """Return what is known of a cell, a sentence a line; empty: nothing yet."""
+    def lines(self, cell: int, *, guesses: bool) -> tuple[str, ...]:
+        """Return what is known of a cell, a sentence a line; empty: nothing yet.
+
+        What a model guessed is left out unless ``guesses`` may be shown.
+        """
         known = self._known.get(int(cell))
-        return () if known is None else known.lines()
+        return () if known is None else known.lines(guesses=guesses)
 
     def want(self, cells: _Ids) -> None:
         """Describe the first of some cells if need be, and the others with it."""
@@ -67,12 +72,23 @@ class Details:
         """Describe a cell anew when it is wanted next: its picture is another one."""
         self._known.pop(int(cell), None)
 
+    def clear(self) -> None:
+        """Describe all cells anew: their pictures may be others."""
+        self._known.clear()
+
+    def take_vectors(self) -> None:
+        """Describe those anew that waited for a vector."""
+        for cell in [i for i, known in self._known.items() if known.waiting]:
+            del self._known[cell]
+
     def _describing(self, cells: _Ids) -> Task[Mapping[int, Description]]:
         from napari_cytosynth.workflows.describe import Describer
+        from napari_cytosynth.workflows.embed import fingerprint_of
 
         yield Progress(0, 0, "describing")
+        describer = Describer(self._project, fingerprint_of(self._embedder))
         try:
-            return (yield from Describer(self._project).describe(cells))
+            return (yield from describer.describe(cells))
         except InputError:
             # One was struck out meanwhile: the next focus asks again.
             return {}

@@ -96,7 +96,7 @@ class Session(Reading):
         )
         self.crops = CropCache(project)
         self.helpers = ExitStack()
-        self.details = Details(project, self.jobs)
+        self.details = Details(project, self.jobs, self._config.embedder)
         self._figures: Mapping[str, tuple[Figure, Figure]] = {}
         self._bind()
 
@@ -107,6 +107,7 @@ class Session(Reading):
         self.learner.warm = self.crops.warm
         self.fills.on_changed = self.summarise
         self.fills.on_verdict = self._on_verdict
+        self.events.cells.connect(self.details.clear)
         self.events.focus.connect(self._prefetch)
         self.events.listing.connect(self._prefetch)
         self.smears.on_added = self._on_smear_added
@@ -273,6 +274,7 @@ class Session(Reading):
         self.index.set_guesses(guesses.ids, guesses.codes, guesses.probabilities)
         self.index.set_flaws(learned.flaws.ids, learned.flaws.bits)
         self._figures = class_figures(learned.summary)
+        self.details.take_vectors()
         self.state.model = head.version if head is not None else ""
         self.events.predictions.emit()
         self.summarise()

@@ -5,6 +5,7 @@ Example: cytosynth suggest smears.cytosynth --strategy rare -n 20
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from napari_cytosynth.core.registry import DEFAULT_EMBEDDER
 if TYPE_CHECKING:
     from napari_cytosynth.core.cells import CellTable
     from napari_cytosynth.core.project import Project
+    from napari_cytosynth.workflows.describe import Description
     from napari_cytosynth.workflows.suggest import Suggestion
 
 
@@ -52,7 +54,9 @@ def run(
         if not why:
             _note_draws(project, found)
         cells = project.cells()
-        rows = _explained(found) if why else _places(found, cells)
+        rows = _places(found, cells)
+        if why:
+            rows = _explained(found, _described(project, key, found))
         flaws = flaws_by_cell(project, cells)
         for row in rows:
             row["quality"] = names(int(flaws[cells.row(row["cell"])]))
@@ -96,14 +100,26 @@ def _places(found: Suggestion, cells: CellTable) -> list[dict[str, Any]]:
     ]
 
 
-def _explained(found: Suggestion) -> list[dict[str, Any]]:
-    """Say why the ranking chose each card that it did choose."""
-    query, chosen = found.query, np.flatnonzero(~found.audit)
+def _described(
+    project: Project, key: str, found: Suggestion
+) -> Mapping[int, Description]:
+    from napari_cytosynth.workflows.describe import Describer
+
+    chosen = found.query.ids[~found.audit]
+    return drive(Describer(project, key).describe(chosen), "describe")
+
+
+def _explained(
+    found: Suggestion, described: Mapping[int, Description]
+) -> list[dict[str, Any]]:
+    """Say why the ranking chose each card that it chose, and what that looks like."""
+    query = found.query
     return [
         {
             "cell": int(query.ids[i]),
             "utility": float(query.utilities[i]),
             "reason": query.reasons[i],
+            **described[int(query.ids[i])].to_json(),
         }
-        for i in chosen
+        for i in np.flatnonzero(~found.audit)
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -15,6 +15,7 @@ from napari_cytosynth.core.protocols import Candidates, Query, QueryStrategy
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.splits import AUDIT_EVERY
 from napari_cytosynth.learning.head import Head
+from napari_cytosynth.workflows.describe import Describer
 from napari_cytosynth.workflows.embed import vectors_of
 from napari_cytosynth.workflows.quality import flaws_by_cell
 from napari_cytosynth.workflows.train import splits_of
@@ -104,6 +105,7 @@ def suggest(
     room = n - len(audit_ids)
     decoys = int(np.count_nonzero(pool.flagged & np.isin(pool.ids, audit_ids)))
     teach, late = _taught(chosen, pool, (room, decoys), rng)
+    teach = replace(teach, reasons=_worded(pool, embedder_key, teach))
     query, audit = _mixed(teach, audit_ids, rng)
     version = head.version if head is not None else ""
     return Suggestion(query, audit, strategy, version, late)
@@ -144,6 +146,17 @@ def _joined(first: Query, rest: Query, places: _Ids) -> Query:
         np.insert(first.utilities, at, own),
         tuple(str(reason) for reason in reasons),
     )
+
+
+def _worded(pool: _Pool, embedder_key: str, query: Query) -> tuple[str, ...]:
+    """Return the reasons with what the attributes say of each cell, where it is sure.
+
+    Such as "margin 0.04: EO or SNE; segmented nucleus, coarse granules: EO?".
+    """
+    rows = np.searchsorted(pool.ids, query.ids)
+    words = Describer(pool.project, embedder_key).reasons(pool.vectors[rows])
+    pairs = zip(query.reasons, words, strict=True)
+    return tuple(f"{reason}; {said}" if said else reason for reason, said in pairs)
 
 
 def _share(n: int, rng: np.random.Generator) -> int:

@@ -2,8 +2,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import pytest
+
 from napari_cytosynth.app.details import DESCRIBE
+from napari_cytosynth.app.panels import Tab
+from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.features.attributes import AttributeReader
+from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.desk import Desk, HeldRunner
+from napari_cytosynth.testing.tiny import tiny_project
 
 
 def _first_told(desk: Desk) -> Any:
@@ -34,16 +42,16 @@ def test_what_is_known_is_told_at_once_and_not_made_again(
     view.cellChosen.emit(1)
     view.cellChosen.emit(0)
     assert DESCRIBE not in runner.running()
-    assert held.session.details.lines(held.session.state.focus) == view.shown(
-        "show_details"
-    )
+    focus = held.session.state.focus
+    told = held.session.details.lines(focus, guesses=False)
+    assert told == view.shown("show_details")
 
 
 def test_a_picture_cut_anew_is_described_anew(desk: Desk) -> None:
     cell = _first_told(desk)
-    assert desk.session.details.lines(cell)
+    assert desk.session.details.lines(cell, guesses=True)
     desk.session.on_picture_cut(cell)
-    assert desk.session.details.lines(cell) == ()
+    assert desk.session.details.lines(cell, guesses=True) == ()
 
 
 def test_a_cell_struck_out_meanwhile_is_no_failure(
@@ -54,3 +62,50 @@ def test_a_cell_struck_out_meanwhile_is_no_failure(
     while DESCRIBE in runner.running():
         runner.release(DESCRIBE)
     assert held.failures == []
+
+
+@pytest.fixture
+def read(open_desk: Any) -> Desk:
+    """Return a desk over cells whose vectors the attribute heads know."""
+    project = MemoryProject(built_in("pbc11"))
+    tiny_project(project, smears=6)
+    heads, ids = AttributeReader(), project.cells().ids
+    # A vector in the middle of a class is a typical cell of it.
+    tensors = heads._tensors
+    typical = tensors["gate.centres"][2] @ np.linalg.pinv(tensors["gate.map"])
+    vectors = np.tile(typical + tensors["gate.mean"], (len(ids), 1))
+    project.put_embeddings(heads.encoder, ids, vectors.astype(np.float32))
+    return open_desk(project)
+
+
+def _told(desk: Desk) -> str:
+    return " ".join(desk.views.annotate.shown("show_details"))
+
+
+def test_attributes_are_told_of_predicted_cells_unless_one_reads_blind(
+    read: Desk,
+) -> None:
+    assert "granules 0." not in _told(read)
+    read.session.set_tab(Tab.PREDICTED)
+    assert "granules 0." in _told(read)
+    read.session.set_blind(True)
+    assert "granules 0." not in _told(read)
+
+
+def test_in_the_queue_attributes_are_told_after_the_label_and_not_before(
+    read: Desk,
+) -> None:
+    cell = read.session.state.focus
+    assert cell is not None
+    assert "granules 0." not in _told(read)
+    assert read.session.label("EO")
+    assert "granules 0." not in _told(read)
+    read.session.focus_cell(cell)
+    assert "granules 0." in _told(read)
+    assert read.session.undo()
+    assert "granules 0." not in _told(read)
+
+
+def test_the_reason_of_a_labelled_card_names_what_is_seen(read: Desk) -> None:
+    reasons = read.session.state.listing.reasons.values()
+    assert all("granules" in reason for reason in reasons)
