@@ -18,6 +18,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+import napari_cytosynth
 from napari_cytosynth.core import errors
 from napari_cytosynth.core.errors import CytoSynthError, InputError, WorkerError
 from napari_cytosynth.core.ids import SyntheticId
@@ -184,12 +185,19 @@ def hello_from_json(data: Mapping[str, Any]) -> Hello:
     Raises
     ------
     WorkerError
-        If the worker speaks another protocol.
+        If the worker speaks another protocol, or is of another version.
     """
     if data.get("protocol") != PROTOCOL:
         raise WorkerError(
             f"The worker speaks protocol {data.get('protocol')}, this client "
             f"{PROTOCOL}. Install the same version of napari-cytosynth on both."
+        )
+    # Vectors and draws are stored under what this version calls them.
+    if data.get("version") != napari_cytosynth.__version__:
+        raise WorkerError(
+            f"The worker is of version {data.get('version')}, this client of "
+            f"{napari_cytosynth.__version__}: under the same names they may compute "
+            "something else. Install the same version of napari-cytosynth on both."
         )
     return Hello(
         str(data["version"]),

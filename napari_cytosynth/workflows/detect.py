@@ -85,11 +85,13 @@ def add_smear(
     Raises
     ------
     InputError
-        If the picture cannot be opened, ``mpp`` is not above 0, or it was added before
-        with another group.
+        If the picture cannot be opened or is an exported synthetic cell, ``mpp`` is not
+        above 0, or it was added before with another group.
     """
     from napari_cytosynth.ingest import open_smear
+    from napari_cytosynth.workflows.exporting import refuse_painted
 
+    refuse_painted(Path(uri))
     image = open_smear(uri)
     try:
         record = image.smear if group is None else replace(image.smear, group=group)

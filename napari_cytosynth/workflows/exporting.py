@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_cytosynth.core.cells import CROP_PIXELS, CROP_UM
+from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Format, ImageRecord, ObjectRecord, Records
@@ -21,6 +22,8 @@ from napari_cytosynth.formats.files import write_folder
 from napari_cytosynth.workflows.pairing import smear_names
 
 _PROVENANCE = "provenance.json"
+_TITLE = "Synthetic cell: not a real one"
+_HEAD = 1024  # bytes of a PNG within which its title stands
 _STEP = 200
 
 
@@ -222,12 +225,31 @@ def _ours(folder: Path, name: str) -> bool:
     return name == _PROVENANCE or (picture and (folder / _PROVENANCE).is_file())
 
 
+def refuse_painted(picture: Path) -> None:
+    """Refuse a picture of a synthetic cell that an export wrote.
+
+    Raises
+    ------
+    InputError
+        Naming it.
+    """
+    if not picture.is_file():
+        return
+    with picture.open("rb") as file:
+        head = file.read(_HEAD)
+    if f"Title\0{_TITLE}".encode() in head:
+        raise InputError(
+            f"'{picture}' is a synthetic cell that an export wrote. Only real cells "
+            "are labelled, counted and measured on; give the picture of a real smear."
+        )
+
+
 def _png(cell: SyntheticCell, origin: dict[str, Any]) -> bytes:
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
     info = PngInfo()
-    info.add_text("Title", "Synthetic cell: not a real one")
+    info.add_text("Title", _TITLE)
     info.add_itxt("Provenance", json.dumps(origin, ensure_ascii=False))
     data = io.BytesIO()
     Image.fromarray(cell.pixels).save(data, "PNG", pnginfo=info)

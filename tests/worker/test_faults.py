@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -147,12 +148,21 @@ def test_no_token_and_no_verb_leaks(address: str) -> None:
         assert httpx.post(f"{address}/{verb}").status_code == 401
 
 
-def test_another_version(tcp: Callable[..., str]) -> None:
-    body = b'{"protocol": 99, "version": "9"}'
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"protocol": 99, "version": "9"}, "protocol 99"),
+        ({"protocol": wire.PROTOCOL, "version": "0.0.9"}, r"version 0\.0\.9.*the same"),
+    ],
+)
+def test_another_version(tcp: Callable[..., str], said: dict, told: str) -> None:
+    body = json.dumps({**said, "request_bytes": LIMIT}).encode()
     head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\n\r\n".encode()
     client = WorkerClient(tcp(lambda c: c.sendall(head + body)), TOKEN)
-    with pytest.raises(WorkerError, match="protocol 99"):
+    with pytest.raises(WorkerError, match=told):
         client.hello()
+    with pytest.raises(WorkerError, match=told):
+        run_to_end(client.embed("fake", np.zeros((1, 96, 96, 3), np.uint8)))
     client.close()
 
 

@@ -428,6 +428,18 @@ def test_synthetic_cells_go_out_flagged_with_their_origin(
     assert told == {"000001.png": origin}
 
 
+def test_an_exported_synthetic_cell_is_no_smear(
+    project: MemoryProject, tmp_path: Path
+) -> None:
+    cells = project.add_synthetic(tiny_synthetic(project.taxonomy, "BA", 1))
+    project.record(ANN.verdict(cells[0].id, accept=True))
+    export_labels(project, tmp_path / "l.csv", "csv", include_synthetic=True)
+    before = len(project.smears())
+    with pytest.raises(InputError, match="synthetic cell that an export wrote"):
+        add_smear(project, tmp_path / "l_synthetic" / "000001.png")
+    assert len(project.smears()) == before
+
+
 def test_export_spares_foreign_files(project: MemoryProject, tmp_path: Path) -> None:
     cells = project.add_synthetic(tiny_synthetic(project.taxonomy, "BA", 1))
     project.record(ANN.verdict(cells[0].id, accept=True))
