@@ -233,10 +233,11 @@ def refuse_painted(picture: Path) -> None:
     InputError
         Naming it.
     """
-    if not picture.is_file():
-        return
-    with picture.open("rb") as file:
-        head = file.read(_HEAD)
+    try:
+        with picture.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return  # a folder, an address, or what its reader will name
     if f"Title\0{_TITLE}".encode() in head:
         raise InputError(
             f"'{picture}' is a synthetic cell that an export wrote. Only real cells "
