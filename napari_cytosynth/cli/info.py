@@ -5,6 +5,7 @@ Example: cytosynth info smears.cytosynth --backup copies/
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 def run(
     path: ProjectPath,
     backup: Annotated[
-        Path | None, typer.Option(help="Folder into which to copy the project, safely.")
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            help="Copy the project, safely: into a folder (FOLDER/ makes one), or "
+            "under a new name.",
+        ),
     ] = None,
     break_lock: BreakLock = False,
     as_json: Json = False,
@@ -32,7 +38,7 @@ def run(
 
     copied: dict[str, Any] = {}
     if backup is not None:
-        copied = {"backup": str(store.backup(path, backup))}
+        copied = {"backup": str(store.backup(path, _copy_of(path, backup)))}
     try:
         with opened(path, break_lock=break_lock, reading=True) as project:
             document = _describe(project) | copied
@@ -41,6 +47,14 @@ def run(
             raise
         document = {"project": path.stem, **copied, "locked": str(held)}
     show(document, [f"{k}: {v}" for k, v in document.items()], as_json)
+
+
+def _copy_of(project: Path, target: str) -> Path:
+    """Return where a copy goes; a name that ends in a slash is a folder to come."""
+    folder = Path(target)
+    if target.endswith(("/", os.sep)) and not folder.exists():
+        return folder / project.absolute().name
+    return folder
 
 
 def _describe(project: Project) -> dict[str, Any]:

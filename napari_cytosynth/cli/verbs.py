@@ -128,10 +128,22 @@ def _guarded(run: Callable[..., None]) -> Callable[..., None]:
             complain("Interrupted. What was acknowledged is saved.")
             raise typer.Exit(INTERRUPTED) from None
         except (CytoSynthError, OSError) as error:
-            complain(str(error), kind=type(error).__name__, as_json=as_json)
+            complain(_sentence(error), kind=type(error).__name__, as_json=as_json)
             raise typer.Exit(FAILED) from error
 
     return guarded
+
+
+def _sentence(error: Exception) -> str:
+    """Return our own sentence; for what the system alone refused, one of that kind."""
+    if isinstance(error, CytoSynthError) or not isinstance(error, OSError):
+        return str(error)
+    if error.filename is None or not error.strerror:
+        return str(error)
+    return (
+        f"'{error.filename}' cannot be used ({error.strerror}). Check that it is "
+        "there, that its disk is not full, and that you may write to it."
+    )
 
 
 def _module_of(verb: str) -> str:

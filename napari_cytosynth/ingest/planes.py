@@ -11,6 +11,7 @@ import numpy.typing as npt
 from napari_cytosynth.core.errors import InputError
 
 _SAMPLE = 512
+_NAMES = {"t": "time points", "z": "focal planes"}
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,9 @@ class Plane:
             )
         sizes = dict(zip(axes, array.shape, strict=True))
         notes = [
-            f"one of {sizes[axis]} {name} taken"
-            for axis, name in (("t", "time points"), ("z", "focal planes"))
-            if sizes.get(axis, 1) > 1
+            f"one of {size} {_NAMES.get(axis, 'pictures')} taken"
+            for axis, size in sizes.items()
+            if axis not in "yxcs" and size > 1
         ]
         return cls(array, axes, notes)
 

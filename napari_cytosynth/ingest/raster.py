@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from pathlib import Path
 
@@ -58,8 +59,8 @@ def _decode(uri: str) -> tuple[npt.NDArray[np.generic], list[str]]:
                 pixels = np.asarray(picture.convert(mode))
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise InputError(
-            f"'{uri}' declares too large a picture: {error}. Pictures of this format "
-            f"are decoded whole, so up to {Image.MAX_IMAGE_PIXELS} pixels are read; "
+            f"'{uri}' is too large for its format{_declared(error)}. Pictures of it "
+            f"are decoded whole, so up to {Image.MAX_IMAGE_PIXELS:,} pixels are read; "
             "save it as a tiled TIFF or OME-Zarr."
         ) from error
     except (UnidentifiedImageError, SyntaxError) as error:
@@ -68,6 +69,12 @@ def _decode(uri: str) -> tuple[npt.NDArray[np.generic], list[str]]:
             "truncated; copy it again from its source."
         ) from error
     return _with_channels(pixels), notes
+
+
+def _declared(error: Exception) -> str:
+    """Return the number of pixels that Pillow complains of."""
+    found = re.search(r"\((\d+) pixels\)", str(error))
+    return f": {int(found[1]):,} pixels" if found else ""
 
 
 def _mode_of(picture: Image.Image) -> str:

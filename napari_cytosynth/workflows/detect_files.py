@@ -47,7 +47,7 @@ def detect_files(
         Name of a detector plug-in.
     on_damaged : callable, optional
         Told of each file that cannot be read; the others are searched all the same.
-        By default the first such file ends the task.
+        By default the first such file ends the task, and so does an only one.
 
     Yields
     ------
@@ -63,8 +63,8 @@ def detect_files(
     Raises
     ------
     InputError
-        If a file is no picture, or a folder holds none, and nobody is told of it; or
-        if none of several files can be read.
+        If a file is no picture, or a folder holds none, and nobody is told of it; if
+        it is the only file; or if none of several files can be read.
     """
     found = load("detectors", detector)()
     files = [pair for path in paths for pair in _pictures(Path(path))]
@@ -77,7 +77,7 @@ def detect_files(
                 path, name, found, objects, (number, len(files))
             )
         except InputError as error:
-            if on_damaged is None:
+            if on_damaged is None or len(files) == 1:
                 raise
             on_damaged(path, error)
             refused = error

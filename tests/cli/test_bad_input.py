@@ -96,9 +96,10 @@ def test_detect_writes_nothing_where_nothing_can_be_read(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "o.json"
-    code, said, _ = run(capsys, "detect", folder / "cut.png", "--out", out)
+    code, said, err = run(capsys, "detect", folder / "cut.png", "--out", out)
     assert code == 1
     assert "cut.png" in said["error"]["message"]
+    assert len(err.splitlines()) == 1
     assert not out.exists()
 
 

@@ -205,6 +205,24 @@ def test_backup_opens(project: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert copy["cells"] == info["cells"]
 
 
+def test_backup_into_a_folder_to_come(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = project.parent / "kept" / "copies"
+    info = document(capsys, "info", project, "--backup", f"{folder}/")
+    assert info["backup"] == str(folder / project.name)
+
+
+def test_what_the_system_refuses_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert main(["demo", "--no-window", "--out", str(tmp_path / "file" / "o")]) == 1
+    err = capsys.readouterr().err
+    assert "cannot be used (Not a directory). Check that" in err
+    assert "Errno" not in err
+
+
 def test_backup_works_while_a_window_holds_the_project(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -359,10 +359,17 @@ def test_damaged_tile_names_the_file(tmp_path: Path) -> None:
         open_smear(path).read(0, 0, 64, 64)
 
 
+def test_first_of_many_pages_is_said(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([painted_pixels()] * 3))
+    image = open_smear(tmp_path / "a.tif")
+    assert image.notes == ("one of 3 pictures taken",)
+    image.close()
+
+
 def test_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.fromarray(painted_pixels()).save(tmp_path / "a.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)
-    with pytest.raises(InputError, match="too large"):
+    with pytest.raises(InputError, match=r"too large for its format: [\d,]+ pixels\."):
         open_smear(tmp_path / "a.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1_000)
     with pytest.raises(InputError, match="too large"):
