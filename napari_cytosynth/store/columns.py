@@ -149,8 +149,9 @@ class Columns:
 
     def struck_out(self, journal: Journal) -> CellTable:
         """Return the cells that were removed, with the boxes that they came with."""
-        gone = [n for n in sorted(self._moved) if journal.is_removed(CellId(n))]
-        rows, table = np.array(gone, np.int64) - 1, self._table()
+        table, known = self._table(), sorted(n for n in self._moved if n <= self._last)
+        gone = [n for n in known if journal.is_removed(CellId(n))]
+        rows = np.array(gone, np.int64) - 1
         return CellTable(
             table.ids[rows],
             table.smears[rows],
@@ -264,7 +265,8 @@ def _fold(
     keep = np.ones(len(table), bool)
     keep[hidden - 1] = False
     boxes = table.boxes.copy()
-    for number in moved:
+    # An event may name a part that never came; that must not close the project.
+    for number in (n for n in moved if n <= len(table)):
         cell = CellId(number)
         if journal.is_removed(cell):
             keep[number - 1] = False

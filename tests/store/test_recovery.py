@@ -77,6 +77,15 @@ def test_partials_and_orphans_are_swept(project: CellProject) -> None:
         assert not any(path.exists() for path in litter)
 
 
+def test_parts_that_never_came_do_not_close_the_project(project: CellProject) -> None:
+    (split,) = project.record(ANN.split(CellId(1), [CellId(77)]))
+    assert len(project.cells()) == 5
+    project.record(ANN.undo(split.id))
+    with _reopen(project) as again:
+        assert len(again.cells()) == 6
+        assert len(again.removed_cells()) == 0
+
+
 def test_crops_read_while_others_are_added(
     project: CellProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
