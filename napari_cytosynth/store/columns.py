@@ -191,7 +191,7 @@ class Columns:
         if not standing and not undone:
             return np.zeros(0, np.int64)
         gone = [
-            np.arange(first, last + 1)
+            np.arange(first, min(last, self._last) + 1)
             for event in standing
             for first, last in event.data["cells"]
         ]

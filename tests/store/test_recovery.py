@@ -79,6 +79,9 @@ def test_partials_and_orphans_are_swept(project: CellProject) -> None:
 
 def test_parts_that_never_came_do_not_close_the_project(project: CellProject) -> None:
     (split,) = project.record(ANN.split(CellId(1), [CellId(77)]))
+    (search,) = project.record(ANN.found_anew(SmearId(1), [(2, 10**12)]))
+    assert len(project.cells()) == 0
+    project.record(ANN.undo(search.id))
     assert len(project.cells()) == 5
     project.record(ANN.undo(split.id))
     with _reopen(project) as again:
