@@ -8,6 +8,7 @@ up, its job is cancelled.
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from napari_cytosynth.worker.jobs import JobDesk, WeightsShelf, WorkerJob
 from napari_cytosynth.worker.wire import Frame
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 0.5
 """A sign of life is sent when nothing else was for this long."""
@@ -88,7 +90,11 @@ def create_app(
     return Starlette(
         routes=routes,
         middleware=[Middleware(_BearerGuard, token=token)],
-        exception_handlers={CytoSynthError: _refuse, KeyError: _refuse_gap},
+        exception_handlers={
+            CytoSynthError: _refuse,
+            KeyError: _refuse_gap,
+            **dict.fromkeys((TypeError, ValueError, AttributeError), _refuse_odd),
+        },
     )
 
 
@@ -239,6 +245,16 @@ async def _refuse_gap(request: HttpRequest, error: Exception) -> Response:
     told = InputError(
         f"A request to {request.url.path} lacks its field {error}. Install the same "
         "version of napari-cytosynth on both sides."
+    )
+    return JSONResponse(wire.error_frame(told).data, 400)
+
+
+async def _refuse_odd(request: HttpRequest, error: Exception) -> Response:
+    """Answer a request of which a field is not what it should be."""
+    logger.error("A request could not be read.", exc_info=error)
+    told = InputError(
+        f"A request to {request.url.path} could not be read ({error}). Install the "
+        "same version of napari-cytosynth on both sides."
     )
     return JSONResponse(wire.error_frame(told).data, 400)
 

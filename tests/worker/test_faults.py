@@ -234,6 +234,24 @@ def test_a_request_that_lacks_a_field(address: str) -> None:
     assert "lacks its field 'embedder'" in answer.json()["message"]
 
 
+@pytest.mark.parametrize(
+    ("verb", "data"),
+    [
+        ("fit", {"generator": "fake", "config": {}, "cells": 3}),
+        ("generate", {"weights": []}),
+        ("generate", {"weights": {"sha256": "0", "sent": True, "meta": 5}}),
+    ],
+)
+def test_a_request_with_an_odd_field(address: str, verb: str, data: dict) -> None:
+    answer = httpx.post(
+        f"{address}/{verb}",
+        content=wire.Frame(data).encode(),
+        headers={"authorization": f"Bearer {TOKEN}"},
+    )
+    assert answer.status_code == 400
+    assert answer.json()["message"]
+
+
 def test_weights_with_a_wrong_hash(weights: Weights) -> None:
     frame = wire.weights_to_frame(weights, {})
     other = {"looks": weights.tensors["looks"] + 1}
