@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import uuid
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from napari_cytosynth.core.errors import ProjectError
@@ -129,4 +129,6 @@ def _copy_array(source: Path, target: Path) -> None:
         if path.is_file() and path.suffix != PARTIAL:
             place = target / path.relative_to(source)
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, place)
+            # Whoever opens the project meanwhile sweeps what no row names.
+            with suppress(FileNotFoundError):
+                shutil.copy2(path, place)

@@ -128,6 +128,23 @@ def test_backup_of_a_growing_project_holds_no_vector_of_a_later_cell(
         assert np.isnan(again.embeddings("e", [9, 10])).all()
 
 
+def test_backup_while_another_opens_and_sweeps(
+    project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orphan = project.path / "crops.zarr" / "c.9.0.0.0"
+    orphan.write_bytes(b"torn")
+    copy2 = shutil.copy2
+
+    def sweep_first(source: Path, target: Path) -> None:
+        orphan.unlink(missing_ok=True)
+        copy2(source, target)
+
+    monkeypatch.setattr(backups.shutil, "copy2", sweep_first)
+    copy = backup(project.path, tmp_path / "copy")
+    with open_project(copy) as again:
+        assert again.crops(again.cells().ids).any(axis=(1, 2, 3)).all()
+
+
 @pytest.mark.parametrize("journal", [("WAL", "FULL"), ("DELETE", "EXTRA")])
 def test_backup_from_where_nothing_can_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, journal: tuple[str, str]
