@@ -136,8 +136,8 @@ def test_backup_while_another_opens_and_sweeps(
     copy2 = shutil.copy2
 
     def sweep_first(source: Path, target: Path) -> None:
-        if source.parent == orphan.parent:  # all its files are listed by now
-            orphan.unlink(missing_ok=True)
+        if source == orphan:
+            orphan.unlink()
         copy2(source, target)
 
     monkeypatch.setattr(backups.shutil, "copy2", sweep_first)
