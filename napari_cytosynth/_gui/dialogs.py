@@ -13,9 +13,16 @@ from napari_cytosynth._gui.adding import AddDialog
 from napari_cytosynth._gui.forms import Form, form_of, values_of
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.core import registry
+from napari_cytosynth.core.smear import PLAUSIBLE_MPP
 
 FOLDER_FORMATS = ("voc", "yolo")
 """Formats that are a folder of files, and not one file."""
+
+ANEW = "Look for its cells anew"
+ANEW_HINT = (
+    "Cells that you labelled, drew or remarked on stay; the others go, and those found "
+    "at the new pixel size come. Undo brings them back."
+)
 
 MAPPING_HINT = (
     "Their class names and yours, where they differ: Seg=NGS, Blast=MYB. "
@@ -65,6 +72,7 @@ class Dialogs:
         self._open: dict[str, Callable[[], object]] = {
             "add": self.add_smears,
             "find": self.find_cells,
+            "scale": self.change_scale,
             "import": self.import_labels,
             "export": self.export_labels,
         }
@@ -87,29 +95,46 @@ class Dialogs:
         self._show(dialog)
 
     def find_cells(self) -> None:
-        """Ask which smear and which detector."""
-        from napari_cytosynth.workflows.detect import find_cells
-
+        """Ask which smear, which detector, and whether cells found before go."""
         smears = self._session.project.smears()
         if not smears:
             self._session.state.say("There is no smear yet. Add one first.")
             return
         choices = [(f"{s.id}  {Path(s.uri).name}", s.id) for s in smears]
         form = form_of(
-            find_cells,
-            ("smear_id", "detector"),
-            choices={
-                "smear_id": choices,
-                "detector": registry.names("detectors"),
-            },
-            options={"smear_id": {"label": "Smear"}},
+            self._session.find_cells,
+            ("smear", "detector", "anew"),
+            choices={"smear": choices, "detector": registry.names("detectors")},
+            options={"anew": {"label": ANEW, "tooltip": ANEW_HINT}},
         )
         if self._session.state.smear is not None:
-            form["smear_id"].value = self._session.state.smear
-        self._ask("Find cells", form, self._find)
+            form["smear"].value = self._session.state.smear
+        self._ask("Find cells", form, lambda c: self._session.find_cells(**c))
 
-    def _find(self, chosen: dict[str, Any]) -> None:
-        self._session.find_cells(chosen["smear_id"], detector=chosen["detector"])
+    def change_scale(self) -> None:
+        """Ask for the pixel size of the smear shown, and whether to look anew."""
+        session = self._session
+        smear = session.state.smear
+        if smear is None:
+            session.state.say("There is no smear yet. Add one first.")
+            return
+        form = form_of(
+            session.change_scale,
+            ("mpp", "anew"),
+            options={
+                "mpp": {
+                    "label": "Micrometres a pixel",
+                    "tooltip": f"Now: {session.scaling.words(smear)}.",
+                    "min": PLAUSIBLE_MPP[0],
+                    "max": PLAUSIBLE_MPP[1],
+                    "step": 0.001,
+                },
+                "anew": {"label": ANEW, "tooltip": ANEW_HINT},
+            },
+        )
+        form["mpp"].value, form["anew"].value = session.smears.mpp(smear), True
+        title = f"Pixel size: {session.scaling.words(smear)}"
+        self._ask(title, form, lambda c: session.change_scale(smear, **c))
 
     def import_labels(self) -> None:
         """Ask for a file or folder of labels, its format, and how it is taken in."""

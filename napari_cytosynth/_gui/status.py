@@ -141,6 +141,7 @@ class StatusStrip(QWidget):
     cancelAsked = Signal(str)
     undoAsked = Signal()
     redoAsked = Signal()
+    scaleAsked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -148,6 +149,9 @@ class StatusStrip(QWidget):
         self.redo = _tool("Redo", "Ctrl+Y")
         self.annotator = _tool("Annotator?", "Who labels. Click to change.")
         self.keys = _tool("Keys", KEYS)
+        self.scale = _tool("", "")
+        self.scale.setObjectName("scale")
+        self.scale.hide()
         self.line = ElidedLabel(self)
         self.message = ElidedLabel(self)
         self.message.setObjectName("message")
@@ -159,12 +163,13 @@ class StatusStrip(QWidget):
         self.redo.clicked.connect(lambda: self.redoAsked.emit())
         self.annotator.clicked.connect(self.ask_annotator)
         self.keys.clicked.connect(self._show_keys)
+        self.scale.clicked.connect(lambda: self.scaleAsked.emit())
         self.tasks.cancelAsked.connect(self.cancelAsked)
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
         row.setSpacing(8)
-        for button in (self.undo, self.redo, self.keys, self.annotator):
+        for button in (self.undo, self.redo, self.keys, self.annotator, self.scale):
             row.addWidget(button)
         row.addWidget(self.line, 2)
         row.addWidget(self.message, 3)
@@ -197,12 +202,25 @@ class StatusStrip(QWidget):
         self.line.show_text(
             f"{line.project}:  {line.labelled} of {line.cells} cells labelled,  {model}"
         )
+        self._show_scale(line)
         for button, what, keys in (
             (self.undo, line.undo, "Ctrl+Z"),
             (self.redo, line.redo, "Ctrl+Y"),
         ):
             button.setEnabled(bool(what))
             button.setToolTip(f"{button.text()} {what}  ({keys})" if what else keys)
+
+    def _show_scale(self, line: StatusLine) -> None:
+        """Show the pixel size; an unsure one bears a question mark and its colour."""
+        self.scale.setVisible(bool(line.scale))
+        size = line.scale.partition(",")[0]
+        self.scale.setText(f"{size} ?" if line.unsure else size)
+        self.scale.setToolTip(f"Pixel size: {line.scale}. Click to correct it.")
+        self.scale.setAccessibleName(self.scale.toolTip())
+        if self.scale.property("unsure") != line.unsure:
+            self.scale.setProperty("unsure", line.unsure)
+            self.scale.style().unpolish(self.scale)
+            self.scale.style().polish(self.scale)
 
     def show_tasks(self, tasks: tuple[TaskStatus, ...]) -> None:
         """Show what runs, with Cancel; fills stand beside their form already."""

@@ -27,6 +27,7 @@ def style_sheet(colours: Colours) -> str:
     QLabel#warning {{ color: {colours.warning}; font-weight: bold; }}
     QLabel#heading, QLabel#verdict {{ font-weight: bold; }}
     QLabel#message[failed="true"] {{ color: {colours.warning}; font-weight: bold; }}
+    QToolButton#scale[unsure="true"] {{ color: {colours.warning}; font-weight: bold; }}
     QLabel#pending {{
         background: {colours.focus}; color: black; font-weight: bold;
         border-radius: 4px; padding: 4px 8px; font-size: 15px;

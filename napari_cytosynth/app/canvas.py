@@ -223,6 +223,7 @@ class CanvasPresenter:
             event.connect(self._render)
         events.focus.connect(self._on_focus)
         events.reopened.connect(self._on_reopened)
+        events.rescaled.connect(self._on_rescaled)
         view.clicked.connect(self._on_clicked)
         view.doubleClicked.connect(self._on_double_clicked)
         view.viewMoved.connect(self._on_view_moved)
@@ -256,6 +257,17 @@ class CanvasPresenter:
         if smear == self._shown.smear and self._blank:
             self._show_smear(self._shown.smear)
             self._centre()
+
+    def _on_rescaled(self, smear: int) -> None:
+        """Draw everything at another pixel size, and stay where the user looks."""
+        if smear != self._shown.smear:
+            return
+        view = self._rectangle
+        self._shown = CanvasState()
+        self._render()
+        if view is not None:
+            centre = view.x + view.width / 2, view.y + view.height / 2
+            self._view.centre_on(*centre)
 
     def _wish(self) -> Wish:
         state = self._session.state

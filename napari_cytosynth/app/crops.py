@@ -50,6 +50,11 @@ class CropCache:
         with self._lock:
             self._crops.pop(int(cell), None)
 
+    def forget_all(self) -> None:
+        """Read all pictures anew when they are wanted next."""
+        with self._lock:
+            self._crops.clear()
+
     def warm(self, ids: Ids) -> None:
         """Read what is not there yet; cells struck out meanwhile are left out."""
         with self._lock:

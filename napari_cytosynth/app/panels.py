@@ -241,6 +241,10 @@ class StatusLine:
         Version of the head; empty before the first.
     undo, redo : str
         What they would do, such as ``"label BA of cell 12"``; empty: nothing.
+    scale : str
+        Pixel size of the smear shown, its origin and the trust in it; empty: no smear.
+    unsure : bool
+        True: a person should look at that pixel size.
     """
 
     annotator: str
@@ -250,6 +254,8 @@ class StatusLine:
     model: str = ""
     undo: str = ""
     redo: str = ""
+    scale: str = ""
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ _MOVES_CELLS = frozenset(
         EventKind.BOX_CHANGED,
         EventKind.SPLIT,
         EventKind.CLASS_MERGED,
+        EventKind.FOUND_ANEW,
     }
 )
 
@@ -57,6 +58,9 @@ class Reading(Desk):
 
     def on_picture_cut(self, cell: CellId) -> None:
         """Take in that the picture of a cell is another one; the session does."""
+
+    def on_scale_switched(self, smear: SmearId) -> None:
+        """Take in that undo or redo changed a smear's pixel size; the session does."""
 
     def summarise(self) -> None:
         """Count anew; the session does."""
@@ -183,6 +187,8 @@ class Reading(Desk):
         following = self.upcoming()
         if target.kind in _MOVES_CELLS:
             self.reload()
+        if target.kind is EventKind.SCALE_CHANGED:
+            self.on_scale_switched(SmearId(int(target.data["smear"])))
         if target.cell is None:
             return
         cell = CellId(int(target.cell))
@@ -270,4 +276,9 @@ def _words(event: Event | None) -> str:
         return f"{verb} synthetic cell {event.cell}"
     if event.kind is EventKind.CLASS_MERGED:
         return f"merge of {event.data['code']} into {event.data['into']}"
+    if event.kind is EventKind.SCALE_CHANGED:
+        mpp = float(event.data["calibration"]["mpp"])
+        return f"pixel size of smear {event.data['smear']}: {mpp:.3g} um"
+    if event.kind is EventKind.FOUND_ANEW:
+        return f"search anew of smear {event.data['smear']}"
     return f"{event.kind} of cell {event.cell}" if event.cell else str(event.kind)

@@ -21,6 +21,7 @@ from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.app.learner import Learned, Learner, LearnerConfig, embed
 from napari_cytosynth.app.panels import Figure
 from napari_cytosynth.app.reading import Reading
+from napari_cytosynth.app.scaling import Scaling
 from napari_cytosynth.app.shaping import Point, Shaping
 from napari_cytosynth.app.smears import Opener, Smears
 from napari_cytosynth.app.state import SessionState
@@ -62,6 +63,8 @@ class Session(Reading):
         The fields; read them, and let the commands set them.
     smears : Smears
         Pictures, opened when needed.
+    scaling : Scaling
+        Pixel sizes, as words, and their correction.
     fills : Fills
         Synthetic cells, the fills that make them, the verdicts on them.
     details : Details
@@ -91,6 +94,7 @@ class Session(Reading):
         )
         self.exchange = Exchange(project, self.jobs, state)
         self.shaping = Shaping(project, self.jobs, state)
+        self.scaling = Scaling(project, self.jobs, state, self.smears)
         self.learner = Learner(
             project, compute, self.jobs, self._config, lambda: self.state.strategy
         )
@@ -115,6 +119,9 @@ class Session(Reading):
         self.exchange.on_imported = self._on_cells_changed
         self.shaping.on_box = self._on_box_changed
         self.shaping.on_split = self._on_split
+        self.scaling.on_scaled = self._on_scaled
+        self.scaling.on_cut = self._on_pictures_cut
+        self.scaling.on_gone = self._take_in_cells
         self.events.evidence.connect(self.summarise)
         self.events.blind.connect(self.summarise)
         self.events.filter.connect(self.fills.relist)
@@ -125,6 +132,7 @@ class Session(Reading):
         self.remember()
         self.fills.load()
         self.smears.resume()
+        self.scaling.cut()
         smears = self.project.smears()
         if smears and self.state.smear is None:
             self.state.smear = smears[0].id
@@ -170,9 +178,42 @@ class Session(Reading):
         """
         self.smears.open(uris, group)
 
-    def find_cells(self, smear: SmearId, *, detector: str = "classic") -> None:
-        """Find the cells of a smear that was added before."""
-        self.smears.find(smear, detector=detector)
+    def find_cells(
+        self, smear: SmearId, *, detector: str = "classic", anew: bool = False
+    ) -> None:
+        """Find the cells of a smear that was added before.
+
+        ``anew``: those that nobody touched go first; undo brings them back.
+        """
+        if anew and self.has_name():
+            self.scaling.find_anew(smear, detector=detector)
+        elif not anew:
+            self.smears.find(smear, detector=detector)
+
+    def change_scale(self, smear: SmearId, mpp: float, *, anew: bool = False) -> bool:
+        """Correct the pixel size of a smear, um; pictures and vectors follow.
+
+        ``anew``: its cells are looked for anew, as by :meth:`find_cells`.
+        """
+        if not self.has_name():
+            return False
+        self.scaling.change(smear, mpp, anew=anew)
+        return True
+
+    def _on_scaled(self, smear: SmearId) -> None:
+        self.remember()
+        self.events.rescaled.emit(int(smear))
+
+    def on_scale_switched(self, smear: SmearId) -> None:
+        """Show the pixel size that holds now, and the pictures cut by it."""
+        self._on_scaled(smear)
+        self.crops.forget_all()
+        self.events.predictions.emit()
+        self.scaling.cut()
+
+    def _on_pictures_cut(self) -> None:
+        self.crops.forget_all()
+        self._on_cells_changed()
 
     def image(self, smear: SmearId) -> SmearImage | None:
         """Return the picture of a smear; None, said by ``failed``, if unreadable."""
@@ -182,6 +223,7 @@ class Session(Reading):
         if self.state.smear is None:
             self.state.smear = smear.id
         self.events.reopened.emit(int(smear.id))
+        self.scaling.tell(smear.id)
 
     def import_labels(
         self,

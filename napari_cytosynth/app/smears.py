@@ -18,6 +18,7 @@ from napari_cytosynth.core.project import Job, JobState, Project
 from napari_cytosynth.core.protocols import Finder
 from napari_cytosynth.core.smear import FALLBACK_MPP, NO_COLOUR, Smear, SmearImage
 from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.workflows.searches import unfinished
 
 Opener: TypeAlias = Callable[[str], SmearImage]
 """Opens the picture at a uri."""
@@ -86,12 +87,8 @@ class Smears:
     def resume(self) -> None:
         """Go on where finding cells was interrupted, or never began."""
         self._files.resume()
-        states = {job.key: job.state for job in self._project.jobs()}
-        filled = set(self._project.cells().smears.tolist())
         for smear in self._project.smears():
-            state = states.get(_job_key(smear.id))
-            never = state is None and smear.id not in filled
-            if never or state is JobState.RUNNING:
+            if unfinished(self._project, smear.id):
                 self._waiting.append(smear.id)
         self._work()
 

@@ -23,6 +23,7 @@ class SessionEvents(SignalGroup):
     * ``cells()``: the set of cells changed (found, added, removed, undone).
     * ``predictions()``: the model's guesses changed.
     * ``reopened(smear)``: the picture of a smear, moved before, can be read again.
+    * ``rescaled(smear)``: the pixel size of a smear is another one now.
     * ``judged(number)``: the verdict on one synthetic cell changed.
     """
 
@@ -53,6 +54,7 @@ class SessionEvents(SignalGroup):
     predictions = Signal()
     judged = Signal(int)
     reopened = Signal(int)
+    rescaled = Signal(int)
 
 
 @dataclass

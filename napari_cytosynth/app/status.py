@@ -25,7 +25,8 @@ class StatusPresenter:
         events = session.events
         for event in (events.annotator, events.classes, events.model, events.history):
             event.connect(self._show_line)
-        events.cells.connect(self._show_line)
+        for changed in (events.cells, events.smear, events.rescaled, events.reopened):
+            changed.connect(self._show_line)
         events.tasks.connect(view.show_tasks)
         events.message.connect(view.show_message)
         events.failed.connect(view.show_failure)
@@ -46,6 +47,7 @@ class StatusPresenter:
 def status_line(session: Session) -> StatusLine:
     """Return the strip of the window as it stands."""
     undo, redo = session.state.history
+    smear, scaling = session.state.smear, session.scaling
     return StatusLine(
         annotator=session.state.annotator,
         project=session.project.name,
@@ -54,4 +56,6 @@ def status_line(session: Session) -> StatusLine:
         model=session.state.model,
         undo=undo,
         redo=redo,
+        scale="" if smear is None else scaling.words(smear),
+        unsure=smear is not None and scaling.is_unsure(smear),
     )

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_cytosynth.cli.output import FAILED, Json, Unread, drive, show
-from napari_cytosynth.cli.project import ProjectPath, opened
+from napari_cytosynth.cli.output import FAILED, Json, Unread, drive, scale_row, show
+from napari_cytosynth.cli.project import Annotator, ProjectPath, author_of, opened
 from napari_cytosynth.core.errors import InputError, StorageError
+from napari_cytosynth.core.smear import PLAUSIBLE_MPP
 
 if TYPE_CHECKING:
     from napari_cytosynth.core.ids import SmearId
@@ -29,17 +30,31 @@ def run(
         str | None, typer.Option(help="Patient or slide; the picture itself if absent.")
     ] = None,
     mpp: Annotated[
-        float | None, typer.Option(min=0.01, max=10, help="Micrometres a pixel.")
+        float | None,
+        typer.Option(
+            min=PLAUSIBLE_MPP[0], max=PLAUSIBLE_MPP[1], help="Micrometres a pixel."
+        ),
     ] = None,
     find: Annotated[bool, typer.Option(help="Find the cells at once.")] = True,
+    anew: Annotated[
+        bool,
+        typer.Option(
+            "--anew", help="Look anew; cells that nobody touched go first. Undoable."
+        ),
+    ] = False,
+    annotator: Annotator = "",
     as_json: Json = False,
 ) -> None:
     """Add each picture; find its cells.
 
+    Of one that is there already, --mpp corrects the scale: its pictures are cut anew.
     What cannot be read is named, and the others are added; the exit code is then 1.
     """
     from napari_cytosynth.workflows.detect import add_smear, find_cells
+    from napari_cytosynth.workflows.rescale import cut_anew
+    from napari_cytosynth.workflows.searches import find_anew
 
+    author = author_of(annotator)
     rows: list[dict[str, Any]] = []
     lines: list[str] = []
     unread = Unread()
@@ -48,16 +63,21 @@ def run(
             before = {smear.id: smear.uri for smear in project.smears()}
             try:
                 with _told_what_stays(project):
-                    smear = add_smear(project, uri, group=group, mpp=mpp)
+                    smear = add_smear(project, uri, group=group, mpp=mpp, author=author)
+                    if anew:
+                        find_anew(project, smear.id, author)
                     if find:
                         drive(find_cells(project, smear.id), smear.uri)
+                    drive(cut_anew(project, smear.id), smear.uri)
             except InputError as error:
                 unread(uri, error)
                 continue
             count, known = _cells(project, smear), smear.id in before
+            scale = scale_row(project.calibration(smear.id))
             row = {"smear": int(smear.id), "uri": smear.uri, "cells": count}
-            rows.append(row | {"known": known})
-            lines.append(f"{smear.uri}: {_history(smear, before, uri)}{count} cells")
+            rows.append(row | {"known": known} | scale)
+            said = f"{_history(smear, before, uri)}{count} cells; {scale['words']}"
+            lines.append(f"{smear.uri}: {said}")
     document: dict[str, Any] = {"smears": rows, "errors": unread.rows}
     if unread.rows:
         document |= unread.failure()

@@ -6,12 +6,13 @@ Example: cytosynth info smears.cytosynth --backup copies/
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_cytosynth.cli.output import Json, show
+from napari_cytosynth.cli.output import Json, scale_row, show
 from napari_cytosynth.cli.project import BreakLock, ProjectPath, opened
 from napari_cytosynth.core.errors import ProjectLockedError
 from napari_cytosynth.core.project import JobState
@@ -46,7 +47,15 @@ def run(
         if not copied:
             raise
         document = {"project": path.stem, **copied, "locked": str(held)}
-    show(document, [f"{k}: {v}" for k, v in document.items()], as_json)
+    show(document, list(_lines(document)), as_json)
+
+
+def _lines(document: dict[str, Any]) -> Iterator[str]:
+    for key, value in document.items():
+        if key == "scales":
+            yield from (f"{row['uri']}: {row['words']}" for row in value)
+        else:
+            yield f"{key}: {value}"
 
 
 def _copy_of(project: Path, target: str) -> Path:
@@ -68,6 +77,14 @@ def _describe(project: Project) -> dict[str, Any]:
         "project": project.name,
         "taxonomy": project.taxonomy.name,
         "smears": len(project.smears()),
+        "scales": [
+            {
+                "smear": int(smear.id),
+                "uri": smear.uri,
+                **scale_row(project.calibration(smear.id)),
+            }
+            for smear in project.smears()
+        ],
         "cells": len(project.cells()),
         "events": len(project.journal.events()),
         "labelled": len(labels),

@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.table import Table
 
 from napari_cytosynth.core import tasks
+from napari_cytosynth.core.smear import Calibration
 
 T = TypeVar("T")
 
@@ -57,6 +58,23 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]
     with console.capture() as captured:
         console.print(grid)
     return [line.rstrip() for line in captured.get().splitlines()]
+
+
+def scale_row(calibration: Calibration | None) -> dict[str, Any]:
+    """Return a pixel size as keys of a document: for machines, and in words."""
+    if calibration is None:
+        return {
+            "mpp": None,
+            "mpp_source": "",
+            "confidence": "",
+            "words": "not measured yet",
+        }
+    return {
+        "mpp": calibration.mpp,
+        "mpp_source": str(calibration.mpp_source),
+        "confidence": str(calibration.trust),
+        "words": calibration.words,
+    }
 
 
 FAILED = 1

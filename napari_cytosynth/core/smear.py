@@ -15,6 +15,9 @@ from napari_cytosynth.core.ids import SmearId
 RED_CELL_UM = 7.5
 """Diameter of a normal red cell on a dried smear, micrometres."""
 
+PLAUSIBLE_MPP = (0.02, 5.0)
+"""Micrometres a pixel that a microscope's picture can have; 72 dpi is 353."""
+
 FALLBACK_MPP = 0.25
 """Micrometres a pixel that are assumed when nothing in the picture tells."""
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_cytosynth.core.errors import InputError
-from napari_cytosynth.core.smear import Smear
+from napari_cytosynth.core.smear import PLAUSIBLE_MPP, Smear
 from napari_cytosynth.core.splits import picture_group
 from napari_cytosynth.ingest.identity import fingerprint
-
-PLAUSIBLE_MPP = (0.02, 5.0)
-"""Micrometres a pixel that a microscope's picture can have; 72 dpi is 353."""
 
 
 def first_bytes(uri: str, count: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,7 +16,25 @@ from napari_cytosynth.core.protocols import (
     Records,
 )
 from napari_cytosynth.core.registry import load
+from napari_cytosynth.core.smear import Calibration
 from napari_cytosynth.core.tasks import Progress, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A picture's calibration, as a payload of progress.
+
+    Parameters
+    ----------
+    file : str
+        As in the records.
+    calibration : Calibration
+        What was measured.
+    """
+
+    file: str
+    calibration: Calibration
+
 
 Damaged: TypeAlias = Callable[[Path, InputError], None]
 """Told of a file that cannot be read, and why."""
@@ -33,6 +52,7 @@ def detect_files(
     *,
     objects: str = "nucleated",
     detector: str = "classic",
+    mpp: float | None = None,
     on_damaged: Damaged | None = None,
 ) -> Task[Records]:
     """Find cells in files and folders, without a project.
@@ -45,6 +65,8 @@ def detect_files(
         ``"nucleated"``, or ``"all"`` for red cells and platelets too.
     detector : str
         Name of a detector plug-in.
+    mpp : float or None
+        Micrometres a pixel of all pictures, where the user knows; else each tells.
     on_damaged : callable, optional
         Told of each file that cannot be read; the others are searched all the same.
         By default the first such file ends the task, and so does an only one.
@@ -52,7 +74,8 @@ def detect_files(
     Yields
     ------
     Progress
-        At least one a picture.
+        At least one a picture; its payload is a :class:`Measured` once the scale is
+        known.
 
     Returns
     -------
@@ -74,7 +97,7 @@ def detect_files(
     for number, (path, name) in enumerate(files):
         try:
             record, objects_found = yield from _detect_file(
-                path, name, found, objects, (number, len(files))
+                (path, name), found, objects, mpp, (number, len(files))
             )
         except InputError as error:
             if on_damaged is None or len(files) == 1:
@@ -101,15 +124,20 @@ def _pictures(path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _detect_file(
-    path: Path, name: str, detector: Detector, objects: str, place: tuple[int, int]
+    file: tuple[Path, str],
+    detector: Detector,
+    objects: str,
+    mpp: float | None,
+    place: tuple[int, int],
 ) -> Task[tuple[ImageRecord, list[ObjectRecord]]]:
     from napari_cytosynth.ingest import calibrate, detect_cells, open_smear
 
-    number, total = place
+    (path, name), (number, total) = file, place
     yield Progress(number, total, name)
     image = open_smear(path)
     try:
-        calibration = calibrate(image)
+        calibration = calibrate(image, mpp)
+        yield Progress(number, total, name, Measured(name, calibration))
         task = detect_cells(image, detector, calibration, objects=objects)
         found = yield from _renamed(task, Progress(number, total, name))
     finally:

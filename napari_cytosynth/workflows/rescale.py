@@ -11,9 +11,8 @@ from napari_cytosynth.core.ids import SmearId
 from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Finder
-from napari_cytosynth.core.smear import Calibration
+from napari_cytosynth.core.smear import PLAUSIBLE_MPP, Calibration
 from napari_cytosynth.core.tasks import Progress, Task
-from napari_cytosynth.ingest.record import PLAUSIBLE_MPP
 from napari_cytosynth.workflows.detect import smear_by_id
 
 BATCH = 256

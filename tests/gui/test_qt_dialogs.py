@@ -91,6 +91,24 @@ def test_import_maps_classes_and_replaces_labels(
     qtbot.waitUntil(lambda: journal.label(cell).code == "MO", timeout=20_000)
 
 
+def test_the_pixel_size_is_corrected_from_the_strip(
+    qtbot: QtBot, window: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, strip = window.session, window.docks.panels.status
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(
+        session.scaling, "change", lambda s, mpp, anew: asked.append((s, mpp, anew))
+    )
+    qtbot.waitUntil(lambda: strip.scale.text() == "0.25 um/px", timeout=20_000)
+    QTest.mouseClick(strip.scale, Left)
+    dialog = window.dialogs.shown
+    assert dialog.form["mpp"].value == 0.25
+    assert "0.25 um/px" in dialog.windowTitle()
+    dialog.form["mpp"].value = 0.312
+    dialog.accept()
+    assert asked == [(session.state.smear, 0.312, True)]
+
+
 def test_a_mapping_that_cannot_be_read_says_how_to_write_it(window: Any) -> None:
     window.session.import_labels("a.csv", "csv", mapping="theirs")
     assert "THEIRS=OURS" in window.session.state.failure

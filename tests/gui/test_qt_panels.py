@@ -90,6 +90,24 @@ def test_the_strip_says_who_what_and_the_notice(
     assert told == ["The disk is full. Free some space."]
 
 
+def test_the_strip_shows_the_pixel_size_and_marks_an_unsure_one(qtbot: QtBot) -> None:
+    strip = StatusStrip()
+    qtbot.addWidget(strip)
+    strip.show()
+    assert not strip.scale.isVisible()
+    words = "0.21 um/px, from 31 red cells, confidence high"
+    strip.show_status(StatusLine("Ada", "p", 3, 9, scale=words))
+    assert strip.scale.text() == "0.21 um/px"
+    assert words in strip.scale.toolTip()
+    assert not strip.scale.property("unsure")
+    words = "0.25 um/px, assumed, confidence low"
+    strip.show_status(StatusLine("Ada", "p", 3, 9, scale=words, unsure=True))
+    assert strip.scale.text() == "0.25 um/px ?"
+    assert strip.scale.property("unsure")
+    with qtbot.waitSignal(strip.scaleAsked):
+        QTest.mouseClick(strip.scale, Qt.MouseButton.LeftButton)
+
+
 def test_choices_set_by_command_stay_silent(qtbot: QtBot) -> None:
     row = ToolRow()
     qtbot.addWidget(row)

@@ -1,0 +1,153 @@
+"""The user corrects the pixel size of a smear: canvas, pictures, vectors follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_cytosynth.app.learner import LearnerConfig
+from napari_cytosynth.app.session import Session
+from napari_cytosynth.app.window import present
+from napari_cytosynth.core.ids import CellId
+from napari_cytosynth.core.tasks import InlineRunner
+from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.store import MemoryProject
+from napari_cytosynth.testing.desk import Desk
+from napari_cytosynth.testing.fake_views import FakeViews
+from napari_cytosynth.testing.fakes import FakeCompute
+from napari_cytosynth.testing.painter import FieldSpec, paint_field
+
+TRUE = 0.25
+
+
+def seat_at(path: Path) -> Desk:
+    session = Session(
+        MemoryProject(built_in("marrow21")),
+        FakeCompute(),
+        InlineRunner(),
+        annotator="Ada",
+        learning=LearnerConfig(cards=30),
+    )
+    views = FakeViews()
+    desk = Desk(session, views, present(session, views))
+    session.events.failed.connect(desk.failures.append)
+    session.events.message.connect(desk.messages.append)
+    session.start()
+    session.open_smears([str(path)])
+    return desk
+
+
+@pytest.fixture
+def seat(tmp_path: Path) -> Iterator[Desk]:
+    """A reader at a field that says 0.25 um a pixel."""
+    spec = FieldSpec(width=480, height=400, cells=7, clumping=0.0)
+    field = paint_field(spec, np.random.default_rng(0))
+    path = tmp_path / "field.tif"
+    Image.fromarray(field.pixels).save(path, dpi=(101_600, 101_600))
+    desk = seat_at(path)
+    desk.views.canvas.viewMoved.emit(100.0, 80.0, 200.0, 100.0)
+    yield desk
+    desk.session.close()
+
+
+def test_everything_follows_a_corrected_scale_and_its_undo(seat: Desk) -> None:
+    session, canvas = seat.session, seat.views.canvas
+    smear, cell = session.state.smear, session.state.focus
+    assert canvas.shown("show_smear")[1] == pytest.approx(TRUE)
+    session.label("NGS")
+    key = session.learner.key
+    before = session.project.crops([cell])[0]
+    vector = session.project.embeddings(key, [cell])[0]
+    boxes = session.project.cells().boxes.copy()
+    assert session.change_scale(smear, 0.4)
+    assert not seat.failures
+    assert canvas.shown("show_smear")[1] == 0.4
+    assert canvas.shown("centre_on") == (200.0, 130.0)
+    line = seat.views.status.shown("show_status")
+    assert line.scale == "0.4 um/px, as you gave it"
+    assert line.undo == "pixel size of smear 1: 0.4 um"
+    assert not line.unsure
+    after = session.project.crops([cell])[0]
+    assert not np.array_equal(after, before)
+    card = seat.views.annotate.shown("show_cards")
+    assert np.array_equal(card[card.row_of(cell)].crop, after)
+    now = session.project.embeddings(key, [cell])[0]
+    assert np.isfinite(now).all()
+    assert not np.array_equal(now, vector)
+    np.testing.assert_array_equal(session.project.cells().boxes, boxes)
+    assert len(session.project.journal.labels()) == 1
+    session.undo()
+    assert canvas.shown("show_smear")[1] == pytest.approx(TRUE)
+    card = seat.views.annotate.shown("show_cards")
+    assert np.array_equal(card[card.row_of(cell)].crop, before)
+    assert np.array_equal(session.project.embeddings(key, [cell])[0], vector)
+    session.redo()
+    assert np.array_equal(session.project.embeddings(key, [cell])[0], now)
+
+
+def test_cells_are_looked_for_anew_and_labelled_ones_stay(seat: Desk) -> None:
+    session = seat.session
+    smear, cell = session.state.smear, session.state.focus
+    session.label("NGS")
+    before = session.project.cells().ids.tolist()
+    session.change_scale(smear, 0.24, anew=True)
+    ids = session.project.cells().ids.tolist()
+    assert int(cell) in ids
+    assert set(ids) & set(before) == {int(cell)}
+    assert len(ids) == len(before)
+    assert len(session.project.stale_crops(smear)) == 0
+    assert CellId(int(cell)) in session.index
+    session.undo()
+    assert session.project.cells().ids.tolist() == before
+    assert len(session.index) == len(before)
+
+
+def test_a_scale_of_no_microscope_changes_nothing(seat: Desk) -> None:
+    assert seat.session.change_scale(seat.session.state.smear, 40.0)
+    assert "microscope" in seat.failures[-1]
+    assert seat.session.smears.mpp(seat.session.state.smear) == pytest.approx(TRUE)
+
+
+def test_nobody_corrects_without_a_name(seat: Desk) -> None:
+    seat.session.set_annotator("")
+    assert not seat.session.change_scale(seat.session.state.smear, 0.3)
+    seat.session.find_cells(seat.session.state.smear, anew=True)
+    assert seat.session.project.journal.events() == ()
+
+
+def test_an_unsure_scale_is_told_and_marked_and_blocks_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "glass.png"
+    Image.fromarray(np.full((200, 200, 3), 230, np.uint8)).save(path)
+    desk = seat_at(path)
+    line = desk.views.status.shown("show_status")
+    assert line.unsure
+    assert "assumed: neither red cells nor nuclei tell" in line.scale
+    assert "confidence low" in line.scale
+    assert any("glass.png" in m and "correct it" in m for m in desk.messages)
+    assert not desk.failures
+    desk.session.change_scale(desk.session.state.smear, 0.2)
+    assert not desk.views.status.shown("show_status").unsure
+    desk.session.close()
+
+
+def test_pictures_left_stale_by_a_crash_are_cut_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    spec = FieldSpec(width=300, height=300, cells=3, clumping=0.0)
+    field = paint_field(spec, np.random.default_rng(1))
+    path = tmp_path / "field.tif"
+    Image.fromarray(field.pixels).save(path, dpi=(101_600, 101_600))
+    desk = seat_at(path)
+    project, smear = desk.session.project, desk.session.state.smear
+    calibration = project.calibration(smear).to_json() | {"mpp": 0.4}
+    from napari_cytosynth.core.journal import Author
+
+    project.record(Author("Ada").scale_changed(smear, calibration))
+    assert len(project.stale_crops(smear))
+    Session(project, FakeCompute(), InlineRunner(), annotator="Ada").start()
+    assert not len(project.stale_crops(smear))
+    desk.session.close()
