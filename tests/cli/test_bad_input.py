@@ -53,13 +53,15 @@ def test_add_says_what_it_knew(
 
     def add(picture: Path) -> str:
         assert main(["add", str(path), "--no-find", str(picture)]) == 0
-        return capsys.readouterr().out
+        said, _, scale = capsys.readouterr().out.partition(" cells; ")
+        assert "um/px" in scale
+        return said
 
-    assert add(first) == f"{first}: 0 cells\n"
-    assert add(first) == f"{first}: smear 1 already; 0 cells\n"
-    assert add(copy) == f"{first}: smear 1 is the same picture as {copy}; 0 cells\n"
+    assert add(first) == f"{first}: 0"
+    assert add(first) == f"{first}: smear 1 already; 0"
+    assert add(copy) == f"{first}: smear 1 is the same picture as {copy}; 0"
     first.rename(moved)
-    assert add(moved) == f"{moved}: smear 1, moved here from {first}; 0 cells\n"
+    assert add(moved) == f"{moved}: smear 1, moved here from {first}; 0"
     code, said, _ = run(capsys, "add", path, "--no-find", moved)
     assert code == 0
     assert [row["known"] for row in said["smears"]] == [True]
