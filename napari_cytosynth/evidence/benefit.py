@@ -42,7 +42,7 @@ from napari_cytosynth.learning.training import capped, joined
 from napari_cytosynth.metrics.intervals import Interval, wilson
 from napari_cytosynth.metrics.scores import (
     Scores,
-    draw_counts,
+    draw_group_counts,
     interval_of,
     weighted_scores,
 )
@@ -204,7 +204,8 @@ def _judged(question: Question, predictions: dict[str, _Predictions]) -> Evidenc
     position = {code: i for i, code in enumerate(classes)}
     truth = np.array([position.get(c, -1) for c in question.audit.codes], np.intp)
     rng = np.random.default_rng([question.seed, 99])
-    weights = _resamples(question.audit.groups, rng, within=bool(_in_few(question)))
+    few = bool(_in_few(question))
+    weights = draw_group_counts(question.audit.groups, REPEATS, rng, within=few)
     runs = len(next(iter(predictions.values())))
     drawn = rng.integers(runs, size=(REPEATS, runs))
     scored = {
@@ -217,32 +218,6 @@ def _judged(question: Question, predictions: dict[str, _Predictions]) -> Evidenc
         _case_result(question, case, scored[case], predictions[case]) for case in scored
     )
     return _evidence(question, cases, _differences(question, scored), runs)
-
-
-def _resamples(
-    groups: npt.NDArray[np.str_], rng: np.random.Generator, *, within: bool
-) -> npt.NDArray[np.float64]:
-    """Return bootstrap counts of cells; cells of a group are drawn together.
-
-    Cells of one patient resemble each other, so that they are fewer than they seem.
-
-    Parameters
-    ----------
-    groups : str[n]
-        Group of each cell.
-    within : bool
-        Draw the cells of each drawn group again, too. Where all cells of a class are of
-        one patient, its recall would else be the same in every resample, as if there
-        were no doubt at all.
-    """
-    names, index = np.unique(groups, return_inverse=True)
-    drawn = draw_counts(len(names), REPEATS, rng)
-    counts = drawn[:, index.ravel()]
-    for number in range(len(names) if within else 0):
-        rows = np.flatnonzero(index.ravel() == number)
-        n = drawn[1:, number].astype(np.int64) * len(rows)
-        counts[1:, rows] = rng.multinomial(n, np.full(len(rows), 1 / len(rows)))
-    return counts
 
 
 def _in_few(question: Question) -> list[str]:

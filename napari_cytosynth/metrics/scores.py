@@ -78,6 +78,36 @@ def draw_counts(n: int, repeats: int, rng: np.random.Generator) -> Floats:
     return np.vstack([np.ones((1, n)), drawn])
 
 
+def draw_group_counts(
+    groups: npt.NDArray[np.str_],
+    repeats: int,
+    rng: np.random.Generator,
+    *,
+    within: bool,
+) -> Floats:
+    """Return float64[repeats + 1, n]: ones, then bootstrap counts of whole groups.
+
+    Cells of one patient resemble each other, so that they are fewer than they seem.
+
+    Parameters
+    ----------
+    groups : str[n]
+        Group of each cell.
+    within : bool
+        Draw the cells of each drawn group again, too. Where all cells of a class are of
+        one patient, its recall would else be the same in every resample, as if there
+        were no doubt at all.
+    """
+    names, index = np.unique(groups, return_inverse=True)
+    drawn = draw_counts(len(names), repeats, rng)
+    counts: Floats = drawn[:, index.ravel()]
+    for number in range(len(names) if within else 0):
+        rows = np.flatnonzero(index.ravel() == number)
+        n = drawn[1:, number].astype(np.int64) * len(rows)
+        counts[1:, rows] = rng.multinomial(n, np.full(len(rows), 1 / len(rows)))
+    return counts
+
+
 def interval_of(values: Floats, n: int, level: float = 0.95) -> Interval:
     """Return the figure in ``values[0]`` with the percentile interval of the others.
 

@@ -8,6 +8,7 @@ from napari_cytosynth.metrics.covariance import shrunk_covariance
 from napari_cytosynth.metrics.coverage import coverage
 from napari_cytosynth.metrics.divergence import kernel_distance, split_half_distance
 from napari_cytosynth.metrics.intervals import wilson
+from napari_cytosynth.metrics.scores import draw_group_counts
 
 
 @pytest.fixture
@@ -132,3 +133,17 @@ def test_wilson_against_published_values():
     assert wilson(0, 0).high == 1
     with pytest.raises(InputError):
         wilson(3, 2)
+
+
+def test_groups_are_drawn_whole_or_also_within(rng):
+    groups = np.array(["a", "b", "a", "a", "b"])
+    whole = draw_group_counts(groups, 50, rng, within=False)
+    again = draw_group_counts(groups, 50, rng, within=True)
+    assert whole.shape == again.shape == (51, 5)
+    assert (whole[0] == 1).all()
+    assert (again[0] == 1).all()
+    assert (whole[:, [0, 0]] == whole[:, [2, 3]]).all()
+    assert (again[:, 0] != again[:, 2]).any()
+    # A group that is drawn k times brings k times as many cells, whichever they are.
+    assert (again[:, groups == "a"].sum(axis=1) % 3 == 0).all()
+    assert (again[:, groups == "b"].sum(axis=1) % 2 == 0).all()
