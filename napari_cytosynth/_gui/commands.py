@@ -5,6 +5,7 @@ from __future__ import annotations
 from napari.viewer import Viewer
 from qtpy.QtWidgets import QDockWidget
 
+from napari_cytosynth._gui.main import Window, window_in
 from napari_cytosynth._gui.settings import PLUGIN
 from napari_cytosynth._gui.widget import CytoSynthWidget
 
@@ -12,33 +13,36 @@ _WIDGET = "CytoSynth"
 
 
 def label_cells(viewer: Viewer) -> None:
-    """Open the docks."""
+    """Show the docks of the open project, or the page that asks for one."""
     _opened(viewer)
 
 
 def find_cells(viewer: Viewer) -> None:
-    """Open the docks and, in an open project, the form *Find cells*."""
-    widget = _opened(viewer)
-    if widget.opened is not None:
-        widget.opened.dialogs.open("find")
+    """Show the docks and, in an open project, the form *Find cells*."""
+    window = _opened(viewer)
+    if window is not None:
+        window.dialogs.open("find")
 
 
 def fill_class(viewer: Viewer) -> None:
-    """Open the docks and, in an open project, *Fill* for the rarest class."""
-    widget = _opened(viewer)
-    if widget.opened is not None:
-        session = widget.opened.session
+    """Show the docks and, in an open project, *Fill* for the rarest class."""
+    window = _opened(viewer)
+    if window is not None:
+        session = window.session
         rows = [row for row in session.state.classes if row.can_fill]
         session.ask_fill(min(rows, key=lambda row: row.labelled).code)
 
 
-def _opened(viewer: Viewer) -> CytoSynthWidget:
+def _opened(viewer: Viewer) -> Window | None:
+    window = window_in(viewer)
+    if window is not None:
+        window.bring_forward()
+        return window
     # napari's menu docks it under another name than its function does.
     for there in viewer.window.dock_widgets.values():
         if isinstance(there, CytoSynthWidget):
             dock = there.parentWidget()
             (dock if isinstance(dock, QDockWidget) else there).show()
-            return there
-    widget: CytoSynthWidget
-    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, _WIDGET)
-    return widget
+            return None
+    viewer.window.add_plugin_dock_widget(PLUGIN, _WIDGET)
+    return None

@@ -43,6 +43,26 @@ class ActionRow(QWidget):
             row.addWidget(button, 1)
 
 
+class Column(QWidget):
+    """Widgets one above the other; the first takes the room that is left.
+
+    Attributes
+    ----------
+    owner : object
+        Whose dock it is; a menu's command finds it by that.
+    """
+
+    def __init__(self, first: QWidget, *others: QWidget) -> None:
+        super().__init__()
+        self.owner: object = None
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addWidget(first, 1)
+        for widget in others:
+            column.addWidget(widget)
+
+
 @dataclass(frozen=True)
 class Panels:
     """All views of one window; satisfies :class:`napari_cytosynth.app.views.Views`."""
@@ -81,8 +101,8 @@ class Docks:
         )
         self.actions = ActionRow()
         self.panels.synthesize.setObjectName("fill")
-        self.below = _column(self.panels.annotate, self.panels.status)
-        self.right = _column(self.panels.classes, self.panels.synthesize, self.actions)
+        self.below = Column(self.panels.annotate, self.panels.status)
+        self.right = Column(self.panels.classes, self.panels.synthesize, self.actions)
         self.right.setMinimumWidth(470)
         self.show_theme(theme)
 
@@ -95,14 +115,3 @@ class Docks:
         self.panels.review.grid.show_colours(colours)
         self.panels.classes.show_colours(colours)
         self.panels.evidence.plot.show_colours(colours)
-
-
-def _column(first: QWidget, *others: QWidget) -> QWidget:
-    whole = QWidget()
-    column = QVBoxLayout(whole)
-    column.setContentsMargins(0, 0, 0, 0)
-    column.setSpacing(2)
-    column.addWidget(first, 1)
-    for widget in others:
-        column.addWidget(widget)
-    return whole

@@ -6,14 +6,15 @@ import logging
 from typing import cast
 
 from napari.viewer import Viewer
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtWidgets import QWidget
 
 from napari_cytosynth._gui.activity import Activity
 from napari_cytosynth._gui.adopt import DropTap, LayerTap, canvas_parent
 from napari_cytosynth._gui.canvas import CanvasAdapter
 from napari_cytosynth._gui.dialogs import Dialogs
-from napari_cytosynth._gui.docks import Docks
+from napari_cytosynth._gui.docking import Docking
+from napari_cytosynth._gui.docks import Column, Docks
 from napari_cytosynth._gui.heartbeat import Heartbeat
 from napari_cytosynth._gui.runner import QtRunner
 from napari_cytosynth._gui.settings import keep_annotator
@@ -27,10 +28,6 @@ _log = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 3.0
 """How long running tasks get to clean up before the backend is closed under them."""
-
-BELOW_HEIGHT = 330
-CLASSES_DOCK = "CytoSynth classes"
-QUEUE_DOCK = "CytoSynth queue"
 
 
 class Window(QObject):
@@ -62,6 +59,8 @@ class Window(QObject):
         self.viewer, self.session, self._runner = viewer, session, runner
         self.canvas = CanvasAdapter(viewer, self)
         self.docks = Docks(self.canvas, viewer.theme)
+        self.docks.below.owner = self
+        self._docking = Docking(viewer, self.docks, self)
         self.heartbeat, self._turns = Heartbeat(self), QuickTurns()
         # mypy takes the protocol's members as settable, and so as invariant.
         views = cast("Views", self.docks.panels)
@@ -70,7 +69,6 @@ class Window(QObject):
         self._activity = Activity(runner, session.jobs.cancel)
         self._drops = DropTap(session.open_smears, self)
         self._closing = False
-        self._hosts: list[QWidget] = []
         self._layers: LayerTap | None = None
         self._wire()
 
@@ -88,6 +86,7 @@ class Window(QObject):
         self.session.events.annotator.connect(keep_annotator)
         self.session.events.failed.connect(self._on_failed)
         self.viewer.events.theme.connect(self._on_theme)
+        self._docking.gone.connect(self.close)
 
     def show(self, host: QWidget | None = None) -> None:
         """Dock the widgets, begin the session, give the keyboard to the queue.
@@ -97,28 +96,9 @@ class Window(QObject):
         host : QWidget, optional
             Holds the class list already; without one it gets a dock of its own.
         """
-        window = self.viewer.window
-        self._hosts = [self.docks.below, host or self.docks.right]
-        if host is None:
-            window.add_dock_widget(
-                self.docks.right,
-                name=CLASSES_DOCK,
-                area="right",
-                add_vertical_stretch=False,
-            )
-        window.add_dock_widget(
-            self.docks.below,
-            name=QUEUE_DOCK,
-            area="bottom",
-            add_vertical_stretch=False,
-        )
-        for widget in self._hosts:
-            widget.installEventFilter(self)
-        # napari hands plugins proxies of its widgets; Qt knows the real ones.
-        main, below = self.docks.below.window(), self.docks.below.parentWidget()
-        if isinstance(main, QMainWindow) and isinstance(below, QDockWidget):
-            main.resizeDocks([below], [BELOW_HEIGHT], Qt.Orientation.Vertical)
-            main.installEventFilter(self)
+        self._docking.put(host)
+        main = self._docking.main
+        if main is not None:
             self._drops.watch(self.docks.below, self.docks.right)
             canvas = canvas_parent(main)
             if canvas is not None:
@@ -131,6 +111,11 @@ class Window(QObject):
         )
         self.heartbeat.start()
         QTimer.singleShot(0, self._back_to_queue)
+
+    def bring_forward(self) -> None:
+        """Show the docks, and give the keyboard to the queue."""
+        self._docking.bring_forward()
+        self._back_to_queue()
 
     def close(self) -> None:
         """Stop what runs, keep what was finished, leave the viewer as it was."""
@@ -151,35 +136,8 @@ class Window(QObject):
         self.dialogs.close()
         self.canvas.close()
         self.presenters = None
-        self._take_docks_off()
+        self._docking.take_off()
         self.closed.emit()
-
-    def _take_docks_off(self) -> None:
-        for widget in self._hosts:
-            widget.removeEventFilter(self)
-            try:
-                self.viewer.window.remove_dock_widget(widget)
-            except (LookupError, RuntimeError):
-                # It was taken off by hand, or the whole window is gone already.
-                widget.hide()
-            widget.deleteLater()
-        self.docks.right.deleteLater()
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Close with the window, or when the user takes a dock off."""
-        gone = event.type() == QEvent.Type.ParentChange and (
-            isinstance(watched, QWidget) and watched.parent() is None
-        )
-        hidden = (
-            event.type() == QEvent.Type.Hide
-            and isinstance(watched, QMainWindow)
-            and not event.spontaneous()
-        )
-        if hidden:
-            self.close()
-        elif gone and not self._closing:
-            QTimer.singleShot(0, self.close)
-        return False
 
     def _back_to_queue(self, *_: object) -> None:
         if not self._closing:
@@ -210,3 +168,11 @@ class Window(QObject):
 def build(viewer: Viewer, session: Session, runner: QtRunner) -> Window:
     """Bind a session to a viewer; ``show()`` the result."""
     return Window(viewer, session, runner)
+
+
+def window_in(viewer: Viewer) -> Window | None:
+    """Return the window that a viewer holds, or None."""
+    for there in viewer.window.dock_widgets.values():
+        if isinstance(there, Column) and isinstance(there.owner, Window):
+            return there.owner
+    return None

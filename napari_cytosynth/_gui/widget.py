@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_cytosynth._gui.launch import (
     holder_elsewhere,
     open_or_create,
     window_for,
 )
-from napari_cytosynth._gui.main import QUEUE_DOCK, Window
+from napari_cytosynth._gui.main import Window, window_in
 from napari_cytosynth._gui.settings import keep_annotator, read_settings
 from napari_cytosynth._gui.start import StartPage
 from napari_cytosynth._gui.style import style_sheet
@@ -44,10 +45,11 @@ class CytoSynthWidget(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self.setStyleSheet(style_sheet(Colours.of(napari_viewer.theme)))
         self.start: StartPage | None = None
-        if QUEUE_DOCK in napari_viewer.window.dock_widgets:
-            words = QLabel("CytoSynth is open in this window already: see its docks.")
-            words.setWordWrap(True)
-            self._column.addWidget(words)
+        there = window_in(napari_viewer)
+        if there is not None:
+            there.bring_forward()
+            there.session.state.say("CytoSynth is open in this window already.")
+            QTimer.singleShot(0, self._take_off)
             return
         self.start = StartPage(read_settings(), self)
         self.start.openAsked.connect(self.open_project)
@@ -87,6 +89,11 @@ class CytoSynthWidget(QWidget):
         holder = holder_elsewhere(folder)
         if isinstance(error, ProjectLockedError) and holder:
             self.start.offer_take_over(holder)
+
+    def _take_off(self) -> None:
+        """Leave again: napari docks what it made, though there is nothing to ask."""
+        self._viewer.window.remove_dock_widget(self)
+        self.deleteLater()
 
     def _drop_start(self) -> None:
         if self.start is not None:

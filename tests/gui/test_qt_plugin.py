@@ -160,3 +160,24 @@ def test_the_command_in_the_layers_menu_opens_the_docks(viewer: Any) -> None:
         command(viewer)
     docks = [name for name in viewer.window.dock_widgets if "CytoSynth" in name]
     assert len(docks) == 1
+
+
+def test_in_an_open_project_they_add_no_dock_and_bring_ours_forward(
+    qtbot: QtBot, viewer: Any, window: Any
+) -> None:
+    from napari_cytosynth._gui.commands import fill_class, find_cells, label_cells
+
+    before = set(viewer.window.dock_widgets)
+    queue = window.docks.below.parentWidget()
+    queue.hide()
+    label_cells(viewer)
+    assert not queue.isHidden()
+    fill_class(viewer)
+    assert window.session.state.fill_class
+    window.session.ask_fill("")
+    find_cells(viewer)
+    assert window.dialogs.shown is not None
+    window.dialogs.close()
+    viewer.window.add_plugin_dock_widget("napari-cytosynth", "CytoSynth")
+    qtbot.waitUntil(lambda: set(viewer.window.dock_widgets) == before, timeout=5000)
+    assert "already" in window.session.state.message
