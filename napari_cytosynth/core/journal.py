@@ -15,6 +15,7 @@ from napari_cytosynth.core.events import EventKind as EventKind
 from napari_cytosynth.core.events import Label as Label
 from napari_cytosynth.core.events import Mode as Mode
 from napari_cytosynth.core.events import now as now
+from napari_cytosynth.core.history import History, OfSmears
 from napari_cytosynth.core.ids import CellId, EventId, SyntheticId
 from napari_cytosynth.core.parts import Parts
 
@@ -38,24 +39,22 @@ class Journal:
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self._events: dict[int, Event] = {}
-        self._inactive: set[int] = set()
+        self._history = History()
+        self._inactive = self._history.inactive
         self._of_cell: dict[int, list[int]] = {}
         self._merges: list[int] = []
-        self._of_smear: dict[int, list[int]] = {}
+        self._of_smears = OfSmears()
         self._verdicts: dict[int, list[int]] = {}
         self._audit: set[int] = set()
         self._boxes: dict[int, Event] = {}
         self._parts = Parts()
         self._asked: set[int] = set()
-        self._done: dict[str, list[int]] = {}
-        self._undone: dict[str, list[int]] = {}
         self._labels: dict[CellId, Label] = {}
         self.last_id = EventId(0)
         for event in events:
             self._take(event)
-        found = ((cell, self._standing(cell)) for cell in self._of_cell)
-        self._labels = {CellId(c): label for c, label in found if label is not None}
         for cell in self._of_cell:
+            self._refresh_label(CellId(cell))
             self._refresh_box(cell)
 
     def check(self, *events: Event) -> None:
@@ -78,23 +77,15 @@ class Journal:
                 "A journal is read in order of id; sort the events."
             )
         if event.kind in _SWITCHES:
-            target = int(event.data["of"])
-            if target not in self._stack(event.kind, target):
-                undo = event.kind is EventKind.UNDO
+            of = self._events.get(int(event.data["of"]))
+            if of is None or not self._history.may(event.kind, of):
+                was = "done" if event.kind is EventKind.UNDO else "undone"
                 raise InputError(
-                    f"Event {event.id} would {event.kind} event {target}, which is not "
-                    f"there to {event.kind}. Only what was "
-                    f"{'done' if undo else 'undone'} can be."
+                    f"Event {event.id} would {event.kind} event {event.data['of']}, "
+                    f"which is not there to {event.kind}. Only what was {was} can be."
                 )
         elif event.kind not in _NO_CELL:
             _cell_of(event)
-
-    def _stack(self, kind: EventKind, target: int) -> list[int]:
-        """Return the stack from which undo or redo would take an event."""
-        if target not in self._events:
-            return []
-        stacks = self._done if kind is EventKind.UNDO else self._undone
-        return stacks.get(self._events[target].annotator, [])
 
     def apply(self, event: Event) -> None:
         """Take in the next event; raises as :meth:`check` does."""
@@ -106,11 +97,12 @@ class Journal:
         self._events[event.id] = event
         self.last_id = event.id
         if event.kind in _SWITCHES:
-            return self._switch(event)
+            of = self._events[int(event.data["of"])]
+            self._history.switch(event.kind, of)
+            return of
         self._file(event)
         if event.kind in _UNDOABLE:
-            self._done.setdefault(event.annotator, []).append(event.id)
-            self._undone[event.annotator] = []
+            self._history.did(event)
         return event
 
     def _file(self, event: Event) -> None:
@@ -118,7 +110,7 @@ class Journal:
         if event.kind is EventKind.CLASS_MERGED:
             self._merges.append(event.id)
         elif event.kind in _OF_SMEARS:
-            self._of_smear.setdefault(int(event.data["smear"]), []).append(event.id)
+            self._of_smears.add(event)
         elif event.kind is EventKind.VERDICT:
             self._verdicts.setdefault(_cell_of(event), []).append(event.id)
         elif event.kind is EventKind.AUDIT_DRAW:
@@ -129,18 +121,6 @@ class Journal:
             self._asked.add(_cell_of(event))
         elif event.kind is EventKind.SPLIT:
             self._parts.add(event, _cell_of(event))
-
-    def _switch(self, event: Event) -> Event:
-        target = int(event.data["of"])
-        undo = event.kind is EventKind.UNDO
-        owner = self._events[target].annotator
-        source = self._stack(event.kind, target)
-        # Mostly the newest: then nothing is searched.
-        source.pop() if source[-1] == target else source.remove(target)
-        sink = self._undone if undo else self._done
-        sink.setdefault(owner, []).append(target)
-        (self._inactive.add if undo else self._inactive.discard)(target)
-        return self._events[target]
 
     def _refresh(self, event: Event) -> None:
         """Bring the labels up to date with an event done, undone or redone."""
@@ -158,7 +138,7 @@ class Journal:
                 self._refresh_box(int(event.cell))
 
     def _refresh_label(self, cell: CellId) -> None:
-        label = self._standing(cell)
+        label = None if self.is_removed(cell) else self.label(cell)
         if label is None:
             self._labels.pop(cell, None)
         else:
@@ -171,18 +151,13 @@ class Journal:
         else:
             self._boxes[cell] = event
 
-    def _standing(self, cell: int) -> Label | None:
-        return None if self.is_removed(CellId(cell)) else self.label(CellId(cell))
-
     def undo_target(self, annotator: str) -> Event | None:
         """Return the event that undo would take back, or None."""
-        done = self._done.get(annotator)
-        return self._events[done[-1]] if done else None
+        return self._events.get(self._history.newest(EventKind.UNDO, annotator))
 
     def redo_target(self, annotator: str) -> Event | None:
         """Return the event that redo would bring back, or None."""
-        undone = self._undone.get(annotator)
-        return self._events[undone[-1]] if undone else None
+        return self._events.get(self._history.newest(EventKind.REDO, annotator))
 
     def _last(self, cell: int, kinds: frozenset[EventKind]) -> Event | None:
         for number in reversed(self._of_cell.get(cell, [])):
@@ -242,24 +217,11 @@ class Journal:
 
     def scale(self, smear: int) -> Event | None:
         """Return the standing change of a smear's pixel size, or None."""
-        for number in reversed(self._of_smear.get(smear, [])):
-            event = self._events[number]
-            changed = event.kind is EventKind.SCALE_CHANGED
-            if changed and number not in self._inactive:
-                return event
-        return None
+        return self._of_smears.scale(smear, self._inactive)
 
     def renewals(self) -> tuple[list[Event], list[Event]]:
         """Return the searches anew that stand, and those undone; oldest first."""
-        found = [
-            self._events[number]
-            for number in sorted(n for each in self._of_smear.values() for n in each)
-            if self._events[number].kind is EventKind.FOUND_ANEW
-        ]
-        return (
-            [event for event in found if event.id not in self._inactive],
-            [event for event in found if event.id in self._inactive],
-        )
+        return self._of_smears.renewals(self._inactive)
 
     def touched(self) -> frozenset[int]:
         """Return all cells that any event but an audit draw names."""
@@ -286,14 +248,13 @@ class Journal:
         asked = self._last(cell, frozenset({EventKind.SECOND_OPINION}))
         if asked is None:
             return False
-        label = self._last(cell, _SETS_LABEL)
-        answered = label is not None and label.id > asked.id
-        return not (answered and label and label.annotator != asked.annotator)
+        given = self._last(cell, _SETS_LABEL)
+        return not given or given.id < asked.id or given.annotator == asked.annotator
 
     def awaiting_opinion(self) -> frozenset[int]:
         """Return the cells on which another reader is still asked for."""
-        asked = list(self._asked)
-        return frozenset(c for c in asked if self.wants_second_opinion(CellId(c)))
+        asked = map(CellId, list(self._asked))
+        return frozenset(filter(self.wants_second_opinion, asked))
 
     def is_audit(self, cell: CellId) -> bool:
         """Tell whether a cell was drawn as an audit card."""
