@@ -21,6 +21,7 @@ from napari_cytosynth.core.errors import InputError
 
 NAMES = (
     "detect",
+    "quality",
     "embed",
     "rank",
     "loop",

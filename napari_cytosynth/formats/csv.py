@@ -31,6 +31,7 @@ COLUMNS = (
     "image_height",
     "mpp",
     "mpp_source",
+    "quality",
 )
 """Columns in the order in which they are written; reading takes any order."""
 
@@ -80,7 +81,7 @@ class Csv:
         for image in records.images:
             if image.file_name not in filled:
                 name = safe_name(image.file_name, f"'{path}'")
-                writer.writerow((_safe(name), *[""] * 9, *_image_cells(image)))
+                writer.writerow((_safe(name), *[""] * 9, *_image_cells(image), ""))
         write_text(path, text.getvalue())
 
 
@@ -133,6 +134,7 @@ def _object(name: str, row: Row, where: str) -> ObjectRecord:
         _outline(row["outline"], where),
         _flag(row["edge"], f"{where}, edge"),
         _flag(row["synthetic"], f"{where}, synthetic"),
+        {"quality": quality} if (quality := _text(row, "quality")) else {},
     )
 
 
@@ -180,6 +182,7 @@ def _line(found: ObjectRecord, image: ImageRecord | None) -> tuple[str, ...]:
         str(int(found.synthetic)),
         " ".join(f"{float(x)!r} {float(y)!r}" for x, y in found.outline),
         *_image_cells(image),
+        _safe(found.attributes.get("quality", "")),
     )
 
 

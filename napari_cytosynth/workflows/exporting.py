@@ -15,11 +15,13 @@ from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Format, ImageRecord, ObjectRecord, Records
 from napari_cytosynth.core.provenance import Status, SyntheticCell
+from napari_cytosynth.core.quality import words
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.smear import Smear
 from napari_cytosynth.core.tasks import Progress, Task, run_to_end
 from napari_cytosynth.formats.files import write_folder
 from napari_cytosynth.workflows.pairing import smear_names
+from napari_cytosynth.workflows.quality import flaws_by_cell
 
 _PROVENANCE = "provenance.json"
 _TITLE = "Synthetic cell: not a real one"
@@ -152,6 +154,7 @@ def _cells(
     project: Project, names: dict[int, str], unlabelled: bool
 ) -> Task[list[ObjectRecord]]:
     table, labels = project.cells(), project.journal.labels()
+    flaws = flaws_by_cell(project, table).tolist()
     concepts = {c.code: c.concept for c in project.taxonomy}
     objects: list[ObjectRecord] = []
     for row, number in enumerate(table.ids.tolist()):
@@ -171,10 +174,15 @@ def _cells(
                 float(table.scores[row]),
                 tuple((px, py) for px, py in project.outline(cell).tolist()),
                 bool(table.edges[row]),
-                attributes={"cell": str(number), **said},
+                attributes={"cell": str(number), **said, **_flagged(flaws[row])},
             )
         )
     return objects
+
+
+def _flagged(flaws: int) -> dict[str, str]:
+    """Say what is wrong with a cell's picture, where something is."""
+    return {"quality": words(flaws)} if flaws else {}
 
 
 def _said(annotator: str, concept: str) -> dict[str, str]:

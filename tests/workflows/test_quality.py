@@ -15,6 +15,7 @@ from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.quality import Flaw
+from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject, create_project, open_project
@@ -23,6 +24,7 @@ from napari_cytosynth.testing.tiny import tiny_calibration, tiny_crops, tiny_pro
 from napari_cytosynth.worker import InlineCompute
 from napari_cytosynth.workflows.detect import add_smear, find_cells
 from napari_cytosynth.workflows.embed import embed_cells
+from napari_cytosynth.workflows.exporting import export_labels
 from napari_cytosynth.workflows.quality import (
     KEY,
     flaw_counts,
@@ -221,3 +223,14 @@ def test_a_queue_of_flagged_cells_alone_is_still_a_queue(bare: MemoryProject) ->
     add_discs(bare, [(20, 100), (20, 300), (20, 500)])
     ranking = suggest(bare, "nothing yet", head=None, n=10)
     assert sorted(ranking.query.ids.tolist()) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("key", ["csv", "coco"])
+def test_exports_say_what_is_wrong_with_a_picture(
+    bare: MemoryProject, tmp_path: Path, key: str
+) -> None:
+    first, second = add_discs(bare, [(20, 100), (300, 100)]).tolist()
+    bare.record(AUTHOR.label(first, "BA"), AUTHOR.label(second, "BA"))
+    export_labels(bare, tmp_path / "labels", key)
+    objects = load("formats", key)().read(tmp_path / "labels").objects
+    assert [o.attributes.get("quality", "") for o in objects] == ["cut", ""]

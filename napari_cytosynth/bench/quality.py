@@ -1,0 +1,263 @@
+"""How well blurred, cut, damaged and overlapping cells are flagged.
+
+Each real picture is shown once sound and once flawed in a stated way, so precision is
+at equal shares of both. Limits were chosen on pictures of hash 0 to 4; figures rest on
+the others. ``mll_crops`` is real damage: nothing was chosen on it but by looking.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from napari_cytosynth.bench.flawed import (
+    HELD_OUT,
+    CellPicture,
+    Picture,
+    blurred,
+    broken,
+    cell_pictures,
+    masked_cells,
+    pair,
+)
+from napari_cytosynth.bench.truth import Truth, txl_pbc
+from napari_cytosynth.core.cells import CROP_PIXELS, CROP_UM
+from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.quality import Flaw, Limits
+from napari_cytosynth.core.tasks import run_to_end
+from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.ingest.quality import AROUND_UM, edge_width, torn
+from napari_cytosynth.metrics.intervals import wilson
+from napari_cytosynth.store import MemoryProject
+from napari_cytosynth.testing.painter import FieldSpec, paint_field
+from napari_cytosynth.workflows.detect import add_smear, find_cells
+from napari_cytosynth.workflows.quality import flaws_by_cell
+
+SIGMAS_UM = (0.25, 0.5, 0.75, 1.0)
+"""Blurs that are added to sharp cells, micrometres."""
+
+_SETS = (
+    ("pbc_barcelona", "classification/pbc_barcelona", "*.jpg", 0.1),
+    ("apl_aml", "classification/apl_aml", "*.jpg", 0.1),
+    ("txl_pbc", "detection/txl_pbc", "*.jpg", 0.1),
+)
+_MLL_MPP = 0.17
+_CELL_UM = 14.0
+_OVERLAPS = (0.5, 0.7)  # distance of middles over the sum of radii
+_APART = 1.4
+_TOUCHED = 0.5  # defocus of painted cells, micrometres
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What was said of flawed and of sound cells.
+
+    Parameters
+    ----------
+    flawed, sound : list of bool
+        True where it was flagged.
+    """
+
+    flawed: list[bool]
+    sound: list[bool]
+
+    def rows(self, case: str, dataset: str) -> list[dict[str, Any]]:
+        """Return recall, false alarms and precision."""
+        hits, alarms = sum(self.flawed), sum(self.sound)
+        figures = {
+            "recall": wilson(hits, len(self.flawed)),
+            "false alarms": wilson(alarms, len(self.sound)),
+            "precision": wilson(hits, hits + alarms),
+        }
+        return [
+            {
+                "case": case,
+                "peer": "quality",
+                "dataset": dataset,
+                "metric": metric,
+                "unit": "share",
+                "value": None if not figure.n else figure.value,
+                "low": figure.low,
+                "high": figure.high,
+                "n": figure.n,
+            }
+            for metric, figure in figures.items()
+        ]
+
+
+def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[dict[str, Any]]:
+    """Measure the flags.
+
+    Parameters
+    ----------
+    data : Path
+        Folder of the developer data.
+    seeds : int
+        Not used: what breaks where is drawn by a fixed seed.
+    quick : bool
+        Every fifth picture only.
+
+    Returns
+    -------
+    list of dict
+        Rows ``recall``, ``false alarms`` and ``precision`` of each flaw.
+
+    Raises
+    ------
+    InputError
+        If the developer data is not there.
+    """
+    del seeds
+    if not (data / "classification").is_dir():
+        raise InputError(
+            f"There is no developer data at '{data}'. Give its folder with --data or "
+            "in CYTOSYNTH_DATA."
+        )
+    step = 5 if quick else 1
+    return [
+        *_damage(data, step),
+        *_blur(data, step),
+        *_defocus(2 if quick else 8),
+        *_cut(data, step * 2),
+        *_overlap(data, step),
+    ]
+
+
+def _damage(data: Path, step: int) -> Iterator[dict[str, Any]]:
+    folder = data / "bone_marrow" / "mll_crops"
+    real = {
+        state: [
+            _is_torn(p.pixels)
+            for p in cell_pictures(folder / state, "*.jpg", 0.17, tuple(range(10)))
+        ]
+        for state in ("corrupted", "intact")
+    }
+    yield from Verdicts(real["corrupted"], real["intact"]).rows("damaged", "mll_crops")
+    for name, place, pattern, mpp in _SETS:
+        found = Verdicts([], [])
+        rng = np.random.default_rng(0)
+        for picture in list(cell_pictures(data / place, pattern, mpp, HELD_OUT))[
+            ::step
+        ]:
+            hurt = broken(picture, AROUND_UM, rng)
+            if hurt is not None:
+                found.flawed.append(_is_torn(hurt.pixels))
+            found.sound.append(_is_torn(picture.pixels))
+        yield from found.rows("damaged: broken JPEG", name)
+
+
+def _is_torn(pixels: Picture) -> bool:
+    return torn(pixels) >= Limits().torn
+
+
+def _blur(data: Path, step: int) -> Iterator[dict[str, Any]]:
+    for name, place, pattern, mpp in _SETS[:2]:
+        sharp = list(cell_pictures(data / place, pattern, mpp, HELD_OUT))[::step]
+        sharp = [p for p in sharp if not p.name.upper().startswith("PLATELET")]
+        sound = [_is_soft(p) for p in sharp]
+        for sigma in SIGMAS_UM:
+            soft = [_is_soft(blurred(p, sigma)) for p in sharp]
+            yield from Verdicts(soft, sound).rows(f"blurred by {sigma} um", name)
+
+
+def _is_soft(picture: CellPicture) -> bool:
+    height, width = picture.pixels.shape[:2]
+    half = CROP_UM / picture.mpp / 2
+    box = (width / 2 - half, height / 2 - half, width / 2 + half, height / 2 + half)
+    inside = tuple(np.clip(box, 0, (width, height, width, height)).tolist())
+    crop = Image.fromarray(picture.pixels).resize(
+        (CROP_PIXELS, CROP_PIXELS), Image.Resampling.BICUBIC, box=inside
+    )
+    soft = edge_width(np.asarray(crop)[None], (_CELL_UM, _CELL_UM))
+    return soft >= Limits().edge_um
+
+
+def _defocus(fields: int) -> Iterator[dict[str, Any]]:
+    """Flag painted cells out of focus among sharp ones, all found by the detector."""
+    said = Verdicts([], [])
+    for seed in range(fields):
+        spec = FieldSpec(1000, 1000, 40, unsharp=0.3)
+        field = paint_field(spec, np.random.default_rng(seed))
+        project = _found(field.pixels, 0.25)
+        table, soft = project.cells(), flaws_by_cell(project) & Flaw.BLURRED > 0
+        for cell in field.cells:
+            x, y = cell.box.centre
+            middles = table.boxes[:, :2] + table.boxes[:, 2:] / 2
+            away = np.hypot(*(middles - (x, y)).T)
+            if cell.edge or not len(away) or away.min() > cell.box.width / 4:
+                continue
+            if cell.defocus == 0:
+                said.sound.append(bool(soft[away.argmin()]))
+            elif cell.defocus >= _TOUCHED:
+                said.flawed.append(bool(soft[away.argmin()]))
+    yield from said.rows(f"blurred by {_TOUCHED} um or more, found", "painted")
+
+
+def _cut(data: Path, step: int) -> Iterator[dict[str, Any]]:
+    """Cut pictures through the middle of a white cell, and beside it."""
+    said = Verdicts([], [])
+    for truth in list(txl_pbc(data))[::step]:
+        if truth.boxes["white cell"].shape != (1, 4):
+            continue
+        pixels = np.asarray(Image.open(truth.path).convert("RGB"))
+        for flags, share in ((said.flawed, 0.5), (said.sound, -0.15)):
+            flagged = _flag_of(*_halved(truth, pixels, share), Flaw.CUT)
+            if flagged is not None:
+                flags.append(flagged)
+    yield from said.rows("cut", "txl_pbc")
+
+
+def _halved(
+    truth: Truth, pixels: Picture, share: float
+) -> tuple[Picture, tuple[float, float]]:
+    """Cut the left off, up to a share of the cell's width; say where the cell is."""
+    x, y, width, height = truth.boxes["white cell"][0]
+    left = max(int(x + share * width), 0)
+    middle = (max(x, left) + x + width) / 2 - left
+    return pixels[:, left:], (middle, y + height / 2)
+
+
+def _overlap(data: Path, step: int) -> Iterator[dict[str, Any]]:
+    cells = list(masked_cells(data, HELD_OUT))[:: max(step // 2, 1)]
+    pairs = list(zip(cells[::2], cells[1::2], strict=False))
+    apart = [flag for a, b in pairs for flag in _pair_flags(pair(a, b, _APART))]
+    for share in _OVERLAPS:
+        over = [flag for a, b in pairs for flag in _pair_flags(pair(a, b, share))]
+        case = f"overlapping, {share} of the radii apart"
+        yield from Verdicts(over, apart).rows(case, "wbc_dataset1")
+
+
+def _pair_flags(pixels: Picture) -> list[bool]:
+    project = _found(pixels, 0.18)
+    flaws = flaws_by_cell(project)
+    return [bool(f & Flaw.OVERLAPPING) for f in flaws.tolist()]
+
+
+def _flag_of(pixels: Picture, middle: tuple[float, float], flaw: Flaw) -> bool | None:
+    """Tell whether the found cell nearest to a point has a flaw; None: none is near."""
+    project = _found(pixels, 0.1)
+    boxes = project.cells().boxes
+    if not len(boxes):
+        return None
+    away = np.hypot(*(boxes[:, :2] + boxes[:, 2:] / 2 - middle).T)
+    best = int(away.argmin())
+    near = away[best] < boxes[best, 2:].max()
+    return bool(flaws_by_cell(project)[best] & flaw) if near else None
+
+
+def _found(pixels: Picture, mpp: float) -> Project:
+    """Return a project of this one picture, its cells found and measured."""
+    project = MemoryProject(built_in("pbc11"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "picture.png"
+        Image.fromarray(pixels).save(path)
+        smear = add_smear(project, path, mpp=mpp)
+        run_to_end(find_cells(project, smear.id))
+    return project
