@@ -31,7 +31,7 @@ KEPT_SMEARS = 4
 
 MOSAIC_GAP_UM = 12.0
 _SETTLE_MS = 60
-_ORDER = ("smear", "centre", "density", "cells", "focus", "mosaic")
+_ORDER = ("smear", "stain", "centre", "density", "cells", "focus", "mosaic")
 
 
 class CanvasAdapter(QObject):
@@ -107,6 +107,14 @@ class CanvasAdapter(QObject):
     def show_smear(self, image: SmearImage | None, mpp: float) -> None:
         """Swap a smear in; zoom in micrometres and contrast are kept."""
         self._later("smear", lambda: self._swap(image, mpp))
+
+    def show_stain(self, image: SmearImage | None, name: str) -> None:
+        """Lay the smear in the stain of another over it; its eye compares."""
+        levels = None if image is None else [ResidentLevel(v) for v in image.levels]
+        title = f"In the stain of {name} (for looking only)"
+        self._later(
+            "stain", lambda: self._layers.show_stain(levels, self._bridge, title)
+        )
 
     def centre_on(self, x: float, y: float) -> None:
         """Move the camera; the zoom is kept, but for the first time."""

@@ -13,6 +13,7 @@ from napari_cytosynth._gui.adding import AddDialog
 from napari_cytosynth._gui.forms import Form, form_of, values_of
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.core import registry
+from napari_cytosynth.core.ids import SmearId
 from napari_cytosynth.core.smear import PLAUSIBLE_MPP
 
 FOLDER_FORMATS = ("voc", "yolo")
@@ -73,6 +74,7 @@ class Dialogs:
             "add": self.add_smears,
             "find": self.find_cells,
             "scale": self.change_scale,
+            "stain": self.choose_stain,
             "import": self.import_labels,
             "export": self.export_labels,
         }
@@ -135,6 +137,27 @@ class Dialogs:
         form["mpp"].value, form["anew"].value = session.smears.mpp(smear), True
         title = f"Pixel size: {session.scaling.words(smear)}"
         self._ask(title, form, lambda c: session.change_scale(smear, **c))
+
+    def choose_stain(self) -> None:
+        """Ask in which smear's stain all are shown."""
+        smears, state = self._session.project.smears(), self._session.state
+        if len(smears) < 2:
+            state.say("A second smear is needed, whose stain is taken. Add one first.")
+            return
+        choices = [("as they were scanned", 0)]
+        choices += [(f"{s.id}  {Path(s.uri).name}", int(s.id)) for s in smears]
+        form = form_of(
+            self._session.stains.choose,
+            ("reference",),
+            choices={"reference": choices},
+            options={"reference": {"label": "Show smears in the stain of"}},
+        )
+        form["reference"].value = int(state.stain or 0)
+        self._ask("Stain, for looking only", form, self._choose_stain)
+
+    def _choose_stain(self, chosen: dict[str, Any]) -> None:
+        reference = int(chosen["reference"])
+        self._session.stains.choose(SmearId(reference) if reference else None)
 
     def import_labels(self) -> None:
         """Ask for a file or folder of labels, its format, and how it is taken in."""

@@ -20,6 +20,7 @@ from napari_cytosynth._gui.theme import Colours
 ACTIONS = (
     ("add", "Add smears\u2026", "Add pictures to the project and find their cells"),
     ("find", "Find cells\u2026", "Find the cells of a smear again"),
+    ("stain", "Stain\u2026", "Show smears in the stain of one of them, to compare"),
     ("import", "Import\u2026", "Read labels from a VOC, COCO, YOLO or CSV file"),
     ("export", "Export\u2026", "Write labels for other tools"),
 )

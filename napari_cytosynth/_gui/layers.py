@@ -106,7 +106,8 @@ class OurLayers:
         self._viewer, self._keys = viewer, keys
         self._look: Look = {}
         self.smear = Slot(viewer, keys, at=0)
-        self.density = Slot(viewer, keys, at=1)
+        self.stain = Slot(viewer, keys, at=1)
+        self.density = Slot(viewer, keys, at=2)
         self.cells = Slot(viewer, keys)
         self.focus = Slot(viewer, keys)
         self.mosaic = Slot(viewer, keys)
@@ -141,6 +142,22 @@ class OurLayers:
             # Each of these draws the canvas anew, also where nothing changed.
             if tuple(layer.scale) != tuple(bridge.scale):
                 layer.scale = bridge.scale
+            layer.name = name
+
+    def show_stain(
+        self, levels: Sequence[Any] | None, bridge: Bridge, name: str
+    ) -> None:
+        """Show the smear in another stain over it; None: hide."""
+        if levels is None:
+            self.stain.hide()
+            return
+        options = {"scale": bridge.scale, "units": UNITS, "name": name}
+        layer = self.stain.put(
+            lambda: Image(list(levels), multiscale=True, rgb=True, **options)
+        )
+        if layer is not None:
+            layer.data = list(levels)
+            layer.scale = bridge.scale
             layer.name = name
 
     def show_cells(self, marks: CellMarks | None, bridge: Bridge) -> None:
@@ -207,7 +224,8 @@ class OurLayers:
     def close(self) -> None:
         """Give keys back and take all our layers off."""
         self._keys.release()
-        for slot in (self.smear, self.density, self.cells, self.focus, self.mosaic):
+        pictures = (self.smear, self.stain, self.density, self.mosaic)
+        for slot in (*pictures, self.cells, self.focus):
             slot.remove()
 
     def _listened(self, layer: Points) -> Points:

@@ -24,6 +24,7 @@ from napari_cytosynth.app.reading import Reading
 from napari_cytosynth.app.scaling import Scaling
 from napari_cytosynth.app.shaping import Point, Shaping
 from napari_cytosynth.app.smears import Opener, Smears
+from napari_cytosynth.app.stain import Stains
 from napari_cytosynth.app.state import SessionState
 from napari_cytosynth.app.summary import Known, class_rows
 from napari_cytosynth.core.errors import CytoSynthError
@@ -65,6 +66,8 @@ class Session(Reading):
         Pictures, opened when needed.
     scaling : Scaling
         Pixel sizes, as words, and their correction.
+    stains : Stains
+        The smear shown in the stain of another one.
     fills : Fills
         Synthetic cells, the fills that make them, the verdicts on them.
     details : Details
@@ -89,6 +92,7 @@ class Session(Reading):
         super().__init__(project, state, Jobs(runner, state))
         self._compute, self._config = compute, learning or LearnerConfig()
         self.smears = Smears(project, self.jobs, opener)
+        self.stains = Stains(project, self.smears, self.jobs, state)
         self.fills = Fills(
             project, compute, self.jobs, self.state, embedder=self._config.embedder
         )
@@ -166,6 +170,7 @@ class Session(Reading):
             # A full disk must not keep the window open.
             self.jobs.tell("Closing", error)
         self.jobs.close()
+        self.stains.close()
         self.smears.close()
         self.helpers.close()
         self._compute.close()

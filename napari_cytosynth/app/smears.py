@@ -208,6 +208,16 @@ class Smears:
         self._put(smear, image)
         return image
 
+    def opened_anew(self, smear: SmearId) -> SmearImage:
+        """Return a picture for whoever asks, who closes it; for any thread.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read.
+        """
+        return self._opener(self.record(smear).uri)
+
     def prefetch(self, smear: SmearId) -> None:
         """Open a smear in the background, for the cell that comes next."""
         if smear in self._images or smear in self._broken:

@@ -24,6 +24,7 @@ class SessionEvents(SignalGroup):
     * ``predictions()``: the model's guesses changed.
     * ``reopened(smear)``: the picture of a smear, moved before, can be read again.
     * ``rescaled(smear)``: the pixel size of a smear is another one now.
+    * ``stained()``: the smear shown can be had in the stain chosen.
     * ``judged(number)``: the verdict on one synthetic cell changed.
     """
 
@@ -55,6 +56,8 @@ class SessionEvents(SignalGroup):
     judged = Signal(int)
     reopened = Signal(int)
     rescaled = Signal(int)
+    stain = Signal(object)
+    stained = Signal()
 
 
 @dataclass
@@ -73,6 +76,8 @@ class SessionState:
         The cells of the grid, in order (tabs *Queue* and *Predicted*).
     filter : str
         Class code that the grid is limited to; empty: all.
+    stain : SmearId or None
+        The smear in whose stain others are shown; None: as they were scanned.
     sort : Sort
         Order of the grid.
     quality : Quality
@@ -109,6 +114,7 @@ class SessionState:
 
     annotator: str = ""
     smear: SmearId | None = None
+    stain: SmearId | None = None
     focus: CellId | None = None
     listing: Listing = field(default_factory=Listing)
     filter: str = ""

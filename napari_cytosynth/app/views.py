@@ -183,7 +183,9 @@ class ClassesView(Protocol):
 
 
 class CanvasView(Protocol):
-    """The napari canvas. Layers: smear, cells, density, focus, mosaic; none editable.
+    """The napari canvas. Layers: smear, stain, cells, density, focus, mosaic.
+
+    None is editable.
 
     Signals
     -------
@@ -217,6 +219,13 @@ class CanvasView(Protocol):
         """Swap the smear in; zoom in micrometres and contrast are kept.
 
         ``mpp`` is the calibrated pixel size in micrometres. None: nothing is open.
+        """
+        ...
+
+    def show_stain(self, image: SmearImage | None, name: str) -> None:
+        """Lay the smear in the stain of another, by its file name, over it, or hide.
+
+        The user may switch it off to compare, and it then stays off.
         """
         ...
 

@@ -49,7 +49,7 @@ class Limits:
     edge_worst_um: float = 0.8
     others: int = 8
     torn: float = 0.2
-    covered: float = 0.2
+    covered: float = 0.15
 
 
 @dataclass(frozen=True, slots=True)

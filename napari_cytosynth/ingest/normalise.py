@@ -5,7 +5,7 @@ analysis", ISBI 1107: each pixel's optical density is parted into two dyes, each
 scaled so that its strong parts are as dark as the other smear's, and both are put
 together again in the other's colours. The dyes are those that the calibration found.
 Where they are alike, as on strongly stained smears, they are parted timidly (ridge
-regression, Hoerl and Kennard 1970), and what neither dye explains is left as it is: else
+regression, Hoerl and Kennard 1970), and what neither dye explains is left as it is, or
 the noise of dark nuclei would show as colour.
 """
 
@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.smear import Calibration, Smear, SmearImage
+from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.ingest.calibration import sample_windows
 from napari_cytosynth.ingest.stain import (
     RGB,
@@ -28,12 +29,14 @@ from napari_cytosynth.ingest.stain import (
     optical_density,
 )
 
-_FEW = 200  # pixels from which a strength is told
+_EACH = 4  # every fourth pixel tells as much
+_FEW = 100  # pixels from which a strength is told
 _TIMID = 0.03  # ridge; densities are of length 1
 _BLACK, _DARK = 30.0, 60.0  # brightest channel: below is no stain, above is all stain
 _MOST = 2.5  # times that a dye is made stronger, or weaker, at most
 _STEP = 1.0 / 512  # of densities in the table that turns them into light
 _DARKEST = 4.0
+_ROWS = 256  # changed at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class StainLook:
         """
         dyes = np.array(calibration.stain_vectors, np.float64)
         rgb = np.concatenate([w.reshape(-1, 3) for w in sample_windows(image)])
-        rgb = rgb[brightest(rgb) > _DARK]
+        rgb = rgb[brightest(rgb) > _DARK][::_EACH]
         density = optical_density(rgb, calibration.background)
         levels = calibration.thresholds
         dye = nuclear_dye(density, calibration.stain_vectors)
@@ -120,7 +123,7 @@ class StainMap:
             # Black is the rim of an eyepiece, and no stain.
             share = np.clip((bright - _BLACK) / (_DARK - _BLACK), 0, 1)[..., None]
             other = np.rint(other * share + rgb * (1 - share)).astype(np.uint8)
-        return other
+        return np.asarray(other, np.uint8)
 
 
 class NormalisedImage:
@@ -131,14 +134,32 @@ class NormalisedImage:
     Parameters
     ----------
     image : SmearImage
-        The smear; whoever opened it closes it.
+        The smear; closed with this.
     stain : StainMap
         From its stain to the other.
     """
 
     def __init__(self, image: SmearImage, stain: StainMap) -> None:
         self._image, self._stain = image, stain
-        self._levels = [NormalisedLevel(level, stain) for level in image.levels]
+        self._levels: list[Any] = [NormalisedLevel(v, stain) for v in image.levels]
+
+    def kept_in_memory(self, most: int = 100_000_000) -> Task[None]:
+        """Change the colours of a small smear once, and keep them.
+
+        Parameters
+        ----------
+        most : int
+            Bytes from which a smear stays lazy.
+        """
+        sizes = [int(np.prod(level.shape)) for level in self._levels]
+        if sum(sizes) > most:
+            return
+        for number, lazy in enumerate(self._levels):
+            whole = np.empty(lazy.shape, np.uint8)
+            for row in range(0, lazy.shape[0], _ROWS):
+                yield Progress(row, lazy.shape[0], "changing its colours")
+                whole[row : row + _ROWS] = lazy[row : row + _ROWS]
+            self._levels[number] = whole
 
     @property
     def smear(self) -> Smear:
@@ -167,7 +188,8 @@ class NormalisedImage:
         return self._stain.apply(self._image.read(x, y, width, height, level))
 
     def close(self) -> None:
-        """Do nothing: the picture belongs to whoever opened it."""
+        """Close the picture."""
+        self._image.close()
 
 
 class NormalisedLevel:
@@ -209,4 +231,4 @@ def _lights(background: Colour) -> npt.NDArray[np.uint8]:
     steps = round(_DARKEST / _STEP)
     passed = 10.0 ** -(np.arange(-steps, steps + 1) * _STEP)
     light = (np.array(background)[:, None] + 1) * passed - 1
-    return np.clip(np.rint(light), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(light), 0, 255), np.uint8)

@@ -12,7 +12,7 @@ from napari_cytosynth.app.shelf import Shelf
 from napari_cytosynth.core.cells import CellTable
 from napari_cytosynth.core.ids import CellId, SmearId
 from napari_cytosynth.core.taxonomies import built_in
-from napari_cytosynth.testing.desk import Desk
+from napari_cytosynth.testing.desk import Desk, HeldRunner
 
 TAXONOMY = built_in("pbc11")
 
@@ -209,3 +209,32 @@ def test_closing_closes_the_pictures(desk: Desk, closed_twice: bool) -> None:
         desk.session.close()
     assert opener.images
     assert all(image.closed for image in opener.images)
+
+
+def test_smears_are_shown_in_the_stain_of_another(
+    held: Desk, runner: HeldRunner
+) -> None:
+    canvas, session = held.views.canvas, held.session
+    assert canvas.shown("show_stain") == (None, "")
+    session.stains.choose(SmearId(2))
+    assert canvas.shown("show_stain") == (None, "tiny-2.png")
+    runner.release("stain")
+    image, name = canvas.shown("show_stain")
+    assert image.smear.fingerprint == "tiny-1"
+    assert name == "tiny-2.png"
+    assert "looking only" in held.messages[-1]
+    session.state.smear = SmearId(2)
+    assert canvas.shown("show_stain")[0] is None
+    session.state.smear = SmearId(3)
+    runner.release("stain")
+    assert canvas.shown("show_stain")[0].smear.fingerprint == "tiny-3"
+    session.stains.choose(None)
+    assert canvas.shown("show_stain") == (None, "")
+
+
+def test_a_stain_whose_smear_is_gone_is_told(held: Desk, runner: HeldRunner) -> None:
+    held.session.smears._opener.missing.add("tiny-2.png")  # type: ignore[attr-defined]
+    held.session.stains.choose(SmearId(2))
+    runner.release("stain")
+    assert "tiny-2.png" in held.failures[-1]
+    assert held.views.canvas.shown("show_stain")[0] is None

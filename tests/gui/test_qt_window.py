@@ -16,11 +16,14 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMenu, QPushButton
 
 from napari_cytosynth._gui.classlist import FILL, KEY, LABELLED, figures_of
-from napari_cytosynth.app.panels import OPINION, Tab
+from napari_cytosynth.app.panels import OPINION, Quality, Tab
+from napari_cytosynth.core.ids import SmearId
 from napari_cytosynth.core.provenance import Status
+from napari_cytosynth.core.quality import Flaw
 
 Ctrl = Qt.KeyboardModifier.ControlModifier
 Left = Qt.MouseButton.LeftButton
+_TIP = Qt.ItemDataRole.ToolTipRole
 
 
 def settled(window: Any) -> bool:
@@ -278,3 +281,57 @@ def test_no_torch_comes_with_the_window(ready: Any) -> None:
         [sys.executable, "-c", code], check=False, capture_output=True
     )
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_flagged_cells_are_chosen_above_the_grid(qtbot: QtBot, ready: Any) -> None:
+    session, tools = ready.session, ready.docks.panels.annotate.tools
+    index = session.index
+    flaws = np.zeros(len(index.table), np.uint8)
+    flaws[::2] = Flaw.BLURRED
+    index.set_flaws(index.table.ids, flaws)
+    assert tools.quality.currentData() is Quality.LAST
+    tools.quality.setCurrentIndex(tools.quality.findData(Quality.BLURRED))
+    tools.quality.activated.emit(tools.quality.currentIndex())
+    assert session.state.quality is Quality.BLURRED
+    listed = session.state.listing.ids
+    flagged = [session.index.flaw(cell) for cell in listed]
+    assert sum(map(bool, flagged)) >= 0.8 * len(listed)
+    grid = ready.docks.panels.annotate.grid
+    row = next(row for row, flaw in enumerate(flagged) if flaw)
+    place = grid.model().index_of(row)
+    qtbot.waitUntil(lambda: bool(grid.model().data(place, _TIP)), timeout=5000)
+    assert "picture: blurred" in grid.model().data(place, _TIP)
+
+
+def test_the_stain_of_another_smear_is_a_layer_to_switch_off(
+    qtbot: QtBot, ready: Any
+) -> None:
+    other = 3 - int(ready.session.state.smear)
+    ready.dialogs.open("stain")
+    form = ready.dialogs.shown.form
+    assert form["reference"].value == 0
+    form["reference"].value = other
+    ready.dialogs.shown.accept()
+
+    def shown() -> list[Any]:
+        ready.canvas.flush()
+        layers = ready.viewer.layers
+        return [layer for layer in layers if "looking only" in layer.name]
+
+    qtbot.waitUntil(lambda: bool(shown()), timeout=10_000)
+    (layer,) = shown()
+    layers = list(ready.viewer.layers)
+    assert layers.index(layer) == 1
+    assert not layer.editable
+    assert f"tiny-{other}.png" in layer.name
+    layer.visible = False
+    ready.canvas.centre_on(100.0, 100.0)
+    ready.canvas.flush()
+    assert not layer.visible
+    layer.visible = True
+    ready.session.stains.choose(None)
+    ready.canvas.flush()
+    assert not layer.visible
+    ready.session.stains.choose(SmearId(other))
+    ready.canvas.flush()
+    assert layer.visible
