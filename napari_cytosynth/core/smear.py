@@ -48,7 +48,7 @@ class Trust(StrEnum):
     LOW = "low"
 
 
-_HIGH, _MEDIUM = 0.5, 0.25
+_HIGH, _MEDIUM = 0.4, 0.2
 """Confidences from which the trust is high or medium; measured, see docs/bench.md."""
 
 

@@ -86,6 +86,7 @@ def calibrate(image: SmearImage, mpp: float | None = None) -> Calibration:
         stain_vectors=stains,
         thresholds=_thresholds(density, nuclear_dye(density, stains), level),
         confidence=scale.confidence,
+        seen=scale.seen,
     )
 
 

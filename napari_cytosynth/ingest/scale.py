@@ -10,6 +10,7 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 from napari_cytosynth.core.smear import FALLBACK_MPP, RED_CELL_UM, MppSource
+from napari_cytosynth.ingest.circles import Circles, count_circles
 from napari_cytosynth.ingest.masks import pale_middles_filled
 from napari_cytosynth.ingest.stain import (
     RGB,
@@ -27,6 +28,9 @@ Radii = npt.NDArray[np.float64]
 RED_DISC_UM = 0.88 * RED_CELL_UM
 """Diameter of the largest disc inside a common red cell, which is never quite round."""
 
+RED_CIRCLE_UM = 7.3
+"""Diameter of the steepest edge around a common red cell."""
+
 NUCLEUS_DISC_UM = 6.5
 """Diameter of the largest disc inside a common nucleus; lobes are narrower."""
 
@@ -35,9 +39,14 @@ SMOOTH_PIXELS = 1.5
 
 _SMALLEST = 3.0  # pixels of radius; below this a disc cannot be told from noise
 _RED_SPREAD, _NUCLEUS_SPREAD = 0.10, 0.35  # of the logarithm of the radius
+_CIRCLE_SPREAD = 0.12
+_COVERED = 0.3  # share of the picture under circles that tells as much as discs can
+_DOUBT = 0.1  # what either kind of evidence leaves to the other
+_OTHER = 0.26  # logarithm beyond which another pixel size contradicts
 _SMALL_RED = 4.5  # pixels of radius
+_RIM_EDGE, _NUCLEUS_EDGE = 6, 3  # pixels beside black and nuclei that are no cell's
 _CROWDED = 800  # discs a megapixel
-_ENOUGH = 8
+_FEW = 3.0  # cells that are believed by half
 _MOST_DISCS = 2000
 _SIZES = np.geomspace(0.03, 1.2, 370)
 # Objectives of 10x to 100x; gentle, so that it only breaks near-ties.
@@ -46,18 +55,30 @@ _PRIOR = np.exp(-0.5 * (np.log(_SIZES / 0.2) / 1.2) ** 2)
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A pixel size, where it comes from, and the trust in it, 0..1."""
+    """A pixel size, where it comes from, the trust in it, 0..1, and cells that tell."""
 
     mpp: float
     source: MppSource
     confidence: float
+    seen: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Clues:
+    """What a picture shows of sizes: radii of discs, circles, and its pixels."""
+
+    red: Radii
+    nuclei: Radii
+    circles: Circles
+    pixels: int
 
 
 def estimate_scale(windows: list[RGB], background: Colour, nucleus: float) -> Scale:
-    """Estimate the pixel size from the largest discs that fit into cells.
+    """Estimate the pixel size from discs that fit into cells, and circles around them.
 
-    The inscribed disc of a red cell keeps its size where cells touch or overlap, which
-    outlines do not.
+    The inscribed disc of a red cell keeps its size where cells overlap, which outlines
+    do not. Where cells crowd into masses or have pale middles, the circles that their
+    edges lie on tell better. The pixel size on which both agree is taken.
 
     Parameters
     ----------
@@ -74,37 +95,71 @@ def estimate_scale(windows: list[RGB], background: Colour, nucleus: float) -> Sc
         From red cells; else nuclei; else the fallback with confidence 0.
     """
     red, nuclei = [], []
+    circles = Circles(np.zeros(0), np.zeros(0))
     for window in windows:
         dye = smooth(purple(window, background), SMOOTH_PIXELS)
         dark = ndimage.binary_fill_holes(dye > nucleus)
         red.append(_radii(_red_cells(window, background, dark)))
         nuclei.append(_radii(dark))
-    seen = sum(w.shape[0] * w.shape[1] for w in windows) / 1e6
-    return _agreed(np.concatenate(red), np.concatenate(nuclei), seen)
+        circles = circles.plus(_circles(window, background, dark))
+    pixels = sum(w.shape[0] * w.shape[1] for w in windows)
+    clues = _Clues(np.concatenate(red), np.concatenate(nuclei), circles, pixels)
+    return _agreed(clues)
 
 
-def _agreed(red: Radii, nuclei: Radii, megapixels: float) -> Scale:
-    """Return the pixel size under which most discs have their known size."""
-    power = 2.0
-    if (red >= _SMALL_RED).sum() >= _CROWDED * megapixels:
+def _agreed(clues: _Clues) -> Scale:
+    """Return the pixel size under which most discs and circles have known sizes.
+
+    The trust is how far the next best one, of another size, falls behind.
+    """
+    red, nuclei, power = clues.red, clues.nuclei, 2.0
+    if (red >= _SMALL_RED).sum() >= _CROWDED * clues.pixels / 1e6:
         # Where small cells crowd, some merge into a mass; there heads are counted, not
         # areas.
         red, power = red[red >= _SMALL_RED], 1.0
     from_red = _evidence(red, (RED_DISC_UM / 2, _RED_SPREAD), power)
     from_nuclei = _evidence(nuclei, (NUCLEUS_DISC_UM / 2, _NUCLEUS_SPREAD), power)
-    total = from_red + from_nuclei
-    if not total.any():
+    discs = from_red + from_nuclei
+    if not discs.any():
         return Scale(FALLBACK_MPP, MppSource.FALLBACK, 0.0)
-    best = int((total * _PRIOR).argmax())
-    by_red = from_red[best] >= 0.5 * from_nuclei[best]
+    around = _circle_evidence(clues.circles)
+    covered = max(float(around.max()), _COVERED * clues.pixels)
+    agreed = (discs / discs.max() + _DOUBT) * (around / covered + _DOUBT) * _PRIOR
+    best = int(agreed.argmax())
     mpp = float(_SIZES[best])
+    other = agreed[np.abs(np.log(_SIZES / mpp)) > _OTHER].max()
+    by_red = from_red[best] >= 0.5 * from_nuclei[best]
     radii, um = (red, RED_DISC_UM) if by_red else (nuclei, NUCLEUS_DISC_UM)
-    near = np.abs(np.log(radii * mpp * 2 / um)) < 2 * _RED_SPREAD
-    share = float((radii[near] ** 2).sum() / max((radii**2).sum(), 1))
-    trust = share * min(1.0, float(near.sum()) / _ENOUGH)
-    if by_red:
-        return Scale(mpp, MppSource.RED_CELLS, trust)
-    return Scale(mpp, MppSource.NUCLEI, trust / 2)
+    seen = int((np.abs(np.log(radii * mpp * 2 / um)) < 2 * _RED_SPREAD).sum())
+    trust = float(1 - other / agreed[best]) * seen / (seen + _FEW)
+    source = MppSource.RED_CELLS if by_red else MppSource.NUCLEI
+    return Scale(mpp, source, trust, seen)
+
+
+def _circle_evidence(circles: Circles) -> Radii:
+    """Return, for each pixel size, the pixels covered by circles of a red cell's."""
+    apart = np.log(_SIZES[:, None] * circles.radii[None, :] * 2 / RED_CIRCLE_UM)
+    near = np.exp(-0.5 * (apart / _CIRCLE_SPREAD) ** 2)
+    return np.asarray(near @ circles.areas(), np.float64)
+
+
+def _circles(window: RGB, background: Colour, dark: Mask) -> Circles:
+    """Count the circles of red cells in a window."""
+    density = optical_density(window, background)[..., 1]
+    black = brightest(window) <= RIM
+    threshold = _pale(density[~black].clip(-0.1, 0.5))
+    if threshold is None:
+        return Circles(np.zeros(0), np.zeros(0))
+    free = ~ndimage.binary_dilation(black, iterations=_RIM_EDGE)
+    free &= ~ndimage.binary_dilation(dark, iterations=_NUCLEUS_EDGE)
+    return count_circles(density, free, threshold)
+
+
+def _pale(density: npt.NDArray[np.float32]) -> float | None:
+    """Return the density that parts pale cells from glass; None if all is alike."""
+    if not len(density) or np.ptp(density) < 0.02:
+        return None
+    return max(float(threshold_otsu(density)), 0.04)
 
 
 def _evidence(radii: Radii, expected: tuple[float, float], power: float) -> Radii:
@@ -118,10 +173,9 @@ def _red_cells(window: RGB, background: Colour, dark: Mask) -> Mask:
     """Mark what is stained and no nucleus; the pale middle of red cells is filled."""
     density = optical_density(window, background)[..., 1]
     density = ndimage.gaussian_filter(density, 1.0)
-    rest = density[~dark].clip(-0.1, 0.5)
-    if not len(rest) or np.ptp(rest) < 0.02:
+    threshold = _pale(density[~dark].clip(-0.1, 0.5))
+    if threshold is None:
         return np.zeros_like(dark)
-    threshold = max(float(threshold_otsu(rest)), 0.04)
     stained = (density > threshold) & (brightest(window) > RIM)
     return pale_middles_filled(stained) & ~dark
 
