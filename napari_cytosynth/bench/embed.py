@@ -16,11 +16,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_cytosynth.bench.attributes import attribute_rows
 from napari_cytosynth.bench.few_shots import (
     few_shot_scores,
     interval,
     neighbour_hits,
 )
+from napari_cytosynth.bench.nc_ratio import nc_ratio_rows
 from napari_cytosynth.bench.pack import Pack, figure_cells
 from napari_cytosynth.bench.stains import other_stains, with_enough
 from napari_cytosynth.core.protocols import Crops, Embedder, Vectors
@@ -62,19 +64,24 @@ def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[Row]:
     list of dict
         Seconds a crop beside the floor (optical density and one Gaussian of the same
         crops); macro-F1 at each number of shots, and F1 of each class at ten; the same
-        on other stains; and what the ``starter`` has over ``morphology``.
+        on other stains; what the ``starter`` has over ``morphology``; and how well
+        attributes are told in words.
     """
     pack = figure_cells(data, each=_EACH_QUICK if quick else _EACH)
     embedders = _embedders()
     rows = list(_speeds(embedders, pack.crops))
     rows += _worth("pack_pbc128", pack, embedders, SHOTS, seeds)
     gains: dict[int, list[Floats]] = {}
-    for name, other in other_stains(data).items():
+    others = other_stains(data)
+    for name, other in others.items():
         shots = tuple(s for s in SHOTS if _classes(with_enough(other, s + TESTED)) > 1)
         if shots:
             rows += _worth(name, other, embedders, shots, seeds, gains)
         else:
             rows += _neighbours(name, with_enough(other, 2), embedders)
+    if SUBJECT in embedders:
+        rows += attribute_rows(data, embedders[SUBJECT], pack, others)
+    rows += nc_ratio_rows(data)
     for few, each in gains.items():
         # Sets count alike; each one's cells are drawn again by themselves.
         mean, told = np.mean(each, axis=0), {"shots": few, "metric": "macro-F1"}

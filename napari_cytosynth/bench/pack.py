@@ -52,6 +52,26 @@ def figure_cells(data: Path, *, each: int) -> Pack:
     InputError
         If the pack is not there.
     """
+    chosen: dict[str, list[Path]] = {}
+    for path, code in figure_files(data):
+        chosen.setdefault(code, []).append(path)
+    picked = [
+        (path, code)
+        for code in sorted(chosen)
+        for path in sorted(chosen[code], key=lambda p: _number(p.name))[:each]
+    ]
+    crops = np.stack([pack_crop(path) for path, _ in picked])
+    return Pack(crops, np.array([code for _, code in picked]))
+
+
+def figure_files(data: Path) -> list[tuple[Path, str]]:
+    """Return picture and class of all cells whose name hashes to 6..9.
+
+    Raises
+    ------
+    InputError
+        If the pack is not there.
+    """
     table = data / "pack_pbc128" / "labels.csv"
     if not table.is_file():
         raise InputError(
@@ -60,26 +80,19 @@ def figure_cells(data: Path, *, each: int) -> Pack:
         )
     with table.open(encoding="utf-8") as stream:
         rows = [(row["file"], row["class11"]) for row in csv.DictReader(stream)]
-    chosen: dict[str, list[tuple[int, str]]] = {}
-    for file, code in rows:
-        number = _number(file)
-        if number % 10 >= _FIRST_FIGURE_SHARE and code not in _OPEN:
-            chosen.setdefault(code, []).append((number, file))
-    picked = [
-        (file, code)
-        for code in sorted(chosen)
-        for _, file in sorted(chosen[code])[:each]
+    return [
+        (table.parent / file, code)
+        for file, code in rows
+        if _number(Path(file).name) % 10 >= _FIRST_FIGURE_SHARE and code not in _OPEN
     ]
-    crops = np.stack([_crop(table.parent / file) for file, _ in picked])
-    return Pack(crops, np.array([code for _, code in picked]))
 
 
-def _number(file: str) -> int:
-    name = Path(file).name
+def _number(name: str) -> int:
     return int(hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest(), 16)
 
 
-def _crop(path: Path) -> npt.NDArray[np.uint8]:
+def pack_crop(path: Path) -> npt.NDArray[np.uint8]:
+    """Return the middle 24 um of a picture of the pack, uint8[96, 96, 3]."""
     wide = _PIXELS * CROP_UM / _SPAN_UM
     low, high = (_PIXELS - wide) / 2, (_PIXELS + wide) / 2
     with Image.open(path) as picture:

@@ -75,7 +75,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 def _cut(cells: Sequence[Labelled]) -> Pack:
     """Cut each cell at the median scale that an even choice of the pictures tells."""
-    mpp = _scale([path for path, _, _ in cells])
+    mpp = common_scale([path for path, _, _ in cells])
     crops = []
     for path, box, _ in cells:
         with closing(open_smear(path)) as image:
@@ -84,7 +84,8 @@ def _cut(cells: Sequence[Labelled]) -> Pack:
     return Pack(np.concatenate(crops), np.array([code for _, _, code in cells]))
 
 
-def _scale(paths: Sequence[Path]) -> float:
+def common_scale(paths: Sequence[Path]) -> float:
+    """Return the median of the pixel sizes that an even choice of pictures tell."""
     told = []
     for path in paths[:: max(len(paths) // _CALIBRATED, 1)]:
         with closing(open_smear(path)) as image:

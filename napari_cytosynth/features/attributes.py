@@ -8,7 +8,7 @@ Lee et al. (2018), arXiv 1807.03888.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -153,6 +153,17 @@ class AttributeReader:
         for row, place in enumerate(np.flatnonzero(known).tolist()):
             found[place] = self._reading(chances, row, bool(far[row]))
         return found
+
+    def training_cells(
+        self,
+    ) -> tuple[Mapping[str, Sequence[str]], tuple[str, ...], npt.NDArray[np.uint8]]:
+        """Return values by attribute, the cells' concepts, and the values they have.
+
+        The last is uint8[cells, attributes], indices into the values.
+        """
+        tensors, names = self._tensors, self.card["concepts"]
+        concepts = tuple(names[i] for i in tensors["cells.classes"].tolist())
+        return self.card["values"], concepts, tensors["cells.attributes"]
 
     def _reading(
         self, chances: Mapping[str, _Floats], row: int, strange: bool

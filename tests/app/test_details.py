@@ -2,15 +2,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 
 from napari_cytosynth.app.details import DESCRIBE
 from napari_cytosynth.app.panels import Tab
 from napari_cytosynth.core.taxonomies import built_in
-from napari_cytosynth.features.attributes import AttributeReader
 from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.desk import Desk, HeldRunner
+from napari_cytosynth.testing.readable import put_readable_vectors
 from napari_cytosynth.testing.tiny import tiny_project
 
 
@@ -69,12 +68,7 @@ def read(open_desk: Any) -> Desk:
     """Return a desk over cells whose vectors the attribute heads know."""
     project = MemoryProject(built_in("pbc11"))
     tiny_project(project, smears=6)
-    heads, ids = AttributeReader(), project.cells().ids
-    # A vector in the middle of a class is a typical cell of it.
-    tensors = heads._tensors
-    typical = tensors["gate.centres"][2] @ np.linalg.pinv(tensors["gate.map"])
-    vectors = np.tile(typical + tensors["gate.mean"], (len(ids), 1))
-    project.put_embeddings(heads.encoder, ids, vectors.astype(np.float32))
+    put_readable_vectors(project)
     return open_desk(project)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -79,6 +80,21 @@ def viewer(qapp: Any) -> Iterator[Any]:
 @pytest.fixture
 def window(viewer: Any) -> Iterator[Any]:
     """The whole window over a tiny project in memory, with a backend of fakes."""
+    with _shown(viewer, lambda _: None) as made:
+        yield made
+
+
+@pytest.fixture
+def read_window(viewer: Any) -> Iterator[Any]:
+    """The same, over cells whose vectors the attribute heads can read."""
+    from napari_cytosynth.testing.readable import put_readable_vectors
+
+    with _shown(viewer, put_readable_vectors) as made:
+        yield made
+
+
+@contextmanager
+def _shown(viewer: Any, prepare: Callable[[Any], object]) -> Iterator[Any]:
     from napari_cytosynth._gui.main import build
     from napari_cytosynth._gui.runner import QtRunner
     from napari_cytosynth.app.session import Session
@@ -90,6 +106,7 @@ def window(viewer: Any) -> Iterator[Any]:
 
     project = MemoryProject(built_in("pbc11"))
     truth = tiny_project(project, smears=2, cells_per_smear=12)
+    prepare(project)
     runner = QtRunner()
     session = Session(
         project, FakeCompute(), runner, annotator="reader", opener=PaperOpener()

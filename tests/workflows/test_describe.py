@@ -12,6 +12,7 @@ from napari_cytosynth.features.attribute_words import Phrase
 from napari_cytosynth.features.attributes import AttributeReader, Reading
 from napari_cytosynth.features.measures import Measures
 from napari_cytosynth.store import MemoryProject
+from napari_cytosynth.testing.readable import put_readable_vectors, readable_vector
 from napari_cytosynth.testing.tiny import tiny_project
 from napari_cytosynth.workflows.describe import Describer, Description, class_of
 from napari_cytosynth.workflows.suggest import suggest
@@ -24,13 +25,6 @@ def _phrase(text: str, noun: str) -> Phrase:
     return Phrase(noun, text, 0.97, (), text)
 
 
-def _typical() -> np.ndarray:
-    """Return a vector in the middle of a class that the heads know."""
-    tensors = AttributeReader()._tensors
-    centre = tensors["gate.centres"][2] @ np.linalg.pinv(tensors["gate.map"])
-    return (centre + tensors["gate.mean"]).astype(np.float32)
-
-
 @pytest.fixture
 def project() -> Project:
     made = MemoryProject(built_in("pbc11"))
@@ -40,7 +34,7 @@ def project() -> Project:
 
 def test_cells_are_described_from_the_vectors_that_are_stored(project: Project) -> None:
     ids = project.cells().ids[:20]
-    project.put_embeddings(KEY, ids[:10], np.tile(_typical(), (10, 1)))
+    project.put_embeddings(KEY, ids[:10], np.repeat(readable_vector(), 10, axis=0))
     found = run_to_end(Describer(project, KEY).describe(ids))
     assert list(found) == ids.tolist()
     for i in ids[:10].tolist():
@@ -54,7 +48,7 @@ def test_cells_are_described_from_the_vectors_that_are_stored(project: Project) 
 
 def test_vectors_of_another_embedder_are_not_read(project: Project) -> None:
     ids = project.cells().ids[:3]
-    project.put_embeddings("other-1", ids, np.tile(_typical(), (3, 1)))
+    project.put_embeddings("other-1", ids, np.repeat(readable_vector(), 3, axis=0))
     found = run_to_end(Describer(project, "other-1").describe(ids))
     assert all(d.reading is None and not d.waiting for d in found.values())
     assert any(d.lines() for d in found.values())
@@ -65,10 +59,9 @@ def test_cells_that_do_not_stand_are_left_out(project: Project) -> None:
 
 
 def test_the_ranking_says_what_the_attributes_say(project: Project) -> None:
-    ids = project.cells().ids
-    project.put_embeddings(KEY, ids, np.tile(_typical(), (len(ids), 1)))
+    assert put_readable_vectors(project) == KEY
     found = suggest(project, KEY, head=None, n=30)
-    (words,) = set(Describer(project, KEY).reasons(_typical()[None]))
+    (words,) = set(Describer(project, KEY).reasons(readable_vector()))
     assert words
     for drawn, reason in zip(found.audit, found.query.reasons, strict=True):
         assert reason == ("" if drawn else f"drawn at random: no model yet; {words}")

@@ -50,8 +50,9 @@ Embed = Callable[[Crops], Vectors]
 LIMITS = (
     "Fitted on neutrophils, eosinophils, basophils, lymphocytes and monocytes of "
     "healthy donors, one analyser, one stain. Of other kinds of cell nothing is said.",
-    "In those cells the kind of granules follows from the class, so granules tell "
-    "little beyond it; so do chromatin, save in monocytes, and N/C ratio.",
+    "In those cells granules, N/C ratio, chromatin and the texture of the cytoplasm "
+    "follow from the class, and the heads tell little of them beyond it. Beyond it "
+    "they tell nucleus, outline, vacuoles and colour of the cytoplasm.",
     "On another stain more is said wrongly than the confidence owns to.",
     "Research use only; not for diagnosis.",
 )
