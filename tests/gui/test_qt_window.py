@@ -283,7 +283,6 @@ def test_no_torch_comes_with_the_window(ready: Any) -> None:
     assert done.returncode == 0, done.stderr.decode()
 
 
-<<<<<<< HEAD
 def test_flagged_cells_are_chosen_above_the_grid(qtbot: QtBot, ready: Any) -> None:
     session, tools = ready.session, ready.docks.panels.annotate.tools
     index = session.index
@@ -336,7 +335,8 @@ def test_the_stain_of_another_smear_is_a_layer_to_switch_off(
     ready.session.stains.choose(SmearId(other))
     ready.canvas.flush()
     assert layer.visible
-=======
+
+
 def test_the_focused_cell_is_said_in_words(qtbot: QtBot, read_window: Any) -> None:
     window = read_window
     qtbot.waitUntil(lambda: settled(window), timeout=20_000)
@@ -349,4 +349,3 @@ def test_the_focused_cell_is_said_in_words(qtbot: QtBot, read_window: Any) -> No
     window.session.set_blind(False)
     window.session.set_tab(Tab.QUEUE)
     assert "granules" not in line.text()
->>>>>>> 8b4e793 (Figures of attributes in words and of the N/C ratio in bench embed, with a page; the window says them)
