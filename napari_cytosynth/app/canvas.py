@@ -224,8 +224,6 @@ class CanvasPresenter:
         events.focus.connect(self._on_focus)
         events.reopened.connect(self._on_reopened)
         events.rescaled.connect(self._on_rescaled)
-        for event in (events.stain, events.stained):
-            event.connect(self._show_stain)
         view.clicked.connect(self._on_clicked)
         view.doubleClicked.connect(self._on_double_clicked)
         view.viewMoved.connect(self._on_view_moved)
@@ -253,14 +251,6 @@ class CanvasPresenter:
         mpp = self._session.smears.mpp(smear) if smear is not None else 1.0
         self._blank = image is None
         self._view.show_smear(image, mpp)
-        self._show_stain()
-
-    def _show_stain(self) -> None:
-        """Lay the smear in another's stain over it, once that is measured."""
-        stains, reference = self._session.stains, self._session.state.stain
-        image = stains.image()
-        name = "" if reference is None else stains.name(reference)
-        self._view.show_stain(image, name)
 
     def _on_reopened(self, smear: int) -> None:
         """Show a picture that could not be read before."""

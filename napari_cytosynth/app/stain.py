@@ -15,6 +15,8 @@ from napari_cytosynth.core.smear import Calibration, SmearImage
 from napari_cytosynth.core.tasks import Progress, Task
 
 if TYPE_CHECKING:
+    from napari_cytosynth.app.session import Session
+    from napari_cytosynth.app.views import CanvasView
     from napari_cytosynth.ingest.normalise import NormalisedImage, StainLook
 
 STAIN = "stain"
@@ -142,3 +144,29 @@ class Stains:
         for shown in self._kept:
             shown.image.close()
         self._kept.clear()
+
+
+class StainPresenter:
+    """Lays the smear in another's stain over the one on the canvas.
+
+    Parameters
+    ----------
+    session : Session
+        What holds.
+    view : CanvasView
+        What shows it.
+    """
+
+    def __init__(self, session: Session, view: CanvasView) -> None:
+        self._session, self._view = session, view
+        events = session.events
+        for event in (events.stain, events.stained, events.smear):
+            event.connect(self._show)
+        for event in (events.reopened, events.rescaled):
+            event.connect(self._show)
+        self._show()
+
+    def _show(self) -> None:
+        stains, reference = self._session.stains, self._session.state.stain
+        name = "" if reference is None else stains.name(reference)
+        self._view.show_stain(stains.image(), name)

@@ -10,6 +10,7 @@ from napari_cytosynth.app.classes import TaxonomyPresenter
 from napari_cytosynth.app.evidence import EvidencePresenter
 from napari_cytosynth.app.review import ReviewPresenter
 from napari_cytosynth.app.session import Session
+from napari_cytosynth.app.stain import StainPresenter
 from napari_cytosynth.app.status import StatusPresenter
 from napari_cytosynth.app.synthesize import SynthesizePresenter
 from napari_cytosynth.app.views import Views
@@ -22,6 +23,7 @@ class Presenters:
     annotate: AnnotatePresenter
     classes: TaxonomyPresenter
     canvas: CanvasPresenter
+    stain: StainPresenter
     synthesize: SynthesizePresenter
     review: ReviewPresenter
     evidence: EvidencePresenter
@@ -35,6 +37,7 @@ def present(session: Session, views: Views) -> Presenters:
         annotate=annotate,
         classes=TaxonomyPresenter(session, views.classes),
         canvas=CanvasPresenter(session, views.canvas, annotate.keyboard),
+        stain=StainPresenter(session, views.canvas),
         synthesize=SynthesizePresenter(session, views.synthesize),
         review=ReviewPresenter(session, views.review),
         evidence=EvidencePresenter(session, views.evidence),

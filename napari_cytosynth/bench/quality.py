@@ -33,10 +33,16 @@ from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.quality import Flaw, Limits
 from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.ingest.crowding import covered
 from napari_cytosynth.ingest.quality import AROUND_UM, edge_width, torn
 from napari_cytosynth.metrics.intervals import wilson
 from napari_cytosynth.store import MemoryProject
-from napari_cytosynth.testing.painter import FieldSpec, paint_field
+from napari_cytosynth.testing.painter import (
+    FieldSpec,
+    PaintedCell,
+    PaintedField,
+    paint_field,
+)
 from napari_cytosynth.workflows.detect import add_smear, find_cells
 from napari_cytosynth.workflows.quality import flaws_by_cell
 
@@ -53,7 +59,7 @@ _CELL_UM = 14.0
 _WBC_MPP = 0.18
 _OVERLAPS = (0.5, 0.7, 0.85)  # distance of middles over the sum of radii
 _APART = 1.4
-_TOUCHED = 0.5  # defocus of painted cells, micrometres
+_DEFOCUS_UM = 0.5  # of painted cells, from which they count as blurred
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +131,7 @@ def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[dict[str, An
     return [
         *_damage(data, step),
         *_blur(data, step),
-        *_defocus(2 if quick else 8),
+        *_painted(2 if quick else 12),
         *_cut(data, step * 2),
         *_overlap(data, step),
     ]
@@ -180,25 +186,34 @@ def _is_soft(picture: CellPicture) -> bool:
     return soft >= Limits().edge_um
 
 
-def _defocus(fields: int) -> Iterator[dict[str, Any]]:
-    """Flag painted cells out of focus among sharp ones, all found by the detector."""
-    said = Verdicts([], [])
+def _painted(fields: int) -> Iterator[dict[str, Any]]:
+    """Flag painted cells that are out of focus or overlap, found by the detector."""
+    soft, crowded = Verdicts([], []), Verdicts([], [])
     for seed in range(fields):
         spec = FieldSpec(1000, 1000, 40, unsharp=0.3)
         field = paint_field(spec, np.random.default_rng(seed))
-        project = _found(field.pixels, 0.25)
-        table, soft = project.cells(), flaws_by_cell(project) & Flaw.BLURRED > 0
-        for cell in field.cells:
-            x, y = cell.box.centre
-            middles = table.boxes[:, :2] + table.boxes[:, 2:] / 2
-            away = np.hypot(*(middles - (x, y)).T)
-            if cell.edge or not len(away) or away.min() > cell.box.width / 4:
-                continue
-            if cell.defocus == 0:
-                said.sound.append(bool(soft[away.argmin()]))
-            elif cell.defocus >= _TOUCHED:
-                said.flawed.append(bool(soft[away.argmin()]))
-    yield from said.rows(f"blurred by {_TOUCHED} um or more, found", "painted")
+        outlines = [cell.outline for cell in field.cells]
+        for cell, flaws in _matched(field):
+            others = [other for other in outlines if other is not cell.outline]
+            blur, lies_on = cell.defocus, covered(cell.outline, others, 0.0)
+            if blur == 0 or blur >= _DEFOCUS_UM:
+                said = soft.flawed if blur else soft.sound
+                said.append(bool(flaws & Flaw.BLURRED))
+            if lies_on == 0 or lies_on >= Limits().covered:
+                said = crowded.flawed if lies_on else crowded.sound
+                said.append(bool(flaws & Flaw.OVERLAPPING))
+    yield from soft.rows(f"blurred by {_DEFOCUS_UM} um or more, found", "painted")
+    yield from crowded.rows("overlapping, found", "painted")
+
+
+def _matched(field: PaintedField) -> Iterator[tuple[PaintedCell, int]]:
+    """Find the cells of a field; yield those that are whole, with their flaws."""
+    project = _found(field.pixels, field.mpp)
+    boxes, flaws = project.cells().boxes, flaws_by_cell(project)
+    for cell in field.cells:
+        away = np.hypot(*(boxes[:, :2] + boxes[:, 2:] / 2 - cell.box.centre).T)
+        if not cell.edge and len(away) and away.min() < cell.box.width / 4:
+            yield cell, int(flaws[away.argmin()])
 
 
 def _cut(data: Path, step: int) -> Iterator[dict[str, Any]]:

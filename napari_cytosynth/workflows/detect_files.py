@@ -15,9 +15,11 @@ from napari_cytosynth.core.protocols import (
     ObjectRecord,
     Records,
 )
+from napari_cytosynth.core.quality import words
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.smear import Calibration
 from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.workflows.quality import flaws_found
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,7 @@ def _detect_file(
         yield Progress(number, total, name, Measured(name, calibration))
         task = detect_cells(image, detector, calibration, objects=objects)
         found = yield from _renamed(task, Progress(number, total, name))
+        flaws = flaws_found(image, found, calibration).tolist()
     finally:
         image.close()
     smear = image.smear
@@ -150,7 +153,7 @@ def _detect_file(
         calibration.mpp,
         str(calibration.mpp_source),
     )
-    return record, [_object(name, found, i) for i in range(len(found))]
+    return record, [_object(name, found, i, flaws[i]) for i in range(len(found))]
 
 
 def _renamed(task: Task[Detections], progress: Progress) -> Task[Detections]:
@@ -166,7 +169,7 @@ def _renamed(task: Task[Detections], progress: Progress) -> Task[Detections]:
         task.close()
 
 
-def _object(name: str, found: Detections, i: int) -> ObjectRecord:
+def _object(name: str, found: Detections, i: int, flaws: int) -> ObjectRecord:
     x, y, width, height = (float(v) for v in found.boxes[i])
     return ObjectRecord(
         image=name,
@@ -175,4 +178,5 @@ def _object(name: str, found: Detections, i: int) -> ObjectRecord:
         score=float(found.scores[i]),
         outline=tuple((float(px), float(py)) for px, py in found.outlines[i]),
         edge=bool(found.edges[i]),
+        attributes={"quality": words(flaws)} if flaws else {},
     )

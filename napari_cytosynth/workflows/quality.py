@@ -15,13 +15,13 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from napari_cytosynth.core.cells import CellTable
+from napari_cytosynth.core.cells import CellTable, Detections, ObjectKind
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.ids import CellId, SmearId
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Finder
 from napari_cytosynth.core.quality import MEASURES, Evidence, Flaw, flaws_of
-from napari_cytosynth.core.smear import FALLBACK_MPP, Smear, SmearImage
+from napari_cytosynth.core.smear import FALLBACK_MPP, Calibration, Smear, SmearImage
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.ingest.finding import InlineFinder
 
@@ -169,6 +169,49 @@ def flaws_by_cell(project: Project, table: CellTable | None = None) -> Flaws:
     flaws.flags.writeable = False
     complete = not np.isnan(stored[:, 0]).any()
     _KNOWN[project] = _Known(table, flaws, complete)
+    return flaws
+
+
+def flaws_found(
+    image: SmearImage, found: Detections, calibration: Calibration
+) -> Flaws:
+    """Return the flaws of cells that no project holds; 0 of what is no nucleated cell.
+
+    Parameters
+    ----------
+    image : SmearImage
+        The open picture.
+    found : Detections
+        What was found in it.
+    calibration : Calibration
+        Of the picture.
+
+    Returns
+    -------
+    uint8[n]
+    """
+    from napari_cytosynth.ingest.crowding import GAP_UM, covered
+
+    rows = np.flatnonzero(found.kinds == ObjectKind.NUCLEATED)
+    flaws = np.zeros(len(found), np.uint8)
+    if not len(rows):
+        return flaws
+    cells, gap = found.take(rows), GAP_UM / calibration.mpp
+    measures = InlineFinder().measure(image, cells.boxes, calibration.mpp)
+    lies_on = []
+    for i, outline in enumerate(cells.outlines):
+        near = np.flatnonzero(_meets(cells.boxes, np.arange(len(rows)), np.array([i])))
+        others = [cells.outlines[j] for j in near.tolist() if j != i]
+        lies_on.append(covered(outline, others, gap))
+    flaws[rows] = flaws_of(
+        Evidence(
+            smears=np.zeros(len(rows), np.int64),
+            edge_um=measures[:, 0],
+            torn=measures[:, 1],
+            cut=cells.edges,
+            covered=np.array(lies_on, np.float32),
+        )
+    )
     return flaws
 
 

@@ -23,6 +23,7 @@ from napari_cytosynth.testing.painter import FieldSpec, paint_field
 from napari_cytosynth.testing.tiny import tiny_calibration, tiny_crops, tiny_project
 from napari_cytosynth.worker import InlineCompute
 from napari_cytosynth.workflows.detect import add_smear, find_cells
+from napari_cytosynth.workflows.detect_files import detect_files
 from napari_cytosynth.workflows.embed import embed_cells
 from napari_cytosynth.workflows.exporting import export_labels
 from napari_cytosynth.workflows.quality import (
@@ -234,3 +235,14 @@ def test_exports_say_what_is_wrong_with_a_picture(
     export_labels(bare, tmp_path / "labels", key)
     objects = load("formats", key)().read(tmp_path / "labels").objects
     assert [o.attributes.get("quality", "") for o in objects] == ["cut", ""]
+
+
+def test_detect_says_what_is_wrong_without_a_project(smear: Path) -> None:
+    records = run_to_end(detect_files([smear], objects="all"))
+    told = {o.attributes.get("quality", "") for o in records.objects}
+    assert any("damaged" in words for words in told)
+    others = [o for o in records.objects if o.label != "nucleated cell"]
+    assert others
+    assert not any(o.attributes for o in others)
+    cut = [o for o in records.objects if o.label == "nucleated cell" and o.edge]
+    assert all("cut" in o.attributes["quality"] for o in cut)
