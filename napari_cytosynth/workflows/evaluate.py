@@ -9,7 +9,6 @@ import numpy as np
 from napari_cytosynth.core.errors import InputError, WorkerError
 from napari_cytosynth.core.project import Job, JobState, Project
 from napari_cytosynth.core.protocols import Compute, LabelledCells, TrainingSet
-from napari_cytosynth.core.provenance import Status
 from napari_cytosynth.core.registry import load, names
 from napari_cytosynth.core.splits import Split
 from napari_cytosynth.core.tasks import Progress, Task
@@ -18,7 +17,12 @@ from napari_cytosynth.evidence.record import Evidence
 from napari_cytosynth.learning.head import HeadFitter
 from napari_cytosynth.workflows.drawn import Drawn, fit_source, shortfall
 from napari_cytosynth.workflows.embed import embed_synthetic
-from napari_cytosynth.workflows.train import labelled_cells, splits_of
+from napari_cytosynth.workflows.kept import accepted_cells
+from napari_cytosynth.workflows.train import (
+    held_out_cells,
+    labelled_cells,
+    splits_of,
+)
 
 EVIDENCE = "evidence"
 """Key of the job row that keeps the last evaluation."""
@@ -78,7 +82,8 @@ def _question(
 ) -> Task[Question]:
     """Gather what the heads are fitted to and tried on; ``runs`` as in ``_draws``."""
     codes = project.taxonomy.cell_codes
-    accepted = project.synthetic(None, Status.ACCEPTED)
+    # Not those tuned to a cell that measures since: they would grade themselves.
+    accepted = accepted_cells(project, held_out_cells(project))
     cells = tuple(cell for cell in accepted if cell.code in codes)
     vectors = yield from embed_synthetic(project, embedder_key, cells, compute)
     table = project.cells()

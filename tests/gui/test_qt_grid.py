@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -45,12 +44,10 @@ def grid(qtbot: QtBot) -> Iterator[CardGrid]:
 
 def test_only_what_is_in_view_is_made(qtbot: QtBot, grid: CardGrid) -> None:
     cards = CountedCards(1_000_000)
-    began = time.monotonic()
     grid.show_cards(cards)
     grid.show_focus(500_000)
     qtbot.waitUntil(lambda: not grid._store.waiting and len(cards.made) > 6)
     assert len(cards.made) < 200
-    assert time.monotonic() - began < 5
     assert abs(grid.rowAt(10) * grid._model.columns - 500_000) < 60
 
 

@@ -300,6 +300,8 @@ def test_a_synthetic_cell_of_cells_held_out_since_trains_no_more() -> None:
     run_to_end(embed_cells(project, loaded.compute))
     assert set(parents) & set(loaded.split(audit=True))
     assert trained() == {"BA": 1}
+    evidence = run_to_end(evaluate(project, loaded.key, loaded.compute))
+    assert evidence.counts["BA"]["synthetic"] == 1
 
 
 def test_controls_can_enrich(loaded: Loaded) -> None:
