@@ -12,7 +12,7 @@ import numpy.typing as npt
 from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.core.errors import WorkerError
 from napari_cytosynth.core.project import Project
-from napari_cytosynth.core.protocols import Compute, Finder
+from napari_cytosynth.core.protocols import Compute
 from napari_cytosynth.core.registry import DEFAULT_EMBEDDER
 from napari_cytosynth.core.splits import Split
 from napari_cytosynth.core.tasks import Progress, Task
@@ -67,22 +67,6 @@ class Guesses:
 
 
 @dataclass(frozen=True, slots=True)
-class Flaws:
-    """What is wrong with the pictures of cells.
-
-    Parameters
-    ----------
-    ids : int64[n]
-        Cells.
-    bits : uint8[n]
-        :class:`~napari_cytosynth.core.quality.Flaw` of each.
-    """
-
-    ids: npt.NDArray[np.int64]
-    bits: npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
 class Learned:
     """One round of learning.
 
@@ -100,8 +84,6 @@ class Learned:
         The ranking.
     strategy : str
         By which it was ranked.
-    flaws : Flaws
-        What is wrong with the pictures of cells.
     problem : WorkerError or None
         Why new cells have no vectors.
     caveat : str
@@ -114,7 +96,6 @@ class Learned:
     summary: tuple[ClassSummary, ...]
     suggestion: Suggestion
     strategy: str
-    flaws: Flaws
     problem: WorkerError | None = None
     caveat: str = ""
 
@@ -156,7 +137,6 @@ class Learner:
         self._rounds = 0
         self.key, self.caveat = "", ""
         self.head: Head | None = None
-        self.finder: Callable[[], Finder | None] = lambda: None
         self.fitter: HeadFitter | None = None
         self.on_learned: Callable[[Learned], None] = lambda _: None
         self.warm: Callable[[npt.NDArray[np.int64]], None] = lambda _: None
@@ -211,7 +191,6 @@ class Learner:
         except WorkerError as error:
             # Labelling goes on with the vectors that there are, or at random.
             key, problem = fingerprint(config.embedder), error
-        flaws = yield from look(self._project, self.finder())
         head = yield from self._fitted(key)
         guesses = yield from predict(self._project, key, head)
         summary = summarise(self._project, key, head)
@@ -223,7 +202,6 @@ class Learner:
             summary,
             suggestion,
             strategy,
-            flaws,
             problem,
             caveat_of(self._project),
         )
@@ -269,15 +247,6 @@ def embed(project: Project, compute: Compute, embedder: str) -> Task[str]:
     from napari_cytosynth.workflows.embed import embed_cells
 
     return (yield from embed_cells(project, compute, embedder=embedder))
-
-
-def look(project: Project, finder: Finder | None) -> Task[Flaws]:
-    """Measure the pictures of new cells; return what is wrong with which cell."""
-    from napari_cytosynth.workflows.quality import flaws_by_cell, measure_cells
-
-    yield from measure_cells(project, finder=finder)
-    table = project.cells()
-    return Flaws(table.ids, flaws_by_cell(project, table))
 
 
 def fingerprint(embedder: str) -> str:

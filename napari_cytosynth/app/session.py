@@ -17,6 +17,7 @@ from napari_cytosynth.app.details import Details
 from napari_cytosynth.app.exchange import Exchange
 from napari_cytosynth.app.figures import class_figures
 from napari_cytosynth.app.fills import Fills
+from napari_cytosynth.app.inspecting import Inspecting
 from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.app.learner import Learned, Learner, LearnerConfig, embed
 from napari_cytosynth.app.panels import Figure
@@ -103,13 +104,15 @@ class Session(Reading):
             project, compute, self.jobs, self._config, lambda: self.state.strategy
         )
         self.crops = CropCache(project)
+        self.inspecting = Inspecting(self, self.jobs, lambda: self.smears.finder)
         self.helpers = ExitStack()
         self.details = Details(project, self.jobs, self._config.embedder)
         self._figures: Mapping[str, tuple[Figure, Figure]] = {}
         self._bind()
 
     def _bind(self) -> None:
-        self.learner.finder = lambda: self.smears.finder
+        self.inspecting.on_changed = self._on_inspected
+        self.events.cells.connect(self.inspecting.begin)
         self.learner.on_learned = self._on_learned
         self.learner.on_ranked = self.rank
         self.learner.warm = self.crops.warm
@@ -298,6 +301,11 @@ class Session(Reading):
         self.summarise()
         self.learner.refit()
 
+    def _on_inspected(self) -> None:
+        """Put flagged cells behind the others, once there is a ranking."""
+        if self.learner.key:
+            self.learner.rerank()
+
     def _prefetch(self) -> None:
         """Open the smear of the next cell ahead, where it is another one."""
         cell = self.upcoming()
@@ -319,7 +327,6 @@ class Session(Reading):
     def _on_learned(self, learned: Learned) -> None:
         head, guesses = learned.head, learned.guesses
         self.index.set_guesses(guesses.ids, guesses.codes, guesses.probabilities)
-        self.index.set_flaws(learned.flaws.ids, learned.flaws.bits)
         self._figures = class_figures(learned.summary)
         self.details.take_vectors()
         self.state.model = head.version if head is not None else ""
