@@ -211,5 +211,5 @@ class AnnotateWidget(QWidget):
 
 _NOTHING = (
     "No cells here yet.\nDrag a smear into the window (PNG, JPEG, TIFF, OME-Zarr), or "
-    "choose another class or tab."
+    "press Add smears\u2026\nIf there are some, choose another class or tab."
 )

@@ -143,6 +143,10 @@ class CanvasAdapter(QObject):
         """
         return self._layers.smear.adopt(layer)
 
+    def select(self) -> None:
+        """Make the smear the active layer, so that keys on the canvas are ours."""
+        self._layers.select()
+
     def warm(self) -> None:
         """Let napari load what layers need, before the first smear waits for it."""
         self._layers.warm()

@@ -52,9 +52,16 @@ class FormDialog(QDialog):
         column = QVBoxLayout(self)
         column.addWidget(form.native)
         column.addWidget(buttons)
+        self.confirm = buttons.button(QDialogButtonBox.StandardButton.Ok)
+        form.changed.connect(self._check)
+        self._check()
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         self.accepted.connect(lambda: done(values_of(form)))
+
+    def _check(self, *_: object) -> None:
+        """Allow OK once a file is named, where the form asks for one."""
+        self.confirm.setEnabled(Path() not in values_of(self.form).values())
 
 
 class Dialogs:
@@ -66,10 +73,14 @@ class Dialogs:
         Does what a confirmed form asks.
     parent : QWidget
         The forms' parent.
+    after : callable
+        Called when a form is closed, whatever its answer.
     """
 
-    def __init__(self, session: Session, parent: QWidget) -> None:
-        self._session, self._parent = session, parent
+    def __init__(
+        self, session: Session, parent: QWidget, after: Callable[[], object]
+    ) -> None:
+        self._session, self._parent, self._after = session, parent, after
         self._open: dict[str, Callable[[], object]] = {
             "add": self.add_smears,
             "find": self.find_cells,
@@ -183,6 +194,7 @@ class Dialogs:
 
     def _forget(self, _result: int) -> None:
         self.shown = None
+        self._after()
 
 
 def _file_form(command: Callable[..., Any], mode: str, *more: str) -> Form:

@@ -78,8 +78,9 @@ class Docking(QObject):
             widget.removeEventFilter(self)
             try:
                 self._viewer.window.remove_dock_widget(widget)
-            except (LookupError, RuntimeError):
-                # It was taken off by hand, or the whole window is gone already.
+            except (LookupError, RuntimeError, AttributeError):
+                # It was taken off by hand, or the whole window is gone already: when
+                # it quits, napari lets go of its own window before that is hidden.
                 widget.hide()
             widget.deleteLater()
         self._docks.right.deleteLater()

@@ -65,7 +65,7 @@ class Window(QObject):
         # mypy takes the protocol's members as settable, and so as invariant.
         views = cast("Views", self.docks.panels)
         self.presenters: Presenters | None = present(session, views)
-        self.dialogs = Dialogs(session, self.docks.right)
+        self.dialogs = Dialogs(session, self.docks.right, self._back_to_queue)
         self._activity = Activity(runner, session.jobs.cancel)
         self._drops = DropTap(session.open_smears, self)
         self._closing = False
@@ -106,9 +106,7 @@ class Window(QObject):
         self.canvas.warm()
         self._turns.begin()
         self.session.start()
-        self._layers = LayerTap(
-            self.viewer, self.session.open_smears, self.canvas.adopt
-        )
+        self._layers = LayerTap(self.viewer, self._take_layers, self.canvas.adopt)
         self.heartbeat.start()
         QTimer.singleShot(0, self._back_to_queue)
 
@@ -138,6 +136,12 @@ class Window(QObject):
         self.presenters = None
         self._docking.take_off()
         self.closed.emit()
+
+    def _take_layers(self, uris: list[str]) -> None:
+        """Open what came as layers; with them went what was selected, and the keys."""
+        self.session.open_smears(uris)
+        self.canvas.select()
+        self._back_to_queue()
 
     def _back_to_queue(self, *_: object) -> None:
         if not self._closing:

@@ -23,6 +23,7 @@ from napari_cytosynth._gui.toolrow import ElidedLabel
 from napari_cytosynth.core.taxonomies import BUILT_IN, built_in
 
 DEFAULT_NAME = "smears.cytosynth"
+OPEN = "Open project"
 
 
 class StartPage(QWidget):
@@ -52,7 +53,7 @@ class StartPage(QWidget):
         self.failure.hide()
         self.take_over = QPushButton("", self)
         self.take_over.hide()
-        self.open = QPushButton("Open project", self)
+        self.open = QPushButton(OPEN, self)
         self.open.setDefault(True)
         self._lay_out()
         self.browse.clicked.connect(self._browse)
@@ -130,7 +131,15 @@ class StartPage(QWidget):
 
     def _ask(self) -> None:
         self.show_failure("")
-        self.openAsked.emit(*self._given())
+        # The first project of a session loads much; that is seen at once.
+        self.open.setText("Opening\u2026")
+        self.open.setEnabled(False)
+        self.open.repaint()
+        try:
+            self.openAsked.emit(*self._given())
+        finally:
+            self.open.setText(OPEN)
+            self.open.setEnabled(True)
 
     def _ask_to_take_over(self) -> None:
         self.show_failure("")

@@ -43,10 +43,12 @@ class TaxonomyPresenter:
                 self._view.show_row(i, after)
 
     def _show_caveat(self) -> None:
-        """Say what limits the figures of the rows, evaluated or not."""
+        """Say what limits the figures of the rows most, and where the rest is told."""
         split = self._session.learner.caveat
         said = (split, *caveats(self._session.state.evidence))
-        caveat = "; ".join(dict.fromkeys(filter(None, said)))
+        caveat, *more = [*dict.fromkeys(filter(None, said))] or [""]
+        if more:
+            caveat += f"; {len(more)} more under Evidence"
         if caveat != self._caveat:
             self._caveat = caveat
             self._view.show_caveat(caveat)

@@ -71,8 +71,8 @@ class Exchange:
             said += f"; {len(report.strangers)} pictures are no smear of this project"
         if report.kept:
             said += f"; {report.kept} cells kept their other label"
-        self._state.say(". ".join((said, *report.notes)) + ".")
         self.on_imported()
+        self._state.say(". ".join((said, *report.notes)) + ".")
 
     def write(self, path: Path, name: str, *, include_synthetic: bool = False) -> None:
         """Export labels in the format of this name."""

@@ -21,6 +21,7 @@ class StatusPresenter:
     def __init__(self, session: Session, view: StatusView) -> None:
         self._session, self._view = session, view
         self._line: StatusLine | None = None
+        self._said = False
         self._show_line()
         events = session.events
         for event in (events.annotator, events.classes, events.model, events.history):
@@ -28,14 +29,29 @@ class StatusPresenter:
         for changed in (events.cells, events.smear, events.rescaled, events.reopened):
             changed.connect(self._show_line)
         events.tasks.connect(view.show_tasks)
-        events.message.connect(view.show_message)
-        events.failed.connect(view.show_failure)
+        events.message.connect(self._show_message)
+        events.failed.connect(self._show_failure)
+        events.history.connect(self._forget)
         view.annotatorGiven.connect(session.set_annotator)
         view.cancelAsked.connect(session.jobs.cancel)
         view.undoAsked.connect(session.undo)
         view.redoAsked.connect(session.redo)
         if not session.state.annotator:
             view.ask_annotator()
+
+    def _show_message(self, sentence: str) -> None:
+        self._said = True
+        self._view.show_message(sentence)
+
+    def _show_failure(self, sentence: str) -> None:
+        self._said = True
+        self._view.show_failure(sentence)
+
+    def _forget(self) -> None:
+        """Take the last sentence away: after the next step it may not hold any more."""
+        if self._said:
+            self._said = False
+            self._view.show_message("")
 
     def _show_line(self) -> None:
         line = status_line(self._session)

@@ -121,7 +121,11 @@ def test_the_class_dock_tells_the_split_before_any_evaluation(open_desk: Any) ->
     few = open_desk(project)
     few.truth = truth
     few.label_truly(2)
-    assert "not by patient" in few.views.classes.shown("show_caveat")
+    caveat = few.views.classes.shown("show_caveat")
+    assert "not by patient" in caveat
+    found = replace(evidence_with(None), caveats=(caveat, "wide", "few"))
+    few.session.state.evidence = found
+    assert few.views.classes.shown("show_caveat") == f"{caveat}; 2 more under Evidence"
 
 
 def test_a_late_answer_of_an_older_evaluation_is_dropped(

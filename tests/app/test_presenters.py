@@ -51,6 +51,22 @@ def test_what_the_dock_chooses_reaches_the_session_and_comes_back(desk: Desk) ->
     assert (state.strategy, grid.shown("show_strategy")) == ("entropy", "entropy")
 
 
+def test_what_was_said_goes_with_the_next_step(desk: Desk) -> None:
+    strip, session = desk.views.status, desk.session
+    session.state.say("Cell 3 is cells 7 and 8 now.")
+    assert strip.shown("show_message") == "Cell 3 is cells 7 and 8 now."
+    session.label("MO")
+    assert strip.shown("show_message") == ""
+    strip.forget()
+    session.undo()
+    assert "show_message" not in {name for name, _ in strip.calls}
+    assert session.merge_class("MO", "SNE")
+    assert strip.shown("show_message").startswith("MO counts as SNE")
+    session.state.fail("A file is damaged.")
+    session.undo()
+    assert strip.shown("show_message") == ""
+
+
 def test_only_the_rows_that_changed_are_shown_again(desk: Desk) -> None:
     dock = desk.views.classes
     assert [row.code for row in dock.shown("show_rows")][:2] == ["SNE", "BNE"]

@@ -69,6 +69,19 @@ def test_folder_formats_ask_for_a_folder(window: Any, key: str, mode: str) -> No
     window.dialogs.close()
 
 
+@pytest.mark.parametrize("key", ["import", "export"])
+def test_ok_waits_for_a_file(window: Any, tmp_path: Path, key: str) -> None:
+    window.dialogs.open(key)
+    dialog = window.dialogs.shown
+    assert not dialog.confirm.isEnabled()
+    dialog.form["path"].value = tmp_path / "labels.json"
+    assert dialog.confirm.isEnabled()
+    dialog.reject()
+    assert window.dialogs.shown is None
+    grid = window.docks.panels.annotate.grid
+    assert grid.window().focusWidget() is grid
+
+
 def test_import_maps_classes_and_replaces_labels(
     qtbot: QtBot, window: Any, tmp_path: Path
 ) -> None:

@@ -92,13 +92,18 @@ def test_a_smear_layer_is_taken_over(
     qtbot: QtBot, viewer: Any, window: Any, field: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[list[str]] = []
-    monkeypatch.setattr(window._layers, "_take", taken.append)
+    monkeypatch.setattr(window.session, "open_smears", taken.append)
     data, options, _ = layer_data(str(field))
     window.canvas.flush()
+    window.docks.right.setFocus()
     viewer.add_image(data, **options)
     qtbot.waitUntil(lambda: bool(taken))
     assert Path(taken[0][0]) == field
     assert "field.png" not in viewer.layers
+    active = viewer.layers.selection.active
+    assert window.canvas._layers.owns(active), "keys on the canvas are still ours"
+    grid = window.docks.panels.annotate.grid
+    assert grid.window().focusWidget() is grid
 
 
 def test_the_first_smear_layer_becomes_ours(viewer: Any, field: Path) -> None:

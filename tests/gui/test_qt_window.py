@@ -209,6 +209,16 @@ def test_taking_a_dock_off_closes_the_session(qtbot: QtBot, ready: Any) -> None:
     assert list(ready.viewer.layers) == []
 
 
+def test_quitting_napari_closes_the_session_quietly(
+    ready: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So napari leaves its window behind by the time that it is hidden.
+    with monkeypatch.context() as quit_:
+        quit_.delattr(ready.viewer.window, "_qt_window")
+        ready.close()
+    assert ready.presenters is None
+
+
 def test_dropped_pictures_join_the_project(
     qtbot: QtBot, ready: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
