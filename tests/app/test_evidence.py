@@ -83,7 +83,8 @@ def test_the_report_is_the_one_of_the_command_line(desk: Desk, tmp_path: Path) -
     assert (tmp_path / "report.html").read_text("utf-8") == html_of(evidence)
     twin = json.loads((tmp_path / "report.json").read_text("utf-8"))
     assert twin == evidence.to_json()
-    view.reportAsked.emit(str(tmp_path / "missing" / "report.html"))
+    (tmp_path / "file").write_text("in the way")
+    view.reportAsked.emit(str(tmp_path / "file" / "report.html"))
     assert "could not be written" in desk.session.state.failure
 
 
