@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from scipy import ndimage
 from skimage.filters import threshold_multiotsu, threshold_otsu
 
 from napari_cytosynth.core.errors import InputError
@@ -20,6 +21,7 @@ from napari_cytosynth.ingest.stain import (
     brightest,
     estimate_background,
     nuclear_dye,
+    painted,
     purple,
     smooth,
     smooth_density,
@@ -42,6 +44,9 @@ _DEFAULT_LEVEL = 1.0  # density of the nuclear dye in nuclei
 _WEAKEST_LEVEL = 0.25
 _RED = 0.4  # of the threshold that parts red cells from glass: some are pale
 _RANGE = (-0.2, 2.0)
+_BINS = 80
+_CYTOPLASM = 3  # times the area of its nucleus, at most
+_MOST_RED = 0.95
 
 
 def calibrate(image: SmearImage, mpp: float | None = None) -> Calibration:
@@ -124,13 +129,14 @@ def _scale(
 
 
 def _evened(window: RGB, mpp: float, background: Colour) -> tuple[Image32, Mask]:
-    """Return density float32[y, x, 3] as the detector sees it, and what is no rim."""
+    """Return density float32[y, x, 3] as the detector sees it, and what is smear."""
     factor = max(WORKING_MPP / mpp, 1e-6)
     size = [max(round(n / factor), 1) for n in window.shape[:2]]
     small = Image.fromarray(window).resize((size[1], size[0]), Image.Resampling.BOX)
     pixels = np.asarray(small)
     density = smooth_density(pixels, background, SMOOTH_UM / WORKING_MPP)
-    return density, ~unusable(pixels, background, WORKING_MPP)
+    nothing = unusable(pixels, background, WORKING_MPP)
+    return density, ~(nothing | painted(pixels, background, WORKING_MPP))
 
 
 def estimate_stains(density: Image32) -> tuple[tuple[Colour, Colour], float]:
@@ -177,18 +183,50 @@ def _upper_otsu(dyed: npt.NDArray[np.float32]) -> float:
 def _thresholds(density: Image32, dye: Image32, level: float) -> dict[str, float]:
     """Return thresholds on the nuclear dye, and on green for red cells."""
     nucleus = 0.45 * level
-    rest = dye[dye < 0.3 * level]
-    middle = float(np.median(rest)) if len(rest) else 0.0
-    noise = 1.48 * float(np.median(np.abs(rest - middle))) if len(rest) else 0.0
+    undyed = dye < 0.3 * level
+    middle, noise = _undyed(dye[undyed], level)
     cytoplasm = middle + max(2.5 * noise, 0.06 * level)
-    green = density[..., 1][dye < 0.3 * level].clip(-0.1, 0.5)
+    green = density[..., 1][undyed].clip(-0.1, 0.5)
     red = float(threshold_otsu(green)) if len(green) and np.ptp(green) else 0.0
+    nuclei = int((dye > nucleus).sum())
+    cytoplasm = max(cytoplasm, _dye_of_red(dye[undyed][green > red], nuclei))
     return {
         "level": level,
         "nucleus": nucleus,
         "cytoplasm": min(cytoplasm, 0.6 * nucleus),
         "red": max(_RED * red, 0.03),
     }
+
+
+def _dye_of_red(stained: npt.NDArray[np.float32], nuclei: int) -> float:
+    """Return the most dye that red cells hold, which some stains turn purple.
+
+    What is stained is red cells, save for the cytoplasm: that covers no more than a few
+    times the area of the nuclei, and holds more dye.
+    """
+    red = len(stained) - _CYTOPLASM * nuclei
+    if red <= 0:
+        return -np.inf
+    return float(np.quantile(stained, _MOST_RED * red / len(stained)))
+
+
+def _undyed(dye: npt.NDArray[np.float32], level: float) -> tuple[float, float]:
+    """Return the middle and the spread of the dye where there is none.
+
+    In marrow much of what is not nucleus is cytoplasm; so only the side below the
+    commonest value tells the spread.
+    """
+    if not len(dye):
+        return 0.0, 0.0
+    counts, edges = np.histogram(dye, _BINS, (-0.3 * level, 0.3 * level))
+    top = int(ndimage.gaussian_filter1d(counts.astype(float), 1.5).argmax())
+    mode = float(edges[top] + edges[top + 1]) / 2
+    median = float(np.median(dye))
+    spread = float(np.median(np.abs(dye - median)))
+    below = dye[dye < mode]
+    if len(below):
+        spread = min(spread, float(np.median(mode - below)))
+    return min(mode, median), 1.48 * spread
 
 
 def _direction(density: Image32, default: Colour) -> Colour:

@@ -20,6 +20,7 @@ from napari_cytosynth.core.cells import Detections, ObjectKind
 from napari_cytosynth.core.protocols import Detector
 from napari_cytosynth.core.smear import Calibration
 from napari_cytosynth.ingest.calibration import SMOOTH_UM, WORKING_MPP
+from napari_cytosynth.ingest.clear import RoundedConfig, rounded
 from napari_cytosynth.ingest.erythroid import (
     Outline,
     RedConfig,
@@ -32,9 +33,12 @@ from napari_cytosynth.ingest.stain import (
     Image32,
     Mask,
     nuclear_dye,
+    painted,
     smooth_density,
     unusable,
 )
+from napari_cytosynth.ingest.touching import NeckConfig, part_touching
+from napari_cytosynth.ingest.wholeness import WholeConfig, cut_apart
 
 _OUTLINE_PIXELS = 0.4  # how far a drawn outline may stray from the mask's
 
@@ -51,8 +55,10 @@ class ClassicConfig:
         Largest pale spot within a nucleus that still belongs to it.
     nucleus_um2 : float
         Smallest nucleus, lobes together.
+    dark : float
+        Least mean dye of a nucleus, as a share of common nuclei.
     small_um2, small_dark : float
-        A nucleus smaller than this is as dark as this, as a share of common nuclei.
+        A nucleus smaller than this is as dark as this.
     rim_um : float
         Cytoplasm that every cell has, however pale.
     reach_um : float
@@ -66,15 +72,17 @@ class ClassicConfig:
         Half the width of strands that are cut off the cytoplasm.
     platelet : float
         Dye of a platelet at least, as a share of that of nuclei.
-    lobes, red : LobeConfig, RedConfig
-        Sizes of lobes, and of red cells and platelets.
+    necks, lobes, wholes, red : NeckConfig, LobeConfig, WholeConfig, RedConfig
+        What parts nuclei, what may join them, and what makes one cell of them; sizes
+        of red cells and platelets.
     """
 
     speck_um: float = 0.6
     hole_um2: float = 12.0
     nucleus_um2: float = 14.0
+    dark: float = 0.58
     small_um2: float = 25.0
-    small_dark: float = 0.75
+    small_dark: float = 0.7
     rim_um: float = 0.8
     reach_um: float = 6.0
     red_reach_um: float = 4.0
@@ -82,7 +90,10 @@ class ClassicConfig:
     red_ring: float = 0.6
     strand_um: float = 1.2
     platelet: float = 0.15
+    necks: NeckConfig = field(default_factory=NeckConfig)
     lobes: LobeConfig = field(default_factory=LobeConfig)
+    lobed: RoundedConfig = field(default_factory=RoundedConfig)
+    wholes: WholeConfig = field(default_factory=WholeConfig)
     red: RedConfig = field(default_factory=RedConfig)
 
 
@@ -129,6 +140,7 @@ class ClassicDetector:
         mpp, levels = calibration.mpp, calibration.thresholds
         density = smooth_density(tile, calibration.background, SMOOTH_UM / mpp)
         blind = unusable(tile, calibration.background, mpp)
+        blind |= painted(tile, calibration.background, mpp)
         dye = nuclear_dye(density, calibration.stain_vectors)
         dye[blind] = 0
         cells, nuclei = self._nucleated(density, dye, blind, calibration)
@@ -152,45 +164,56 @@ class ClassicDetector:
         """Return the labels of nucleated cells and of their nuclei."""
         mpp, config, levels = calibration.mpp, self.config, calibration.thresholds
         body = dye > levels["cytoplasm"]
-        nuclei = _nuclei(dye > levels["nucleus"], body, config, mpp)
-        nuclei = _without_pale_specks(nuclei, dye / levels["level"], config, mpp)
         stained = (density[..., 1] > levels["red"]) & ~blind
-        return _grown(nuclei, body, stained, config, mpp), nuclei
+        pieces, count = _pieces(dye > levels["nucleus"], config, mpp)
+        nuclei = join_lobes(pieces, count, body | stained, config.lobes, mpp)
+        areas = areas_of(nuclei, count) * mpp * mpp
+        nuclei[(areas < config.nucleus_um2)[nuclei]] = 0
+        nuclei = _without_pale(nuclei, dye / levels["level"], config, mpp)
+        pieces[nuclei == 0] = 0
+        grounds = _grown(nuclei, pieces, body, stained, config, mpp)
+        groups = np.zeros(count + 1, np.int32)
+        groups[pieces] = nuclei
+        cells = cut_apart(groups, pieces, grounds, config.wholes, mpp)
+        nuclei = cells[pieces]
+        return rounded(cells[grounds], nuclei, blind, config.lobed, mpp), nuclei
 
 
-def _nuclei(mask: Mask, body: Mask, config: ClassicConfig, mpp: float) -> Labels:
-    """Label nuclei, the lobes of one joined."""
+def _pieces(mask: Mask, config: ClassicConfig, mpp: float) -> tuple[Labels, int]:
+    """Label pieces of nuclei, and count them."""
     whole = holes_filled(opened(mask, config.speck_um / mpp), config.hole_um2 / mpp**2)
-    fragments, count = ndimage.label(whole)
-    nuclei = join_lobes(fragments, count, body, config.lobes, mpp)
-    areas = areas_of(nuclei, count) * mpp * mpp
-    nuclei[(areas < config.nucleus_um2)[nuclei]] = 0
-    return nuclei
+    return part_touching(whole, config.necks, mpp)
 
 
-def _without_pale_specks(
+def _without_pale(
     nuclei: Labels, share: Image32, config: ClassicConfig, mpp: float
 ) -> Labels:
-    """Take away what is small but not as dark as small nuclei are: platelets, dirt."""
+    """Take away what is not as dark as nuclei are: platelets, dirt, red cells."""
     count = int(nuclei.max(initial=0))
     areas = areas_of(nuclei, count)
     dark = np.bincount(nuclei.ravel(), share.ravel(), count + 1) / np.maximum(areas, 1)
-    pale = (areas * mpp * mpp < config.small_um2) & (dark < config.small_dark)
+    small = areas * mpp * mpp < config.small_um2
+    pale = dark < np.where(small, config.small_dark, config.dark)
     nuclei[pale[nuclei]] = 0
     return nuclei
 
 
 def _grown(
-    nuclei: Labels, body: Mask, stained: Mask, config: ClassicConfig, mpp: float
+    nuclei: Labels,
+    pieces: Labels,
+    body: Mask,
+    stained: Mask,
+    config: ClassicConfig,
+    mpp: float,
 ) -> Labels:
-    """Grow each nucleus over the cytoplasm around it."""
+    """Grow each piece of a nucleus over the cytoplasm around it."""
     if not nuclei.any():
         return nuclei
     away = ndimage.distance_transform_edt(nuclei == 0) * mpp
     body = body | _red_cytoplasm(nuclei, away, stained & ~body, config)
     within = opened(body & (away < config.reach_um), config.strand_um / mpp)
     within |= away <= config.rim_um
-    return np.asarray(watershed(away, nuclei, mask=within), np.int32)
+    return np.asarray(watershed(away, pieces, mask=within), np.int32)
 
 
 def _red_cytoplasm(

@@ -1,4 +1,4 @@
-"""Joins the lobes of one nucleus, and leaves touching cells apart."""
+"""Joins pieces of nuclei that may be the lobes of one."""
 
 from __future__ import annotations
 
@@ -17,27 +17,23 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class LobeConfig:
-    """What counts as lobes of one nucleus; micrometres.
+    """Which pieces may be lobes of one nucleus; micrometres.
 
     Parameters
     ----------
     fragment_um2 : float
         Smallest fragment that counts.
-    lobe_um2 : float
-        Largest round lobe; what is larger and round is a nucleus of its own.
-    round_share : float
-        Share of its area that the largest disc inside fills in a round nucleus; less in
-        several lobes that hang together.
     gap_um : float
         Widest gap between lobes, each taken as a disc.
+    clear_um : float
+        Widest gap without stain between lobes in clear cytoplasm.
     cell_um : float
         Longest side of all lobes of a cell together.
     """
 
     fragment_um2: float = 3.0
-    lobe_um2: float = 32.0
-    round_share: float = 0.5
     gap_um: float = 2.5
+    clear_um: float = 1.0
     cell_um: float = 17.0
 
 
@@ -73,27 +69,22 @@ def join_lobes(
     groups = _Groups(numbers, _spans(fragments, lobes, mpp), config.cell_um)
     centres = ndimage.center_of_mass(fragments > 0, fragments, lobes)
     places = np.array(centres) * mpp
-    deepest = ndimage.distance_transform_edt(fragments > 0)
-    discs = np.pi * (ndimage.maximum(deepest, fragments, lobes) * mpp) ** 2
-    part = (areas[lobes] <= config.lobe_um2) | (
-        discs < config.round_share * areas[lobes]
-    )
-    for i, j in _close_pairs(places, areas[lobes], part, config):
-        if _bridged(body, places[i] / mpp, places[j] / mpp):
+    for i, j in _close_pairs(places, areas[lobes], config):
+        if _bridged(body, places[i] / mpp, places[j] / mpp, config.clear_um / mpp):
             groups.join(int(lobes[i]), int(lobes[j]))
     return np.asarray(groups.numbers[fragments], np.int32)
 
 
 def _close_pairs(
-    places: Floats, areas: Floats, part: Mask, config: LobeConfig
+    places: Floats, areas: Floats, config: LobeConfig
 ) -> npt.NDArray[np.integer]:
-    """Return pairs that may join, each a ``part`` of a nucleus; the closest first."""
+    """Return pairs that may join; the closest first."""
     pairs = cKDTree(places).query_pairs(config.cell_um, output_type="ndarray")
     first, second = pairs.T
     apart = np.hypot(*(places[first] - places[second]).T)
     radii = np.sqrt(areas / np.pi)
     gaps = apart - radii[first] - radii[second]
-    may_join = part[first] & part[second] & (gaps <= config.gap_um)
+    may_join = gaps <= config.gap_um
     order = np.lexsort((second, first, gaps))
     kept: npt.NDArray[np.integer] = pairs[order][may_join[order]]
     return kept
@@ -132,8 +123,12 @@ class _Groups:
             self.spans[a] = np.concatenate([low, high])
 
 
-def _bridged(body: Mask, start: Floats, end: Floats) -> bool:
-    """Tell whether the straight line between two points runs through the body."""
+def _bridged(body: Mask, start: Floats, end: Floats, most: float) -> bool:
+    """Tell whether the straight line between two points runs through the body.
+
+    Save for ``most`` pixels, or what little of a long line noise takes away.
+    """
     steps = int(np.abs(end - start).max()) + 2
     rows, columns = np.linspace(start, end, steps).astype(int).T
-    return bool(body[rows, columns].mean() > 0.85)
+    out = 1 - float(body[rows, columns].mean())
+    return out < 0.15 or out * float(np.hypot(*(end - start))) <= most

@@ -20,6 +20,9 @@ RIM = 50
 _BLACK = 0.35  # of the background's brightest channel
 _BLACK_UM = 1.2  # half the width of the narrowest black thing that is masked
 _RIM_EDGE_UM = 5.0
+_TINT = 0.02  # optical density beyond which a flat colour is not that of the glass
+_FRAME_UM = 30.0  # a flat bar is longer than any cell
+_FLAT = 5  # pixels: side of the square that noise always marks
 _MANY = 1_000_000  # pixels from which the background is told well enough
 
 PURPLE = np.array([1.0, 1.0, -1.0], np.float32)
@@ -167,7 +170,7 @@ def estimate_background(rgb: RGB) -> Colour:
     """
     step = max(round((rgb.shape[0] * rgb.shape[1] / _MANY) ** 0.5), 1)
     rgb = rgb[::step, ::step]
-    pixels = rgb[~_frame(rgb) & (brightest(rgb) > RIM)]
+    pixels = rgb[~_flat(rgb) & (brightest(rgb) > RIM)]
     if not len(pixels):
         return 255.0, 255.0, 255.0
     green = pixels[:, 1]
@@ -179,8 +182,43 @@ def estimate_background(rgb: RGB) -> Colour:
     return float(red), float(green_), float(blue)
 
 
-def _frame(rgb: RGB) -> npt.NDArray[np.bool_]:
+def painted(rgb: RGB, background: Colour, mpp: float) -> Mask:
+    """Mark flat frames that software painted around the picture.
+
+    They are longer than any cell. What is flat and as bright as the glass may be glass,
+    and is left alone.
+
+    Parameters
+    ----------
+    rgb : uint8[y, x, 3]
+        Pixels.
+    background : tuple of 3 floats
+        RGB of the empty glass.
+    mpp : float
+        Micrometres a pixel.
+
+    Returns
+    -------
+    bool[y, x]
+    """
+    frame = np.zeros(rgb.shape[:2], bool)
+    flat = _level(rgb[..., 1], (_FLAT, _FLAT))
+    if not flat.any():
+        return frame
+    tinted = np.abs(optical_density(rgb, background)).max(axis=-1) > _TINT
+    long = 2 * round(_FRAME_UM / mpp / 2) + 1
+    for size in ((_FLAT, long), (long, _FLAT)):
+        bar = _level(rgb[..., 1], size) & tinted
+        frame |= np.asarray(ndimage.maximum_filter(bar, size), bool)
+    return frame
+
+
+def _flat(rgb: RGB) -> Mask:
     """Mark pixels whose neighbourhood is one flat colour, unless most of it is."""
-    gray = rgb[..., 1]
-    flat = ndimage.maximum_filter(gray, 5) == ndimage.minimum_filter(gray, 5)
+    flat = _level(rgb[..., 1], (_FLAT, _FLAT))
     return np.zeros_like(flat) if flat.mean() > 0.6 else flat
+
+
+def _level(gray: npt.NDArray[np.uint8], size: tuple[int, int]) -> Mask:
+    highest = ndimage.maximum_filter(gray, size)
+    return np.asarray(highest == ndimage.minimum_filter(gray, size), bool)
