@@ -45,6 +45,9 @@ _DOUBT = 0.1  # what either kind of evidence leaves to the other
 _OTHER = 0.26  # logarithm beyond which another pixel size contradicts
 _SMALL_RED = 4.5  # pixels of radius
 _RIM_EDGE, _NUCLEUS_EDGE = 6, 3  # pixels beside black and nuclei that are no cell's
+_PALE_RED = 0.7  # of the threshold that parts red cells from glass; closes thin rings
+_LOBED = 0.96  # a nucleus is a little larger with the gaps between its lobes filled
+_GAP = 0.5  # of the radius of the thickest nucleus: gaps between lobes
 _CROWDED = 800  # discs a megapixel
 _FEW = 3.0  # cells that are believed by half
 _MOST_DISCS = 2000
@@ -99,12 +102,12 @@ def estimate_scale(windows: list[RGB], background: Colour, nucleus: float) -> Sc
     for window in windows:
         dye = smooth(purple(window, background), SMOOTH_PIXELS)
         dark = ndimage.binary_fill_holes(dye > nucleus)
-        red.append(_radii(_red_cells(window, background, dark)))
-        nuclei.append(_radii(dark))
+        red += [_radii(mask) for mask in _red_cells(window, background, dark)]
+        nuclei += [_radii(dark), _LOBED * _radii(_lobes_joined(dark))]
         circles = circles.plus(_circles(window, background, dark))
     pixels = sum(w.shape[0] * w.shape[1] for w in windows)
-    clues = _Clues(np.concatenate(red), np.concatenate(nuclei), circles, pixels)
-    return _agreed(clues)
+    discs = np.concatenate([np.zeros(0), *red])
+    return _agreed(_Clues(discs, np.concatenate(nuclei), circles, pixels))
 
 
 def _agreed(clues: _Clues) -> Scale:
@@ -113,7 +116,7 @@ def _agreed(clues: _Clues) -> Scale:
     The trust is how far the next best one, of another size, falls behind.
     """
     red, nuclei, power = clues.red, clues.nuclei, 2.0
-    if (red >= _SMALL_RED).sum() >= _CROWDED * clues.pixels / 1e6:
+    if (red >= _SMALL_RED).sum() >= 2 * _CROWDED * clues.pixels / 1e6:
         # Where small cells crowd, some merge into a mass; there heads are counted, not
         # areas.
         red, power = red[red >= _SMALL_RED], 1.0
@@ -130,7 +133,8 @@ def _agreed(clues: _Clues) -> Scale:
     other = agreed[np.abs(np.log(_SIZES / mpp)) > _OTHER].max()
     by_red = from_red[best] >= 0.5 * from_nuclei[best]
     radii, um = (red, RED_DISC_UM) if by_red else (nuclei, NUCLEUS_DISC_UM)
-    seen = int((np.abs(np.log(radii * mpp * 2 / um)) < 2 * _RED_SPREAD).sum())
+    # Every disc is looked for twice.
+    seen = int((np.abs(np.log(radii * mpp * 2 / um)) < 2 * _RED_SPREAD).sum()) // 2
     trust = float(1 - other / agreed[best]) * seen / (seen + _FEW)
     source = MppSource.RED_CELLS if by_red else MppSource.NUCLEI
     return Scale(mpp, source, trust, seen)
@@ -169,15 +173,34 @@ def _evidence(radii: Radii, expected: tuple[float, float], power: float) -> Radi
     return np.asarray(np.exp(-0.5 * apart**2) @ radii**power, np.float64)
 
 
-def _red_cells(window: RGB, background: Colour, dark: Mask) -> Mask:
-    """Mark what is stained and no nucleus; the pale middle of red cells is filled."""
+def _red_cells(window: RGB, background: Colour, dark: Mask) -> list[Mask]:
+    """Mark what is stained and no nucleus; the pale middle of red cells is filled.
+
+    Twice: clearly stained, and faintly, so that thin rings close.
+    """
     density = optical_density(window, background)[..., 1]
     density = ndimage.gaussian_filter(density, 1.0)
     threshold = _pale(density[~dark].clip(-0.1, 0.5))
     if threshold is None:
-        return np.zeros_like(dark)
-    stained = (density > threshold) & (brightest(window) > RIM)
-    return pale_middles_filled(stained) & ~dark
+        return []
+    seen = brightest(window) > RIM
+    masks = []
+    for share in (1.0, _PALE_RED):
+        stained = (density > share * threshold) & seen
+        masks.append(pale_middles_filled(stained) & ~dark)
+    return masks
+
+
+def _lobes_joined(dark: Mask) -> Mask:
+    """Close the gaps between the lobes of a nucleus, whatever the scale."""
+    reach = _GAP * float(ndimage.distance_transform_edt(dark).max())
+    if reach < 1:
+        return dark
+    wide = np.pad(dark, int(reach) + 2)
+    wide = ndimage.distance_transform_edt(~wide) <= reach
+    wide = ndimage.binary_fill_holes(ndimage.distance_transform_edt(wide) > reach)
+    inner = slice(int(reach) + 2, -int(reach) - 2)
+    return np.asarray(wide[inner, inner], bool)
 
 
 def _radii(mask: Mask) -> npt.NDArray[np.float64]:
