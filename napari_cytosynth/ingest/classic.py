@@ -7,7 +7,7 @@ All sizes are micrometres and hold for every picture.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -24,6 +24,7 @@ from napari_cytosynth.ingest.clear import RoundedConfig, rounded
 from napari_cytosynth.ingest.erythroid import (
     Outline,
     RedConfig,
+    beside_cells,
     platelets,
     red_cells,
 )
@@ -89,7 +90,7 @@ class ClassicConfig:
     red_ring_um: float = 1.2
     red_ring: float = 0.6
     strand_um: float = 1.2
-    platelet: float = 0.15
+    platelet: float = 0.2
     necks: NeckConfig = field(default_factory=NeckConfig)
     lobes: LobeConfig = field(default_factory=LobeConfig)
     lobed: RoundedConfig = field(default_factory=RoundedConfig)
@@ -137,46 +138,80 @@ class ClassicDetector:
         """
         if min(tile.shape[:2]) < 3:
             return Detections.empty()
-        mpp, levels = calibration.mpp, calibration.thresholds
-        density = smooth_density(tile, calibration.background, SMOOTH_UM / mpp)
-        blind = unusable(tile, calibration.background, mpp)
-        blind |= painted(tile, calibration.background, mpp)
-        dye = nuclear_dye(density, calibration.stain_vectors)
-        dye[blind] = 0
-        cells, nuclei = self._nucleated(density, dye, blind, calibration)
-        found = [_measured(cells, ObjectKind.NUCLEATED, dye / levels["level"], nuclei)]
+        seen = _Seen.of(tile, calibration)
+        cells, nuclei, islands = self._nucleated(seen)
+        found = [_measured(cells, ObjectKind.NUCLEATED, seen.share, nuclei)]
         if ObjectKind.PLATELET in self.kinds:
-            floor = max(self.config.platelet * levels["level"], levels["cytoplasm"])
-            loose = platelets(dye, cells > 0, floor, self.config.red, mpp)
-            share = dye / levels["level"]
-            found.append(_measured(loose, ObjectKind.PLATELET, share, loose))
-        if ObjectKind.RED_CELL in self.kinds:
-            taken = (cells > 0) | blind
-            outlines, scores = red_cells(
-                density[..., 1], taken, levels["red"], self.config.red, mpp
+            loose = platelets(
+                seen.dye,
+                cells > 0,
+                islands,
+                self._platelet_levels(seen),
+                self.config.red,
+                seen.mpp,
             )
-            found.append(_outlined(outlines, scores, cells.shape))
+            found.append(_measured(loose, ObjectKind.PLATELET, seen.share, loose))
+        if ObjectKind.RED_CELL in self.kinds:
+            taken = (cells > 0) | seen.blind
+            green, red = seen.density[..., 1], seen.levels["red"]
+            cells_and_scores = red_cells(green, taken, red, self.config.red, seen.mpp)
+            found.append(_outlined(*cells_and_scores, cells.shape))
         return Detections.concatenate(found)
 
-    def _nucleated(
-        self, density: Image32, dye: Image32, blind: Mask, calibration: Calibration
-    ) -> tuple[Labels, Labels]:
-        """Return the labels of nucleated cells and of their nuclei."""
-        mpp, config, levels = calibration.mpp, self.config, calibration.thresholds
-        body = dye > levels["cytoplasm"]
-        stained = (density[..., 1] > levels["red"]) & ~blind
-        pieces, count = _pieces(dye > levels["nucleus"], config, mpp)
+    def _nucleated(self, seen: _Seen) -> tuple[Labels, Labels, Mask]:
+        """Return the labels of cells and of their nuclei, and what lies beside them."""
+        mpp, config, levels = seen.mpp, self.config, seen.levels
+        body = seen.dye > levels["cytoplasm"]
+        stained = (seen.density[..., 1] > levels["red"]) & ~seen.blind
+        pieces, count = _pieces(seen.dye > levels["nucleus"], config, mpp)
         nuclei = join_lobes(pieces, count, body | stained, config.lobes, mpp)
         areas = areas_of(nuclei, count) * mpp * mpp
         nuclei[(areas < config.nucleus_um2)[nuclei]] = 0
-        nuclei = _without_pale(nuclei, dye / levels["level"], config, mpp)
+        nuclei = _without_pale(nuclei, seen.share, config, mpp)
         pieces[nuclei == 0] = 0
-        grounds = _grown(nuclei, pieces, body, stained, config, mpp)
+        islands = beside_cells(
+            seen.dye, nuclei > 0, self._platelet_levels(seen), config.red, mpp
+        )
+        grounds = _grown(
+            nuclei, pieces, body & ~islands, stained & ~islands, config, mpp
+        )
         groups = np.zeros(count + 1, np.int32)
         groups[pieces] = nuclei
         cells = cut_apart(groups, pieces, grounds, config.wholes, mpp)
         nuclei = cells[pieces]
-        return rounded(cells[grounds], nuclei, blind, config.lobed, mpp), nuclei
+        whole = rounded(cells[grounds], nuclei, seen.blind, config.lobed, mpp)
+        return whole, nuclei, islands & (whole == 0)
+
+    def _platelet_levels(self, seen: _Seen) -> tuple[float, float]:
+        """Return the dye at the edge and in the middle of a platelet, at least."""
+        edge = seen.levels["cytoplasm"]
+        return edge, max(self.config.platelet * seen.levels["level"], edge)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A tile as its stain shows it."""
+
+    density: Image32
+    dye: Image32
+    blind: Mask
+    levels: Mapping[str, float]
+    mpp: float
+
+    @classmethod
+    def of(cls, tile: npt.NDArray[np.uint8], calibration: Calibration) -> _Seen:
+        """Measure a tile; rims and frames hold no dye."""
+        mpp, glass = calibration.mpp, calibration.background
+        density = smooth_density(tile, glass, SMOOTH_UM / mpp)
+        blind = unusable(tile, glass, mpp) | painted(tile, glass, mpp)
+        dye = nuclear_dye(density, calibration.stain_vectors)
+        dye[blind] = 0
+        return cls(density, dye, blind, calibration.thresholds, mpp)
+
+    @property
+    def share(self) -> Image32:
+        """Return the dye as a share of that of common nuclei."""
+        return np.asarray(self.dye / np.float32(self.levels["level"]), np.float32)
 
 
 def _pieces(mask: Mask, config: ClassicConfig, mpp: float) -> tuple[Labels, int]:

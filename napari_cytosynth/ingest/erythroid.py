@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 from skimage.draw import polygon
+from skimage.segmentation import expand_labels
 
 from napari_cytosynth.ingest.masks import Labels, areas_of, opened
 from napari_cytosynth.ingest.rounds import RoundConfig, find_rounds
@@ -37,6 +38,10 @@ class RedConfig:
         Smallest one that the picture's border cuts.
     platelet_um2 : tuple of 2 floats
         Smallest and largest platelet.
+    edge_um : float
+        Width of a platelet's pale edge.
+    alone : float
+        Share of the ring around a platelet that is glass where it lies at a cell.
     clearance_um : float
         Least distance of a platelet from nucleated cells.
     strand_um : float
@@ -49,7 +54,9 @@ class RedConfig:
     covered: float = 0.5
     red_um2: tuple[float, float] = (12.0, 95.0)
     cut_um2: float = 4.0
-    platelet_um2: tuple[float, float] = (1.5, 14.0)
+    platelet_um2: tuple[float, float] = (1.5, 18.0)
+    edge_um: float = 0.6
+    alone: float = 0.7
     clearance_um: float = 0.8
     strand_um: float = 0.5
 
@@ -102,7 +109,12 @@ def red_cells(
 
 
 def platelets(
-    dye: Image32, taken: Mask, floor: float, config: RedConfig, mpp: float
+    dye: Image32,
+    taken: Mask,
+    islands: Mask,
+    levels: tuple[float, float],
+    config: RedConfig,
+    mpp: float,
 ) -> Labels:
     """Find small pieces of nuclear dye away from the cells.
 
@@ -112,8 +124,10 @@ def platelets(
         Nuclear dye.
     taken : bool[y, x]
         Nucleated cells.
-    floor : float
-        Dye that a platelet holds at least.
+    islands : bool[y, x]
+        What lies beside a cell and does not belong to it.
+    levels : tuple of 2 floats
+        Dye at the edge of a platelet, and in its middle, at least.
     config : RedConfig
         Sizes.
     mpp : float
@@ -125,10 +139,57 @@ def platelets(
         One label a platelet.
     """
     away = ndimage.distance_transform_edt(~taken) if taken.any() else np.inf
-    loose = (dye > floor) & np.asarray(away > config.clearance_um / mpp)
-    labels, count = ndimage.label(opened(loose, config.strand_um / mpp))
+    free = np.asarray(away > config.clearance_um / mpp) | islands
+    pale = opened((dye > levels[0]) & free, config.strand_um / mpp)
+    labels, count = ndimage.label(pale)
+    dark = np.zeros(count + 1, bool)
+    dark[labels[(dye > levels[1]) & pale]] = True
+    dark[0] = False
+    labels[~dark[labels]] = 0
     low, high = config.platelet_um2
-    return _of_area(np.asarray(labels, np.int32), np.full(count + 1, low), high, mpp)
+    found = np.asarray(labels, np.int32)
+    return _of_area(found, np.full(count + 1, low), high, mpp)
+
+
+def beside_cells(
+    dye: Image32,
+    nuclei: Mask,
+    levels: tuple[float, float],
+    config: RedConfig,
+    mpp: float,
+) -> Mask:
+    """Mark what is small, dark and mostly surrounded by glass: platelets at a cell.
+
+    Parameters
+    ----------
+    dye : float32[y, x]
+        Nuclear dye.
+    nuclei : bool[y, x]
+        Nuclei of the cells.
+    levels : tuple of 2 floats
+        Dye of cytoplasm, and of a platelet's middle, at least.
+    config : RedConfig
+        Sizes.
+    mpp : float
+        Micrometres a pixel.
+
+    Returns
+    -------
+    bool[y, x]
+        With the pale edge of each.
+    """
+    labels, count = ndimage.label((dye > levels[1]) & ~nuclei)
+    labels = np.asarray(labels, np.int32)
+    _of_area(labels, np.zeros(count + 1), config.platelet_um2[1], mpp)
+    edge = config.edge_um / mpp
+    near = np.asarray(expand_labels(labels, edge), np.int32)
+    ring = np.asarray(expand_labels(labels, 2.5 * edge), np.int32)
+    ring[near > 0] = 0
+    all_around = areas_of(ring, count)
+    glass = np.bincount(ring[dye <= levels[0]], minlength=count + 1)
+    alone = glass > config.alone * np.maximum(all_around, 1)
+    alone[0] = False
+    return np.asarray(alone[near], bool)
 
 
 def _of_area(
