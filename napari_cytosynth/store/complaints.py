@@ -49,6 +49,34 @@ def storage_errors(project: Path, doing: str) -> Iterator[None]:
         raise _from_system(error, project, doing) from error
 
 
+@contextmanager
+def row_errors(project: Path | str, table: str) -> Iterator[None]:
+    """Turn a row that makes no sense into an error that teaches.
+
+    Parameters
+    ----------
+    project : Path or str
+        The project's folder or name, named in the message.
+    table : str
+        Where the row is, such as ``"journal"``.
+
+    Raises
+    ------
+    ProjectError
+        If a row lacks what each has, or holds what none may.
+    """
+    try:
+        yield
+    except CytoSynthError:
+        raise
+    except (LookupError, ValueError, TypeError) as error:
+        raise ProjectError(
+            f"The {table} of '{project}' is damaged: it holds a row that this program "
+            f"never writes ({type(error).__name__}: {error}). It was left as it is; "
+            "restore the folder from a backup."
+        ) from error
+
+
 def _from_sqlite(error: sqlite3.Error, project: Path, doing: str) -> ProjectError:
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith("SQLITE_FULL"):

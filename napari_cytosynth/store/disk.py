@@ -25,7 +25,7 @@ from napari_cytosynth.store import rows
 from napari_cytosynth.store.arrays import PictureArray, VectorArrays, sweep_partials
 from napari_cytosynth.store.backend import Contents, Outline
 from napari_cytosynth.store.columns import CellRun
-from napari_cytosynth.store.complaints import storage_errors
+from napari_cytosynth.store.complaints import row_errors, storage_errors
 from napari_cytosynth.store.cuts import Cut
 from napari_cytosynth.store.database import Database
 from napari_cytosynth.store.lock import ProjectLock
@@ -90,7 +90,8 @@ class DiskBackend:
             held = ProjectLock(folder, break_lock=break_lock)
             try:
                 sweep_partials(folder)
-                migrate(folder / DATABASE)
+                with row_errors(folder, "content"):
+                    migrate(folder / DATABASE)
                 database = Database(folder / DATABASE)
             except BaseException:
                 held.release()
@@ -152,18 +153,25 @@ class DiskBackend:
     def _load(self) -> Contents:
         read = self._database.read
         meta = dict(read("SELECT key, value FROM meta").fetchall())
-        smears = [rows.read_smear(row) for row in read(rows.READ_SMEARS)]
-        runs = [rows.read_run(row) for row in read(rows.READ_RUNS)]
-        events = rows.read_events(read(rows.READ_EVENTS).fetchall())
-        cuts = [rows.read_cut(row) for row in read(rows.READ_CUTS)]
+        with row_errors(self.folder, "list of smears"):
+            smears = [rows.read_smear(row) for row in read(rows.READ_SMEARS)]
+        with row_errors(self.folder, "list of cells"):
+            runs = [rows.read_run(row) for row in read(rows.READ_RUNS)]
+            cuts = [rows.read_cut(row) for row in read(rows.READ_CUTS)]
+        with row_errors(self.folder, "journal"):
+            events = rows.read_events(read(rows.READ_EVENTS).fetchall())
+        with row_errors(self.folder, "list of classes"):
+            taxonomy = rows.read_taxonomy(meta, read(rows.READ_CLASSES))
+        with row_errors(self.folder, "list of jobs"):
+            jobs = [rows.read_job(row) for row in read(rows.READ_JOBS)]
         self._sweep(runs, cuts, events)
         return Contents(
-            rows.read_taxonomy(meta, read(rows.READ_CLASSES)),
+            taxonomy,
             [smear for smear, _ in smears],
             {int(s.id): c for s, c in smears if c is not None},
             runs,
             events,
-            [rows.read_job(row) for row in read(rows.READ_JOBS)],
+            jobs,
             cuts,
         )
 
@@ -171,7 +179,8 @@ class DiskBackend:
         self, runs: Sequence[CellRun], cuts: Sequence[Cut], events: Sequence[Event]
     ) -> None:
         """Remove what no row names: a crash came between blob and row."""
-        recut = [(int(e.data["crop"]), 1) for e in events if "crop" in e.data]
+        with row_errors(self.folder, "journal"):
+            recut = [(int(e.data["crop"]), 1) for e in events if "crop" in e.data]
         recut += [(cut.crop, len(cut)) for cut in cuts]
         self._crops.sweep([*((run.crop, len(run)) for run in runs), *recut])
         painted = self._database.read("SELECT picture, 1 FROM synthetic").fetchall()

@@ -27,8 +27,9 @@ from napari_cytosynth.core.provenance import Status, SyntheticCell
 from napari_cytosynth.core.smear import Calibration, Smear
 from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.store import rules
-from napari_cytosynth.store.backend import Backend
+from napari_cytosynth.store.backend import Backend, Contents
 from napari_cytosynth.store.columns import Columns, runs_of
+from napari_cytosynth.store.complaints import row_errors
 from napari_cytosynth.store.cuts import Cut
 from napari_cytosynth.store.pictures import Pictures, put_vectors, read_vectors
 from napari_cytosynth.store.smears import Smears
@@ -53,6 +54,16 @@ class LiveProject:
         self._backend = backend
         self._closed = False
         contents = backend.load()
+        try:
+            with row_errors(backend.name, "journal"):
+                self._fold(contents)
+        except BaseException:
+            backend.close()
+            raise
+
+    def _fold(self, contents: Contents) -> None:
+        """Fold what was read."""
+        backend = self._backend
         self._taxonomy = contents.taxonomy
         self._smears = Smears(backend, contents.smears, contents.calibrations)
         self._columns = Columns(contents.runs)

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from napari_cytosynth.bench.crash import run_rounds
 from napari_cytosynth.core.errors import ProjectError, StorageError, WeightsError
 from napari_cytosynth.core.ids import CellId, SmearId
 from napari_cytosynth.core.journal import Author
+from napari_cytosynth.core.project import Job, JobState
 from napari_cytosynth.core.protocols import Weights
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import CellProject, create_project, open_project
@@ -153,6 +155,34 @@ def test_damaged_database_is_named(project: CellProject) -> None:
     project.close()
     (project.path / "project.sqlite").write_bytes(b"not a database" * 1000)
     with pytest.raises(ProjectError, match=r"damaged.*Restore"):
+        open_project(project.path)
+    assert not (project.path / "project.lock").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "table"),
+    [
+        ("UPDATE event SET kind = 'nonsense' WHERE id = 2", "journal"),
+        ("UPDATE event SET data = '{' WHERE id = 2", "journal"),
+        ("UPDATE event SET data = '{}' WHERE id = 2", "journal"),
+        ("UPDATE event SET kind = 'undo' WHERE id = 2", "journal"),
+        ("UPDATE smear SET calibration = '{'", "list of smears"),
+        ("UPDATE cell SET boxes = x'0102'", "list of cells"),
+        ("UPDATE job SET data = 'x'", "list of jobs"),
+        ("DELETE FROM meta WHERE key = 'taxonomy'", "list of classes"),
+    ],
+)
+def test_a_row_that_makes_no_sense_is_named(
+    project: CellProject, change: str, table: str
+) -> None:
+    ada = Author("ada")
+    project.record(*(ada.label(CellId(n), "EO") for n in (1, 2, 3)))
+    project.put_job(Job("detect:1", JobState.DONE))
+    project.close()
+    with closing(sqlite3.connect(project.path / "project.sqlite")) as database:
+        database.execute(change)
+        database.commit()
+    with pytest.raises(ProjectError, match=rf"The {table} of .* is damaged"):
         open_project(project.path)
     assert not (project.path / "project.lock").exists()
 
