@@ -10,7 +10,7 @@ from napari.viewer import Viewer
 
 from napari_cytosynth._gui.main import Window, build
 from napari_cytosynth._gui.runner import QtRunner
-from napari_cytosynth._gui.settings import Settings, read_settings
+from napari_cytosynth._gui.settings import Settings, read_settings, watch_embedder
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Compute, Finder
@@ -69,6 +69,8 @@ def window_for(
     session.helpers.callback(fitter.close)
     session.state.blind = settings.blind
     session.state.strategy = settings.strategy
+    session.state.embedder = settings.embedder
+    session.helpers.callback(watch_embedder(session.set_embedder))
     return build(viewer, session, runner)
 
 

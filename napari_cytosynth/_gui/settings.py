@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ class Settings:
         Empty: ask.
     blind : bool
         Hide predictions at the start.
-    strategy, taxonomy : str
+    strategy, taxonomy, embedder : str
         Keys.
     address, token : str
         Of a worker elsewhere; no address: start one here.
@@ -35,6 +36,7 @@ class Settings:
     blind: bool
     strategy: str
     taxonomy: str
+    embedder: str
     address: str
     token: str
     folder: Path
@@ -50,6 +52,7 @@ def read_settings() -> Settings:
         blind=bool(labelling.blind),
         strategy=_plain(labelling.strategy),
         taxonomy=_plain(labelling.taxonomy),
+        embedder=_plain(compute.embedder),
         address=str(compute.address).strip(),
         token=str(compute.token).strip(),
         folder=Path(folder).expanduser() if folder else data_folder(),
@@ -60,6 +63,18 @@ def keep_annotator(name: str) -> None:
     """Remember the annotator's name, so that it is asked once."""
     kept: Any = get_plugin_settings(PLUGIN)
     kept.labelling.annotator = name
+
+
+def watch_embedder(told: Callable[[str], None]) -> Callable[[], None]:
+    """Tell whenever the user chooses an embedder; return what ends it."""
+    kept: Any = get_plugin_settings(PLUGIN)
+    chosen = kept.compute.events.embedder
+
+    def on_chosen(_: object) -> None:
+        told(_plain(kept.compute.embedder))
+
+    chosen.connect(on_chosen)
+    return lambda: chosen.disconnect(on_chosen)
 
 
 def data_folder() -> Path:

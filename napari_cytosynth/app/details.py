@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.app.jobs import Jobs, Order
+from napari_cytosynth.app.state import SessionState
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.tasks import Progress, Task
@@ -36,8 +37,8 @@ class Details:
         Read only here.
     jobs : Jobs
         Runs the task.
-    embedder : str
-        Name of the embedder of the project.
+    state : SessionState
+        Tells whose vectors are learnt from.
 
     Attributes
     ----------
@@ -45,8 +46,8 @@ class Details:
         Told nothing when something more is known.
     """
 
-    def __init__(self, project: Project, jobs: Jobs, embedder: str) -> None:
-        self._project, self._jobs, self._embedder = project, jobs, embedder
+    def __init__(self, project: Project, jobs: Jobs, state: SessionState) -> None:
+        self._project, self._jobs, self._state = project, jobs, state
         self._known: OrderedDict[int, Description] = OrderedDict()
         self.on_known: Callable[[], None] = lambda: None
 
@@ -86,7 +87,7 @@ class Details:
         from napari_cytosynth.workflows.embed import fingerprint_of
 
         yield Progress(0, 0, "describing")
-        describer = Describer(self._project, fingerprint_of(self._embedder))
+        describer = Describer(self._project, fingerprint_of(self._state.embedder))
         try:
             return (yield from describer.describe(cells))
         except InputError:

@@ -16,7 +16,7 @@ from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.project import Job, JobState, Project
 from napari_cytosynth.core.protocols import Compute
 from napari_cytosynth.core.provenance import Status, SyntheticCell
-from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, makes_vectors
+from napari_cytosynth.core.registry import makes_vectors
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.workflows.fill_jobs import Ask, resumable_jobs
 from napari_cytosynth.workflows.kept import forget_vectors, vector_counts
@@ -44,8 +44,6 @@ class Fills:
         Runs the fills, one a class.
     state : SessionState
         Told of new cells, the one under review, and the outcome.
-    embedder : str
-        Registry name of the embedder in whose space vectors are drawn.
 
     Attributes
     ----------
@@ -61,13 +59,10 @@ class Fills:
         compute: Compute,
         jobs: Jobs,
         state: SessionState,
-        *,
-        embedder: str = DEFAULT_EMBEDDER,
     ) -> None:
         self._project, self._compute = project, compute
         self._jobs, self._state = jobs, state
         self._keys: dict[str, str] = {}
-        self._embedder = embedder
         self.vectors: dict[str, int] = {}
         self.shelf = Shelf()
         self.on_changed: Callable[[], None] = lambda: None
@@ -140,7 +135,7 @@ class Fills:
         from napari_cytosynth.workflows.vectors import fill_vectors
 
         project, compute = self._project, self._compute
-        key = yield from embed_cells(project, compute, embedder=self._embedder)
+        key = yield from embed_cells(project, compute, embedder=self._state.embedder)
         tally = yield from fill_vectors(
             project, compute, ask.code, ask.count, key, generator=ask.generator
         )

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.app.jobs import Jobs, Order
-from napari_cytosynth.core.errors import WorkerError
+from napari_cytosynth.app.state import SessionState
+from napari_cytosynth.core.errors import WeightsError, WorkerError
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Compute
-from napari_cytosynth.core.registry import DEFAULT_EMBEDDER
 from napari_cytosynth.core.splits import Split
 from napari_cytosynth.core.tasks import Progress, Task
 
@@ -34,15 +34,12 @@ class LearnerConfig:
 
     Parameters
     ----------
-    embedder : str
-        Registry name of the embedder.
     cards : int
         Cells in a ranking.
     seed : int
         Makes rankings and fits repeatable.
     """
 
-    embedder: str = DEFAULT_EMBEDDER
     cards: int = 200
     seed: int = 0
 
@@ -84,7 +81,7 @@ class Learned:
         The ranking.
     strategy : str
         By which it was ranked.
-    problem : WorkerError or None
+    problem : WorkerError, WeightsError or None
         Why new cells have no vectors.
     caveat : str
         What every figure must say of the split; empty: by patient or slide.
@@ -96,7 +93,7 @@ class Learned:
     summary: tuple[ClassSummary, ...]
     suggestion: Suggestion
     strategy: str
-    problem: WorkerError | None = None
+    problem: WorkerError | WeightsError | None = None
     caveat: str = ""
 
 
@@ -113,9 +110,9 @@ class Learner:
     jobs : Jobs
         Runs the tasks.
     config : LearnerConfig
-        Embedder, size of a ranking, seed.
-    strategy : callable
-        Tells the strategy chosen now.
+        Size of a ranking, seed.
+    state : SessionState
+        Tells the embedder and the strategy chosen now.
 
     Attributes
     ----------
@@ -129,10 +126,10 @@ class Learner:
         compute: Compute,
         jobs: Jobs,
         config: LearnerConfig,
-        strategy: Callable[[], str],
+        state: SessionState,
     ) -> None:
         self._project, self._compute, self._jobs = project, compute, jobs
-        self._config, self._strategy = config, strategy
+        self._config, self._state = config, state
         self._behind, self._told = False, ""
         self._rounds = 0
         self.key, self.caveat = "", ""
@@ -168,12 +165,12 @@ class Learner:
         self.caveat = learned.caveat
         self._tell(learned.problem)
         self.on_learned(learned)
-        if learned.strategy == self._strategy():
+        if learned.strategy == self._state.strategy:
             self.on_ranked(learned.suggestion)
         else:
             self.rerank()
 
-    def _tell(self, problem: WorkerError | None) -> None:
+    def _tell(self, problem: WorkerError | WeightsError | None) -> None:
         """Say why the backend did not answer; once, and not after every label."""
         if problem is not None and str(problem) != self._told:
             self._jobs.tell("Learning", problem)
@@ -181,16 +178,16 @@ class Learner:
 
     def _ranked(self, answer: tuple[str, Suggestion]) -> None:
         strategy, suggestion = answer
-        if strategy == self._strategy():
+        if strategy == self._state.strategy:
             self.on_ranked(suggestion)
 
     def _round(self) -> Task[Learned]:
-        config, problem = self._config, None
+        embedder, problem = self._state.embedder, None
         try:
-            key = yield from embed(self._project, self._compute, config.embedder)
-        except WorkerError as error:
+            key = yield from embed(self._project, self._compute, embedder)
+        except (WorkerError, WeightsError) as error:
             # Labelling goes on with the vectors that there are, or at random.
-            key, problem = fingerprint(config.embedder), error
+            key, problem = fingerprint(embedder), error
         head = yield from self._fitted(key)
         guesses = yield from predict(self._project, key, head)
         summary = summarise(self._project, key, head)
@@ -226,7 +223,7 @@ class Learner:
     def _rank_with(self, key: str, head: Head | None) -> Task[tuple[str, Suggestion]]:
         from napari_cytosynth.workflows.suggest import suggest
 
-        strategy, config = self._strategy(), self._config
+        strategy, config = self._state.strategy, self._config
         yield Progress(0, 0, "ranking")
         self._rounds += 1
         suggestion = suggest(

@@ -36,8 +36,8 @@ from napari_cytosynth.core.protocols import Compute
 from napari_cytosynth.core.smear import Smear, SmearImage
 from napari_cytosynth.core.tasks import Progress, Runner, Task
 
-EVALUATE = "evaluate"
-"""Key of the task that measures whether synthesis helped."""
+EVALUATE, EMBED = "evaluate", "embed"
+"""Keys of the tasks that measure whether synthesis helped, and that change embedder."""
 
 
 class Session(Reading):
@@ -94,19 +94,15 @@ class Session(Reading):
         self._compute, self._config = compute, learning or LearnerConfig()
         self.smears = Smears(project, self.jobs, opener)
         self.stains = Stains(project, self.smears, self.jobs, state)
-        self.fills = Fills(
-            project, compute, self.jobs, self.state, embedder=self._config.embedder
-        )
+        self.fills = Fills(project, compute, self.jobs, state)
         self.exchange = Exchange(project, self.jobs, state)
         self.shaping = Shaping(project, self.jobs, state)
         self.scaling = Scaling(project, self.jobs, state, self.smears)
-        self.learner = Learner(
-            project, compute, self.jobs, self._config, lambda: self.state.strategy
-        )
+        self.learner = Learner(project, compute, self.jobs, self._config, state)
         self.crops = CropCache(project)
         self.inspecting = Inspecting(self, self.jobs, lambda: self.smears.finder)
         self.helpers = ExitStack()
-        self.details = Details(project, self.jobs, self._config.embedder)
+        self.details = Details(project, self.jobs, state)
         self._figures: Mapping[str, tuple[Figure, Figure]] = {}
         self._bind()
 
@@ -320,6 +316,24 @@ class Session(Reading):
         if len(self.index):
             self.learner.rerank()
 
+    def set_embedder(self, name: str) -> None:
+        """Embed all cells by another embedder, and learn from its vectors then.
+
+        Until all have one, and where that fails or is cancelled, the old vectors serve.
+        Naming the embedder in use stops a change that is under way.
+        """
+        if name == self.state.embedder:
+            self.jobs.cancel(EMBED)
+            return
+        task = embed(self.project, self._compute, name)
+        title = f"Embedding by {name}"
+        self.jobs.start(Order(EMBED, title, task, lambda _: self._take_embedder(name)))
+
+    def _take_embedder(self, name: str) -> None:
+        self.state.embedder = name
+        self.details.clear()
+        self.learner.refit()
+
     def on_labels_changed(self) -> None:
         """Refit and rank again in the background."""
         self.learner.refit()
@@ -370,7 +384,7 @@ class Session(Reading):
     def _evaluation(self) -> Task[Any]:
         from napari_cytosynth.workflows.evaluate import evaluate
 
-        key = yield from embed(self.project, self._compute, self._config.embedder)
+        key = yield from embed(self.project, self._compute, self.state.embedder)
         seed, fit = self._config.seed, self.learner.fitter
         return (
             yield from evaluate(self.project, key, self._compute, seed=seed, fit=fit)

@@ -11,6 +11,7 @@ from psygnal import Signal, SignalGroup
 from napari_cytosynth.app.listing import Listing
 from napari_cytosynth.app.panels import ClassRow, Quality, Sort, Tab, TaskStatus
 from napari_cytosynth.core.ids import CellId, SmearId, SyntheticId
+from napari_cytosynth.core.registry import DEFAULT_EMBEDDER
 
 
 class SessionEvents(SignalGroup):
@@ -37,6 +38,7 @@ class SessionEvents(SignalGroup):
     quality = Signal(object)
     tab = Signal(object)
     strategy = Signal(str)
+    embedder = Signal(str)
     blind = Signal(bool)
     model = Signal(str)
     classes = Signal(object)
@@ -86,6 +88,8 @@ class SessionState:
         The tab in front.
     strategy : str
         Key of the query strategy.
+    embedder : str
+        Registry name of the embedder whose vectors are learnt from.
     blind : bool
         True: predictions are hidden.
     model : str
@@ -122,6 +126,7 @@ class SessionState:
     quality: Quality = Quality.LAST
     tab: Tab = Tab.QUEUE
     strategy: str = "margin"
+    embedder: str = DEFAULT_EMBEDDER
     blind: bool = False
     model: str = ""
     classes: tuple[ClassRow, ...] = ()

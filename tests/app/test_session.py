@@ -11,9 +11,12 @@ from napari_cytosynth.app.panels import Quality, Sort, Tab
 from napari_cytosynth.core.errors import StorageError
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.quality import Flaw
+from napari_cytosynth.core.registry import DEFAULT_EMBEDDER
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.desk import Desk, HeldRunner
+from napari_cytosynth.testing.fakes import FAKE_EMBEDDERS, FAKE_GENERATORS
+from napari_cytosynth.worker import InlineCompute
 from napari_cytosynth.workflows.suggest import suggest
 
 
@@ -375,3 +378,57 @@ def test_flaws_stay_with_their_cells_when_others_come(taught: Desk) -> None:
     session, cut = taught.session, cut_every_third(taught)
     session.reload()
     assert {i for i in cut if session.index.flaw(CellId(i))} == cut
+
+
+@pytest.fixture
+def two_embedders(open_desk: Any, runner: HeldRunner) -> Desk:
+    """Return a desk whose backend knows a second embedder."""
+    known = {**FAKE_EMBEDDERS, "morphology": FAKE_EMBEDDERS[DEFAULT_EMBEDDER]}
+    compute = InlineCompute(embedders=known, generators=FAKE_GENERATORS)
+    desk: Desk = open_desk(compute=compute, runner=runner)
+    runner.release("learn")
+    return desk
+
+
+def test_another_embedder_is_taken_up_once_every_cell_has_its_vector(
+    two_embedders: Desk, runner: HeldRunner
+) -> None:
+    held = two_embedders
+    session, project = held.session, held.session.project
+    held.label_truly(6)
+    runner.release("learn")
+    runner.release("learn")
+    old, cells = session.learner.key, project.cells().ids
+    session.set_embedder("morphology")
+    assert session.state.tasks[-1].title == "Embedding by morphology"
+    assert runner.step("embed", 2)
+    assert session.state.tasks[-1].total == len(cells)
+    assert (session.state.embedder, session.learner.key) == ("starter", old)
+    runner.release("embed")
+    assert session.state.embedder == "morphology"
+    runner.release("learn")
+    new = session.learner.key
+    assert new != old
+    assert np.isfinite(project.embeddings(new, cells)).all()
+    assert session.learner.head is not None
+    assert project.model("head").meta["embedder"] == new
+
+
+def test_the_embedder_in_use_named_again_stops_the_change(
+    two_embedders: Desk, runner: HeldRunner
+) -> None:
+    session, old = two_embedders.session, two_embedders.session.learner.key
+    session.set_embedder("morphology")
+    runner.step("embed", 1)
+    session.set_embedder("starter")
+    assert runner.count("embed") == 0
+    assert session.state.tasks == ()
+    assert (session.state.embedder, session.learner.key) == ("starter", old)
+
+
+def test_an_embedder_that_fails_is_told_and_not_taken_up(desk: Desk) -> None:
+    old = desk.session.learner.key
+    desk.session.set_embedder("no such embedder")
+    assert "no such embedder" in desk.failures[-1]
+    assert (desk.session.state.embedder, desk.session.learner.key) == ("starter", old)
+    assert desk.session.label("MO")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from npe2 import PluginManifest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
@@ -17,10 +18,15 @@ from qtpy.QtWidgets import QApplication, QLineEdit, QMainWindow, QMenu
 
 from napari_cytosynth._gui.launch import compute_for, window_for
 from napari_cytosynth._gui.settings import PLUGIN, read_settings
+from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, names
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject
+from napari_cytosynth.testing.fakes import FAKE_EMBEDDERS
 from napari_cytosynth.testing.tiny import tiny_project
-from napari_cytosynth.worker import WorkerClient, WorkerProcess
+from napari_cytosynth.worker import InlineCompute, WorkerClient, WorkerProcess
+from napari_cytosynth.workflows.embed import fingerprint_of
+
+MANIFEST = Path(__file__).parents[2] / "napari_cytosynth" / "napari.yaml"
 
 Left = Qt.MouseButton.LeftButton
 
@@ -59,6 +65,7 @@ def kept() -> Iterator[Any]:
     yield ours
     ours.compute.address, ours.compute.token = "", ""
     ours.labelling.annotator = ""
+    ours.compute.embedder = DEFAULT_EMBEDDER
 
 
 def test_a_project_is_begun_from_the_plugins_menu_and_the_sample_joins_it(
@@ -108,6 +115,32 @@ def test_the_settings_page_shows_and_keeps_what_is_typed(
     )
     dialog.close()
     dialog.deleteLater()
+
+
+def test_an_embedder_chosen_in_the_settings_embeds_all_cells_anew(
+    qtbot: QtBot, viewer: Any, kept: Any
+) -> None:
+    offered = PluginManifest.from_file(MANIFEST).contributions.configurations
+    setting = offered["compute"].properties["embedder"]
+    assert set(setting.enum) <= set(names("embedders"))
+    assert setting.default == DEFAULT_EMBEDDER
+    project = MemoryProject(built_in("pbc11"))
+    tiny_project(project, smears=2)
+    known = {**FAKE_EMBEDDERS, "morphology": FAKE_EMBEDDERS[DEFAULT_EMBEDDER]}
+    compute = InlineCompute(embedders=known)
+    window = window_for(viewer, project, annotator="Eva", compute=compute)
+    state, ids = window.session.state, project.cells().ids
+    window.show()
+    qtbot.waitUntil(lambda: len(state.listing) > 0 and not state.tasks, timeout=60_000)
+    kept.compute.embedder = "morphology"
+    qtbot.waitUntil(lambda: state.embedder == "morphology", timeout=60_000)
+    qtbot.waitUntil(lambda: not state.tasks, timeout=60_000)
+    vectors = project.embeddings(window.session.learner.key, ids)
+    assert window.session.learner.key == fingerprint_of("morphology")
+    assert np.isfinite(vectors).all()
+    window.close()
+    kept.compute.embedder = "starter"
+    assert state.embedder == "morphology", "a closed window hears no more"
 
 
 _SERVE = """
