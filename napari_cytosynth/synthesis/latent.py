@@ -19,26 +19,21 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth import __version__
-from napari_cytosynth.core.errors import InputError, UnknownClassError, WeightsError
+from napari_cytosynth.core.errors import InputError, WeightsError
 from napari_cytosynth.core.protocols import Batch, LabelledCells, Request, Weights
 from napari_cytosynth.core.provenance import Provenance, SyntheticCell
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.core.taxonomies import BUILT_IN, built_in
 from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.synthesis.appearance import Stain, StainShift
-from napari_cytosynth.synthesis.starter import FOLDER, Starter, load_card, load_starter
+from napari_cytosynth.synthesis.repertoire import MIN_TO_LEARN, Repertoire
+from napari_cytosynth.synthesis.starter import FOLDER, Starter, load_starter
 
 if TYPE_CHECKING:
     from napari_cytosynth.synthesis._torch.painter import Painter
 
 BLOCK = 4
 """Draws painted together, always whole blocks: a draw depends on its number only."""
-
-MIN_TO_LEARN = 3
-"""Real cells from which a class that the starter weights do not know can be learned."""
-
-CLOSE_CONCEPTS = {"neutrophil": "neutrophil.segmented"}
-"""Coarse concepts, and the trained one that stands for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +102,7 @@ class LatentGenerator:
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self.folder = folder
+        self._repertoire = Repertoire(folder)
 
     @property
     def starter(self) -> Starter:
@@ -203,13 +199,9 @@ class LatentGenerator:
             return False
         if options.only not in ("", code):
             return False
-        return options.tune == "all" or self._index_of(concepts[code]) is None
-
-    def _index_of(self, concept: str | None) -> int | None:
-        """Return the class index of a concept, or None where it was not trained."""
-        concept = CLOSE_CONCEPTS.get(concept or "", concept or "")
-        known = list(load_card(self.folder)["concepts"])
-        return known.index(concept) if concept in known else None
+        return (
+            options.tune == "all" or self._repertoire.index_of(concepts[code]) is None
+        )
 
     def _learn(
         self, cells: LabelledCells, weights: Weights, options: LatentConfig
@@ -221,7 +213,7 @@ class LatentGenerator:
         for code in weights.meta["tuned"]:
             lesson = Lesson(
                 shift.apply(cells.crops[_rows(cells, code)]),
-                self._index_of(weights.meta["concepts"][code]),
+                self._repertoire.index_of(weights.meta["concepts"][code]),
                 options.tune_steps,
                 options.seed,
             )
@@ -240,40 +232,14 @@ class LatentGenerator:
                 tuned.index(request.code)
             ]
             return learned
-        index = self._index_of(request.taxonomy[request.code].concept)
+        index = self._repertoire.index_of(request.taxonomy[request.code].concept)
         if index is None:
-            raise self._unknown(request.code, request.taxonomy)
+            raise self._repertoire.unknown(request.code, request.taxonomy)
         return self.net.class_table.weight[index].numpy()
 
     def refuse_unknown(self, code: str, real: int, taxonomy: Taxonomy) -> None:
-        """Raise at once, reading no weights, where a class could not be painted.
-
-        Parameters
-        ----------
-        code : str
-            Class.
-        real : int
-            Real cells of it that there are to learn from.
-        taxonomy : Taxonomy
-            The project's.
-
-        Raises
-        ------
-        UnknownClassError
-            Naming the classes that can be painted.
-        """
-        if real < MIN_TO_LEARN and self._index_of(taxonomy[code].concept) is None:
-            raise self._unknown(code, taxonomy)
-
-    def _unknown(self, code: str, taxonomy: Taxonomy) -> UnknownClassError:
-        cells = [taxonomy[c] for c in taxonomy.cell_codes]
-        known = [c.code for c in cells if self._index_of(c.concept) is not None]
-        return UnknownClassError(
-            f"The latent generator does not know class '{code}': of taxonomy "
-            f"'{taxonomy.name}' its weights know {', '.join(known) or 'no class'}, and "
-            f"fewer than {MIN_TO_LEARN} real cells of {code} are there to learn from. "
-            f"Label {MIN_TO_LEARN} or more of them and fill again."
-        )
+        """Raise at once, reading no weights; see :meth:`Repertoire.refuse_unknown`."""
+        self._repertoire.refuse_unknown(code, real, taxonomy)
 
     def _demand_same_base(self, weights: Weights) -> None:
         if weights.meta["base"] != self.starter.sha256:
@@ -296,7 +262,7 @@ class LatentGenerator:
             concept = meta["concepts"][code]
             if taxonomy is not None and code in taxonomy:
                 concept = taxonomy[code].concept
-            if (index := self._index_of(concept)) is not None:
+            if (index := self._repertoire.index_of(concept)) is not None:
                 pairs.append((meta["counts"][code], index, i))
         if not pairs or not options.match_stain:
             return StainShift.none()

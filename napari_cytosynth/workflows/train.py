@@ -213,12 +213,7 @@ def train_head(
         to be drawn without a backend.
     """
     yield Progress(0, 2, "gathering labels")
-    real = labelled_cells(project, embedder_key, Split.TRAIN, abstain=True)
-    if not len(real):
-        raise InputError(
-            "No head can be fitted: no cell of the training split is labelled. Label "
-            "cells of two classes; audit cells never train."
-        )
+    real = _training_cells(project, embedder_key)
     rng = np.random.default_rng(seed)
     training = _enriched(real, enrich, rng)
     made = yield from _synthetic(project, real, rng, compute)
@@ -238,6 +233,16 @@ def train_head(
     counts = {"real": dict(Counter(real.codes)), **made.to_json()}
     _store(project, head, {"embedder": embedder_key, "seed": seed, **counts})
     return head
+
+
+def _training_cells(project: Project, embedder_key: str) -> LabelledCells:
+    real = labelled_cells(project, embedder_key, Split.TRAIN, abstain=True)
+    if not len(real):
+        raise InputError(
+            "No head can be fitted: no cell of the training split is labelled. Label "
+            "cells of two classes; audit cells never train."
+        )
+    return real
 
 
 @dataclass(frozen=True, slots=True)
