@@ -70,10 +70,8 @@ class ToolRow(QWidget):
         for tab in _TABS:
             self.tabs.addTab(str(tab))
         self.filter = _box(self, "Show only this class", 170)
-        self.sort = _box(self, "Order of the cells", 170)
-        self.quality = _box(
-            self, "Flagged cells: blurred, cut, damaged or overlapping", 150
-        )
+        self.sort = _box(self, "Order of the cells")
+        self.quality = _box(self, "Flagged cells: blurred, cut, damaged or overlapping")
         self.strategy = _box(self, "How the next cells are chosen", 130)
         self.sentence = ElidedLabel(self)
         self.sentence.setObjectName("muted")
@@ -190,10 +188,12 @@ def _summary(key: str | None) -> str:
     return str(registry.load("strategies", key).summary)
 
 
-def _box(parent: QWidget, name: str, width: int) -> QComboBox:
+def _box(parent: QWidget, name: str, width: int | None = None) -> QComboBox:
+    """Return a box as wide as its longest words, unless a width is given."""
     box = QComboBox(parent)
     box.setAccessibleName(name)
     box.setToolTip(name)
-    box.setMaximumWidth(width)
+    if width is not None:
+        box.setMaximumWidth(width)
     box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return box

@@ -88,7 +88,8 @@ def _note_draws(project: Project, found: Suggestion) -> None:
 def _places(found: Suggestion, cells: CellTable) -> list[dict[str, Any]]:
     """Say of each card where it lies, and nothing that the model makes of it."""
     rows = cells.rows(found.query.ids)
-    centres = np.round(cells.boxes[rows, :2] + cells.boxes[rows, 2:] / 2, 1)
+    boxes = cells.boxes[rows].astype(np.float64)
+    centres = np.round(boxes[:, :2] + boxes[:, 2:] / 2, 1)
     return [
         {"cell": cell, "smear": smear, "x": x, "y": y}
         for cell, smear, (x, y) in zip(

@@ -306,6 +306,7 @@ def test_suggest_and_train(project: Path, capsys: pytest.CaptureFixture[str]) ->
     assert {frozenset(c) for c in first["cells"]} == {
         frozenset({"cell", "smear", "x", "y", "quality"})
     }
+    assert all(c["x"] == round(c["x"], 1) for c in first["cells"])
     asked = ("suggest", project, "-n", 200)
     bare = {c["cell"] for c in document(capsys, *asked)["cells"]}
     why = document(capsys, *asked, "--why")["cells"]

@@ -73,6 +73,15 @@ def test_short_tasks_are_not_shown_and_long_ones_can_be_cancelled(
     assert bars.isHidden()
 
 
+def test_no_choice_of_the_tool_row_is_cut_off(qtbot: QtBot) -> None:
+    row = ToolRow()
+    qtbot.addWidget(row)
+    for box in (row.sort, row.quality):
+        for place in range(box.count()):
+            box.setCurrentIndex(place)
+            assert box.maximumWidth() >= box.sizeHint().width(), box.currentText()
+
+
 def test_the_strip_says_who_what_and_the_notice(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
