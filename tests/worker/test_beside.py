@@ -56,6 +56,14 @@ def test_the_same_calibration(
     assert finder.calibrate(sample, 0.3).mpp == 0.3
 
 
+def test_the_same_quality(finder: BesideFinder, sample: SmearImage) -> None:
+    boxes = np.array([[0, 0, 50, 50], [300, 300, 60, 50]], np.float32)
+    here = InlineFinder().measure(sample, boxes, 0.25)
+    np.testing.assert_array_equal(finder.measure(sample, boxes, 0.25), here)
+    assert here.shape == (2, 2)
+    assert finder.measure(sample, boxes[:0], 0.25).shape == (0, 2)
+
+
 def test_the_same_cells_and_crops_though_it_is_killed(
     finder: BesideFinder, sample: SmearImage, calibration: Calibration
 ) -> None:
