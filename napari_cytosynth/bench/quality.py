@@ -33,7 +33,6 @@ from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.quality import Flaw, Limits
 from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.core.taxonomies import built_in
-from napari_cytosynth.ingest.crowding import covered
 from napari_cytosynth.ingest.quality import AROUND_UM, edge_width, torn
 from napari_cytosynth.metrics.intervals import wilson
 from napari_cytosynth.store import MemoryProject
@@ -58,7 +57,7 @@ _MLL_MPP = 0.17
 _CELL_UM = 14.0
 _WBC_MPP = 0.18
 _OVERLAPS = (0.5, 0.7, 0.85)  # distance of middles over the sum of radii
-_APART = 1.4
+_APART = 1.05
 _DEFOCUS_UM = 0.5  # of painted cells, from which they count as blurred
 
 
@@ -187,23 +186,19 @@ def _is_soft(picture: CellPicture) -> bool:
 
 
 def _painted(fields: int) -> Iterator[dict[str, Any]]:
-    """Flag painted cells that are out of focus or overlap, found by the detector."""
+    """Flag painted cells out of focus, found by the detector; they touch, no more."""
     soft, crowded = Verdicts([], []), Verdicts([], [])
     for seed in range(fields):
         spec = FieldSpec(1000, 1000, 40, unsharp=0.3)
         field = paint_field(spec, np.random.default_rng(seed))
-        outlines = [cell.outline for cell in field.cells]
         for cell, flaws in _matched(field):
-            others = [other for other in outlines if other is not cell.outline]
-            blur, lies_on = cell.defocus, covered(cell.outline, others, 0.0)
-            if blur == 0 or blur >= _DEFOCUS_UM:
-                said = soft.flawed if blur else soft.sound
+            crowded.sound.append(bool(flaws & Flaw.OVERLAPPING))
+            if cell.defocus == 0 or cell.defocus >= _DEFOCUS_UM:
+                said = soft.flawed if cell.defocus else soft.sound
                 said.append(bool(flaws & Flaw.BLURRED))
-            if lies_on == 0 or lies_on >= Limits().covered:
-                said = crowded.flawed if lies_on else crowded.sound
-                said.append(bool(flaws & Flaw.OVERLAPPING))
     yield from soft.rows(f"blurred by {_DEFOCUS_UM} um or more, found", "painted")
-    yield from crowded.rows("overlapping, found", "painted")
+    rows = crowded.rows("overlapping, of cells that lie against others", "painted")
+    yield from (row for row in rows if row["metric"] == "false alarms")
 
 
 def _matched(field: PaintedField) -> Iterator[tuple[PaintedCell, int]]:

@@ -40,8 +40,9 @@ class Limits:
     torn : float
         Share of a line across the picture where rows or columns do not join, from
         which a cell near it is damaged.
-    covered : float
-        Share of a cell's outline that other cells cover, from which it is overlapping.
+    depth : float
+        How deep it lies in another cell, as a share of the smaller one's diameter, from
+        which it is overlapping; cells that touch lie flat against one another.
     """
 
     edge_um: float = 0.5
@@ -49,7 +50,7 @@ class Limits:
     edge_worst_um: float = 0.8
     others: int = 8
     torn: float = 0.2
-    covered: float = 0.15
+    depth: float = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +67,15 @@ class Evidence:
         Share of the worst line near it that does not join, 0..1; NaN likewise.
     cut : bool[n]
         The picture's border cuts it.
-    covered : float32[n]
-        Share of its outline that lies on other cells, 0..1.
+    depth : float32[n]
+        How deep it lies in another cell, 0..1.
     """
 
     smears: npt.NDArray[np.int64]
     edge_um: npt.NDArray[np.float32]
     torn: npt.NDArray[np.float32]
     cut: npt.NDArray[np.bool_]
-    covered: npt.NDArray[np.float32]
+    depth: npt.NDArray[np.float32]
 
 
 def flaws_of(evidence: Evidence, limits: Limits | None = None) -> npt.NDArray[np.uint8]:
@@ -87,7 +88,7 @@ def flaws_of(evidence: Evidence, limits: Limits | None = None) -> npt.NDArray[np
         Flaw.BLURRED: _blurred(evidence, rule),
         Flaw.CUT: evidence.cut,
         Flaw.DAMAGED: np.nan_to_num(evidence.torn) >= rule.torn,
-        Flaw.OVERLAPPING: evidence.covered >= rule.covered,
+        Flaw.OVERLAPPING: evidence.depth >= rule.depth,
     }
     flags = np.zeros(len(evidence.smears), np.uint8)
     for flaw, where in found.items():

@@ -5,6 +5,10 @@ Both are measured in the pixels alone: nothing is learned, and no name is looked
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -12,7 +16,7 @@ from scipy import ndimage
 from napari_cytosynth.core.cells import CROP_PIXELS, CROP_UM
 from napari_cytosynth.core.protocols import Crops
 from napari_cytosynth.core.quality import MEASURES
-from napari_cytosynth.core.smear import SmearImage
+from napari_cytosynth.core.smear import Smear, SmearImage
 from napari_cytosynth.ingest.crops import cut_crops
 
 AROUND_UM = 48.0
@@ -63,8 +67,10 @@ def measure_quality(image: SmearImage, boxes: npt.ArrayLike, mpp: float) -> Meas
         If ``mpp`` is not above 0, or the picture is damaged beyond reading.
     """
     wanted = np.asarray(boxes, np.float64).reshape(-1, 4)
-    crops = cut_crops(image, wanted, mpp)
     measures = np.empty((len(wanted), len(MEASURES)), np.float32)
+    if mpp > 0:
+        image = _Piece.around(image, wanted, AROUND_UM / mpp)
+    crops = cut_crops(image, wanted, mpp)
     for row, (x, y, width, height) in enumerate(wanted):
         soft = edge_width(crops[row : row + 1], (width * mpp, height * mpp))
         # Coarse pixels blur by themselves, and nobody focuses that away.
@@ -196,6 +202,53 @@ def _framed(inner: npt.NDArray[np.int16], line: int) -> bool:
         if np.max(high - low) <= _FLAT and np.max(np.abs(middle - _GREY)) > _FLAT:
             return True
     return False
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A picture whose part around some cells was read in one go.
+
+    Implements what of :class:`napari_cytosynth.core.smear.SmearImage` is needed here.
+    """
+
+    image: SmearImage
+    corner: tuple[int, int]
+    block: _Picture
+
+    @classmethod
+    def around(
+        cls, image: SmearImage, boxes: npt.NDArray[np.float64], side: float
+    ) -> SmearImage:
+        """Read what lies around boxes; cells far apart are read one by one."""
+        if len(boxes) < 2:
+            return image
+        smear, middles = image.smear, boxes[:, :2] + boxes[:, 2:] / 2
+        low = np.maximum(middles.min(axis=0) - side, 0).astype(int)
+        ends = np.ceil(middles.max(axis=0) + side).astype(int)
+        width, height = (np.minimum(ends, (smear.width, smear.height)) - low).tolist()
+        if min(width, height) < 1 or width * height > len(boxes) * side**2:
+            return image
+        left, top = low.tolist()
+        block = image.read(left, top, width, height)
+        return cast("SmearImage", cls(image, (left, top), block))
+
+    @property
+    def smear(self) -> Smear:
+        return self.image.smear
+
+    @property
+    def downsamples(self) -> Sequence[float]:
+        return self.image.downsamples
+
+    def read(
+        self, x: int, y: int, width: int, height: int, level: int = 0
+    ) -> npt.NDArray[np.uint8]:
+        left, top = x - self.corner[0], y - self.corner[1]
+        rows, columns = self.block.shape[:2]
+        inside = left >= 0 and top >= 0
+        if level or not inside or left + width > columns or top + height > rows:
+            return self.image.read(x, y, width, height, level)
+        return self.block[top : top + height, left : left + width]
 
 
 def _window(

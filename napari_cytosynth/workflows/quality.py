@@ -25,7 +25,7 @@ from napari_cytosynth.core.smear import FALLBACK_MPP, Calibration, Smear, SmearI
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.ingest.finding import InlineFinder
 
-KEY = "quality/1"
+KEY = "quality/2"
 """Fingerprint of the measures; another number where they would come out otherwise."""
 
 BATCH = 64
@@ -129,11 +129,11 @@ def _measure(project: Project, source: Source, table: CellTable, new: _Rows) -> 
     own = np.flatnonzero(table.smears == source.smear)
     touched = own[_meets(table.boxes, own, new)]
     rows = np.union1d(new, touched)
-    # Neighbours were measured before, all but how much of them is covered.
+    # Neighbours were measured before, all but how deep they lie in others.
     values = _stored(project, table, rows)
     values[np.isin(rows, new), : len(MEASURES)] = _pixels(project, source, table, new)
     sound = ~np.isnan(values[:, 0])
-    values[:, len(MEASURES)] = _covered(project, source, table, own, rows)
+    values[:, len(MEASURES)] = _depths(project, source, table, own, rows)
     project.put_embeddings(KEY, table.ids[rows[sound]], values[sound])
     _KNOWN.pop(project, None)
 
@@ -163,7 +163,7 @@ def flaws_by_cell(project: Project, table: CellTable | None = None) -> Flaws:
         edge_um=_told(stored[:, 0]),
         torn=_told(stored[:, 1]),
         cut=table.edges | _at_border(table, project.smears()),
-        covered=np.nan_to_num(stored[:, 2]),
+        depth=np.nan_to_num(stored[:, 2]),
     )
     flaws = flaws_of(evidence)
     flaws.flags.writeable = False
@@ -190,26 +190,21 @@ def flaws_found(
     -------
     uint8[n]
     """
-    from napari_cytosynth.ingest.crowding import GAP_UM, covered
+    from napari_cytosynth.ingest.crowding import GAP_UM, overlap_depths
 
     rows = np.flatnonzero(found.kinds == ObjectKind.NUCLEATED)
     flaws = np.zeros(len(found), np.uint8)
     if not len(rows):
         return flaws
-    cells, gap = found.take(rows), GAP_UM / calibration.mpp
+    cells = found.take(rows)
     measures = InlineFinder().measure(image, cells.boxes, calibration.mpp)
-    lies_on = []
-    for i, outline in enumerate(cells.outlines):
-        near = np.flatnonzero(_meets(cells.boxes, np.arange(len(rows)), np.array([i])))
-        others = [cells.outlines[j] for j in near.tolist() if j != i]
-        lies_on.append(covered(outline, others, gap))
     flaws[rows] = flaws_of(
         Evidence(
             smears=np.zeros(len(rows), np.int64),
             edge_um=measures[:, 0],
             torn=measures[:, 1],
             cut=cells.edges,
-            covered=np.array(lies_on, np.float32),
+            depth=overlap_depths(cells.outlines, GAP_UM / calibration.mpp),
         )
     )
     return flaws
@@ -226,7 +221,7 @@ def flaw_counts(flaws: Flaws) -> dict[str, int]:
 def _stored(
     project: Project, table: CellTable, rows: _Rows | None = None
 ) -> npt.NDArray[np.float32]:
-    """Return float32[n, 3]: the measures, then what is covered; NaN where none."""
+    """Return float32[n, 3]: the measures, then how deep in others; NaN where none."""
     ids = table.ids if rows is None else table.ids[rows]
     stored = project.embeddings(KEY, ids)
     if stored.shape[1]:
@@ -256,21 +251,18 @@ def _pixels(
     return np.array([(edge, _UNKNOWN) for edge in edges], np.float32)
 
 
-def _covered(
+def _depths(
     project: Project, source: Source, table: CellTable, own: _Rows, rows: _Rows
 ) -> npt.NDArray[np.float32]:
-    """Return float32[n]: the share of each outline that lies on other cells."""
-    from napari_cytosynth.ingest.crowding import GAP_UM, covered
+    """Return float32[n]: how deep each cell lies in another one."""
+    from napari_cytosynth.ingest.crowding import GAP_UM, overlap_depths
 
+    # What meets their neighbours tells which part of those is free.
     around = own[_meets(table.boxes, own, rows)]
-    outlines = {int(r): project.outline(CellId(int(table.ids[r]))) for r in around}
-    gap = GAP_UM / source.mpp
-    found = np.empty(len(rows), np.float32)
-    for i, row in enumerate(rows.tolist()):
-        near = around[_meets(table.boxes, around, np.array([row]))]
-        others = [outlines[int(r)] for r in near if r != row]
-        found[i] = covered(outlines[row], others, gap)
-    return found
+    around = own[_meets(table.boxes, own, around)]
+    outlines = [project.outline(CellId(i)) for i in table.ids[around].tolist()]
+    depths = overlap_depths(outlines, GAP_UM / source.mpp)
+    return depths[np.searchsorted(around, rows)]
 
 
 def _meets(

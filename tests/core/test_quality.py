@@ -20,7 +20,7 @@ def sound(n: int) -> Evidence:
         edge_um=np.full(n, 0.2, np.float32),
         torn=np.zeros(n, np.float32),
         cut=np.zeros(n, bool),
-        covered=np.zeros(n, np.float32),
+        depth=np.zeros(n, np.float32),
     )
 
 
@@ -36,7 +36,7 @@ def test_each_flaw_has_its_own_bit() -> None:
         edge_um=np.array([limits.edge_um, 0.2, 0.2, 0.9], np.float32),
         torn=np.array([0, limits.torn, 0, 0.9], np.float32),
         cut=np.array([False, False, True, True]),
-        covered=np.array([0, 0, limits.covered, 0.9], np.float32),
+        depth=np.array([0, 0, limits.depth, 0.9], np.float32),
     )
     flags = flaws_of(evidence)
     assert flags.dtype == np.uint8

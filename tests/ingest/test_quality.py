@@ -14,7 +14,7 @@ from scipy import ndimage
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.quality import Limits
 from napari_cytosynth.ingest import open_smear
-from napari_cytosynth.ingest.crowding import covered
+from napari_cytosynth.ingest.crowding import overlap_depths
 from napari_cytosynth.ingest.quality import edge_width, measure_quality, torn
 from napari_cytosynth.testing.painter import FieldSpec, paint_field
 
@@ -114,19 +114,55 @@ def test_cells_of_a_smear_are_measured_in_its_pixels(
     image.close()
 
 
-def square(x: float, y: float, side: float = 10.0) -> npt.NDArray[np.float32]:
-    corners = [(x, y), (x + side, y), (x + side, y + side), (x, y + side)]
-    return np.array(corners, np.float32)
+def test_cells_are_measured_alike_alone_and_together(
+    field: Picture, tmp_path: Path
+) -> None:
+    Image.fromarray(broken(field, 160)).save(tmp_path / "a.png")
+    image = open_smear(tmp_path / "a.png")
+    rng = np.random.default_rng(1)
+    corners = rng.uniform(-10, 350, (12, 2))
+    boxes = np.concatenate([corners, rng.uniform(20, 60, (12, 2))], axis=1)
+    together = measure_quality(image, boxes, 0.25)
+    alone = [measure_quality(image, box[None], 0.25)[0] for box in boxes]
+    np.testing.assert_array_equal(together, np.stack(alone))
+    image.close()
 
 
-def test_share_of_an_outline_that_others_cover() -> None:
-    alone = square(0, 0)
-    assert covered(alone, [], 0.5) == 0.0
-    assert covered(alone, [square(20, 0)], 0.5) == 0.0
-    assert covered(alone, [square(10, 0)], 0.1) == pytest.approx(0.25, abs=0.05)
-    assert covered(alone, [square(5, 0)], 0.1) == pytest.approx(0.5, abs=0.1)
-    assert covered(alone, [square(-5, -5, 30)], 0.1) == 1.0
-    assert covered(alone[:2], [square(0, 0)], 0.1) == 0.0
+def disc(x: float, radius: float = 20.0) -> npt.NDArray[np.float32]:
+    turn = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    ring = np.stack([np.cos(turn), np.sin(turn)], axis=1) * radius
+    return np.asarray(ring + np.array([x, 0]), np.float32)
+
+
+def parted(apart: float) -> list[npt.NDArray[np.float32]]:
+    """Return two discs, each cut off midway, as a detector parts them."""
+    left, right = disc(0), disc(apart)
+    left[:, 0] = np.minimum(left[:, 0], apart / 2)
+    right[:, 0] = np.maximum(right[:, 0], apart / 2)
+    return [left, right]
+
+
+@pytest.mark.parametrize("apart", [20.0, 28.0, 34.0])
+def test_how_deep_parted_cells_lie_in_one_another(apart: float) -> None:
+    depths = overlap_depths(parted(apart), 1.0)
+    np.testing.assert_allclose(depths, (40 - apart) / 40, atol=0.05)
+
+
+def test_cells_that_touch_or_stand_apart_do_not_overlap() -> None:
+    assert overlap_depths([disc(0), disc(41)], 1.5).max() < 0.05
+    assert overlap_depths([disc(0), disc(60)], 1.0).tolist() == [0, 0]
+    assert overlap_depths([disc(0)], 1.0).tolist() == [0]
+    assert len(overlap_depths([], 1.0)) == 0
+
+
+def test_outlines_that_cross_and_lie_within_others_overlap() -> None:
+    assert overlap_depths([disc(0), disc(24)], 1.0).min() > 0.3
+    assert overlap_depths([disc(0), disc(2, radius=8)], 1.0)[1] == 1.0
+
+
+def test_lines_and_points_are_no_cells() -> None:
+    odd = [disc(0), disc(10)[:2], np.zeros((0, 2), np.float32)]
+    assert overlap_depths(odd, 1.0).tolist() == [0, 0, 0]
 
 
 def test_the_developers_damaged_pictures(developer_data: Path) -> None:
