@@ -17,9 +17,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_cytosynth._gui.elided import ElidedLabel
 from napari_cytosynth._gui.settings import Settings
 from napari_cytosynth._gui.status import NOTICE
-from napari_cytosynth._gui.toolrow import ElidedLabel
 from napari_cytosynth.core.taxonomies import BUILT_IN, built_in
 
 DEFAULT_NAME = "smears.cytosynth"

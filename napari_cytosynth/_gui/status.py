@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_cytosynth._gui.toolrow import ElidedLabel
+from napari_cytosynth._gui.elided import ElidedLabel
 from napari_cytosynth.app.panels import StatusLine, TaskStatus
 
 PATIENCE_MS = 500
@@ -199,8 +199,9 @@ class StatusStrip(QWidget):
         """Show who labels, how much is labelled, and what undo would do."""
         self.annotator.setText(line.annotator or "Annotator?")
         model = f"model {line.model[:8]}" if line.model else "no model yet"
+        # Names may be long, and are what can be done without.
         self.line.show_text(
-            f"{line.project}:  {line.labelled} of {line.cells} cells labelled,  {model}"
+            f"{line.labelled} of {line.cells} cells labelled,  {model}:  {line.project}"
         )
         self._show_scale(line)
         for button, what, keys in (

@@ -81,8 +81,12 @@ class SynthesizeWidget(QFrame):
         parts = (self.title, self.bars, self.outcome)
         self.setVisible(not all(part.isHidden() for part in parts))
 
-    def show_form(self, form: FillForm) -> None:
-        """Show the form for a class."""
+    def show_form(self, form: FillForm | None) -> None:
+        """Show the form for a class, or put it away."""
+        if form is None:
+            if self.form is not None:
+                self._close_form()
+            return
         self._clear_form()
         self.outcome.hide()
         self._shown = form

@@ -5,48 +5,18 @@ from __future__ import annotations
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QHBoxLayout,
-    QLabel,
-    QSizePolicy,
     QTabBar,
     QWidget,
 )
 
+from napari_cytosynth._gui.elided import ElidedBox, ElidedLabel
 from napari_cytosynth.app.panels import OPINION, Quality, Sort, Tab
 from napari_cytosynth.core import registry
 
 _TABS = tuple(Tab)
 _SORTS = tuple(Sort)
 _QUALITIES = tuple(Quality)
-
-
-class ElidedLabel(QLabel):
-    """A label that gives way: it shortens its text, and hovering shows all of it."""
-
-    def __init__(
-        self,
-        parent: QWidget | None = None,
-        mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
-    ) -> None:
-        super().__init__(parent)
-        self._whole, self._mode = "", mode
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-
-    def show_text(self, text: str) -> None:
-        """Show ``text``, as much of it as there is room for."""
-        self._whole = text
-        self.setToolTip(text)
-        self._fit()
-
-    def resizeEvent(self, event: object) -> None:
-        """Fit the text to the new width."""
-        super().resizeEvent(event)
-        self._fit()
-
-    def _fit(self) -> None:
-        room = max(0, self.width() - 4)
-        self.setText(self.fontMetrics().elidedText(self._whole, self._mode, room))
 
 
 class ToolRow(QWidget):
@@ -188,11 +158,9 @@ def _summary(key: str | None) -> str:
     return str(registry.load("strategies", key).summary)
 
 
-def _box(parent: QWidget, name: str, width: int | None = None) -> QComboBox:
+def _box(parent: QWidget, name: str, width: int | None = None) -> ElidedBox:
     """Return a box as wide as its longest words, unless a width is given."""
-    box = QComboBox(parent)
-    box.setAccessibleName(name)
-    box.setToolTip(name)
+    box = ElidedBox(parent, name)
     if width is not None:
         box.setMaximumWidth(width)
     box.setFocusPolicy(Qt.FocusPolicy.TabFocus)

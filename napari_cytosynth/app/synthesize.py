@@ -36,9 +36,11 @@ class SynthesizePresenter:
         view.removeAsked.connect(session.fills.remove_vectors)
 
     def _show_form(self, code: str) -> None:
+        form = None
         if code:
             kept = self._session.fills.vectors.get(code, 0)
-            self._view.show_form(form_of(self._session.state.classes, code, kept))
+            form = form_of(self._session.state.classes, code, kept)
+        self._view.show_form(form)
 
     def _show_fills(self, tasks: tuple[TaskStatus, ...]) -> None:
         fills = tuple(task for task in tasks if task.key.startswith("fill:"))

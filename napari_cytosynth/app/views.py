@@ -267,8 +267,8 @@ class SynthesizeView(Protocol):
     cancelAsked: SignalLike
     removeAsked: SignalLike
 
-    def show_form(self, form: FillForm) -> None:
-        """Show the form for a class: how many real cells, what is suggested."""
+    def show_form(self, form: FillForm | None) -> None:
+        """Show the form for a class, with what is suggested; None: put it away."""
         ...
 
     def show_fills(self, fills: tuple[TaskStatus, ...]) -> None:

@@ -347,3 +347,10 @@ def test_a_click_on_the_mosaic_opens_the_tab_at_that_cell(
     held.views.canvas.mosaicClicked.emit(1)
     assert held.session.state.tab is Tab.SYNTHETIC
     assert held.session.state.review == held.session.state.synthetic[1]
+
+
+def test_the_form_is_put_away_when_no_class_is_asked_for(desk: Desk) -> None:
+    desk.session.ask_fill("BA")
+    assert desk.views.synthesize.shown("show_form").code == "BA"
+    desk.session.ask_fill("")
+    assert desk.views.synthesize.shown("show_form") is None

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QPoint, Qt
+from qtpy.QtGui import QHelpEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QFileDialog, QPushButton
+from qtpy.QtWidgets import QApplication, QFileDialog, QPushButton, QToolTip
 
 from napari_cytosynth._gui.annotate import CommentLine, DetailLine
 from napari_cytosynth._gui.classes import ClassesWidget
@@ -339,3 +340,33 @@ def test_the_detail_line_stays_once_it_was_shown(qtbot: QtBot) -> None:
     line.show_lines(())
     assert not line.isHidden()
     assert line.text() == ""
+
+
+def test_a_choice_with_little_room_is_shortened_and_told_on_hovering(
+    qtbot: QtBot,
+) -> None:
+    row = ToolRow()
+    qtbot.addWidget(row)
+    row.show_choices((("EOS", "Eosinophil of a very long name indeed"),), ("margin",))
+    row.resize(1400, 40)
+    row.show()
+    qtbot.waitExposed(row)
+    row.show_filter("EOS")
+    assert row.filter.shown_text().endswith("\u2026")
+    assert row.sort.shown_text() == row.sort.currentText()
+    QApplication.sendEvent(
+        row.filter, QHelpEvent(QEvent.Type.ToolTip, QPoint(3, 3), QPoint(3, 3))
+    )
+    assert row.filter.toolTip().endswith("a very long name indeed")
+    QToolTip.hideText()
+
+
+def test_a_long_name_of_a_project_leaves_the_counts_in_sight(qtbot: QtBot) -> None:
+    strip = StatusStrip()
+    qtbot.addWidget(strip)
+    strip.resize(1100, 60)
+    strip.show()
+    qtbot.waitExposed(strip)
+    strip.show_status(StatusLine("reader", "a patient " * 20, 30, 120, "abc"))
+    assert strip.line.text().startswith("30 of 120 cells")
+    assert strip.line.toolTip().rstrip().endswith("a patient")

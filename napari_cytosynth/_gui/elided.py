@@ -1,0 +1,89 @@
+"""Texts that give way where there is little room; hovering shows all of them."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QPaintEvent
+from qtpy.QtWidgets import (
+    QComboBox,
+    QLabel,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QWidget,
+)
+
+
+class ElidedLabel(QLabel):
+    """A label that shortens its text."""
+
+    def __init__(
+        self,
+        parent: QWidget | None = None,
+        mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
+    ) -> None:
+        super().__init__(parent)
+        self._whole, self._mode = "", mode
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def show_text(self, text: str) -> None:
+        """Show ``text``, as much of it as there is room for."""
+        self._whole = text
+        self.setToolTip(text)
+        self._fit()
+
+    def resizeEvent(self, event: object) -> None:
+        """Fit the text to the new width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        room = max(0, self.width() - 4)
+        self.setText(self.fontMetrics().elidedText(self._whole, self._mode, room))
+
+
+class ElidedBox(QComboBox):
+    """A choice whose chosen text is shortened; the list shows whole ones.
+
+    Parameters
+    ----------
+    parent : QWidget
+        Its parent.
+    name : str
+        What is chosen: for hovering, and for screen readers.
+    """
+
+    def __init__(self, parent: QWidget, name: str) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+
+    def shown_text(self) -> str:
+        """Return what is painted of the chosen text."""
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        field = self.style().subControlRect(
+            QStyle.ComplexControl.CC_ComboBox,
+            option,
+            QStyle.SubControl.SC_ComboBoxEditField,
+            self,
+        )
+        right = Qt.TextElideMode.ElideRight
+        # A pixel at each side stays free.
+        room = field.width() - 2
+        return str(self.fontMetrics().elidedText(self.currentText(), right, room))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint as any box, with as much of the text as there is room for."""
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        option.currentText = self.shown_text()
+        painter = QStylePainter(self)
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+
+    def event(self, event: QEvent) -> bool:
+        """Tell on hovering what is chosen, and all of it."""
+        if event.type() == QEvent.Type.ToolTip:
+            self.setToolTip(f"{self.accessibleName()}: {self.currentText()}")
+        return bool(super().event(event))
