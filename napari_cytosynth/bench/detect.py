@@ -22,6 +22,7 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 from napari_cytosynth.bench.marrow import count_rows
+from napari_cytosynth.bench.steady import crop_counts, resized_counts
 from napari_cytosynth.bench.truth import Truth, bccd, bccd_red, pig_wbc, segpc, txl_pbc
 from napari_cytosynth.core.cells import Detections, ObjectKind
 from napari_cytosynth.core.errors import InputError
@@ -96,7 +97,7 @@ def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[dict[str, An
     step = _QUICK if quick else 1
     clock = _Clock()
     rows = [row for each in _SETS for row in _boxes(each, data, step, clock)]
-    return [*rows, *_plasma(data, step), clock.row()]
+    return [*rows, *_steady(data, step), *_plasma(data, step), clock.row()]
 
 
 def _boxes(each: _Set, data: Path, step: int, clock: _Clock) -> list[dict[str, Any]]:
@@ -122,6 +123,34 @@ def _boxes(each: _Set, data: Path, step: int, clock: _Clock) -> list[dict[str, A
         for row in _scores("classic", each.name, name, counts[name])
     ]
     return rows + (_scores("otsu", each.name, "white cell", peer) if peer else [])
+
+
+def _steady(data: Path, step: int) -> list[dict[str, Any]]:
+    """Return the rows of crops, and of pictures at other sizes."""
+    crops = list(txl_pbc(data))[::step]
+    counts = crop_counts(crops, _triple, np.random.default_rng(0))
+    named = {"case": "off-centre crops"}
+    rows = [
+        row | named
+        for row in _scores("classic", "txl_pbc", "white cell", _counts(counts))
+    ]
+    for name, read in (("bccd", bccd), ("txl_pbc", txl_pbc), ("pig_wbc", pig_wbc)):
+        sizes = resized_counts(list(read(data))[:: _QUICK * step], _triple)
+        for size, found in sizes.items():
+            scores = _scores("itself", name, "nucleated cell", _counts(found))
+            rows.append(scores[0] | {"case": "resized", "size": size})
+    return rows
+
+
+def _triple(
+    boxes: Boxes, scores: npt.NDArray[np.floating], truth: Boxes
+) -> tuple[int, int, int]:
+    counts = match(boxes, scores, truth, _IOU)
+    return counts.right, counts.found, counts.true
+
+
+def _counts(triples: list[tuple[int, int, int]]) -> list[Counts]:
+    return [Counts(*triple) for triple in triples]
 
 
 @dataclass
