@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QPaintEvent
 from qtpy.QtWidgets import (
     QComboBox,
@@ -57,21 +57,31 @@ class ElidedBox(QComboBox):
     def __init__(self, parent: QWidget, name: str) -> None:
         super().__init__(parent)
         self.setAccessibleName(name)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+
+    def sizeHint(self) -> QSize:
+        """Return room for the longest choice, also where a style sheet takes some."""
+        hint = super().sizeHint()
+        words = (self.itemText(row) for row in range(self.count()))
+        widest = max(map(self.fontMetrics().horizontalAdvance, words), default=0)
+        frame = self.width() - self._room()
+        return QSize(max(hint.width(), widest + frame), hint.height())
 
     def shown_text(self) -> str:
         """Return what is painted of the chosen text."""
+        right, words = Qt.TextElideMode.ElideRight, self.currentText()
+        return str(self.fontMetrics().elidedText(words, right, self._room()))
+
+    def _room(self) -> int:
+        """Return the pixels that there are for the text."""
         option = QStyleOptionComboBox()
         self.initStyleOption(option)
-        field = self.style().subControlRect(
+        box, field = (
             QStyle.ComplexControl.CC_ComboBox,
-            option,
             QStyle.SubControl.SC_ComboBoxEditField,
-            self,
         )
-        right = Qt.TextElideMode.ElideRight
         # A pixel at each side stays free.
-        room = field.width() - 2
-        return str(self.fontMetrics().elidedText(self.currentText(), right, room))
+        return int(self.style().subControlRect(box, option, field, self).width()) - 2
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint as any box, with as much of the text as there is room for."""
