@@ -22,6 +22,7 @@ from napari_cytosynth.core.errors import InputError
 NAMES = (
     "detect",
     "quality",
+    "scale",
     "embed",
     "rank",
     "loop",

@@ -24,6 +24,7 @@ _APART = 0.7  # least distance of two centres, as a share of the radius
 _FULL = 0.4  # fall a pixel at a full edge, as a share of the density of pale cells
 _FAINT = 0.2  # of a full edge; below, a pixel has no vote
 _LEAST, _CLEAR = 0.4, 0.9  # shares of a circle that count not at all, and fully
+_TOUCHING = np.ones((3, 3), bool)
 _FEW = 4.0  # circles of one size that are believed by half
 
 
@@ -118,8 +119,10 @@ def _clear(voters: _Voters, shape: tuple[int, ...], radius: float) -> float:
     field = votes.reshape(height, width)
     field = ndimage.uniform_filter(field, side, mode="constant") * side * side
     highest = ndimage.maximum_filter(field, 2 * round(_APART * radius) + 1)
-    peaks = field[(field == highest) & (field > _LEAST)]
-    shown = ((peaks - _LEAST) / (_CLEAR - _LEAST)).clip(0, 1)
+    # A flat top is one peak, of however many pixels.
+    tops, count = ndimage.label((field == highest) & (field > _LEAST), _TOUCHING)
+    peaks = ndimage.maximum(field, tops, np.arange(1, count + 1))
+    shown = ((np.asarray(peaks) - _LEAST) / (_CLEAR - _LEAST)).clip(0, 1)
     return float((shown**2).sum())
 
 

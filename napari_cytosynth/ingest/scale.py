@@ -28,7 +28,7 @@ Radii = npt.NDArray[np.float64]
 RED_DISC_UM = 0.88 * RED_CELL_UM
 """Diameter of the largest disc inside a common red cell, which is never quite round."""
 
-RED_CIRCLE_UM = 7.3
+RED_CIRCLE_UM = 7.1
 """Diameter of the steepest edge around a common red cell."""
 
 NUCLEUS_DISC_UM = 6.5
@@ -100,14 +100,18 @@ def estimate_scale(windows: list[RGB], background: Colour, nucleus: float) -> Sc
     red, nuclei = [], []
     circles = Circles(np.zeros(0), np.zeros(0))
     for window in windows:
+        rim = ndimage.binary_dilation(brightest(window) <= RIM, iterations=_RIM_EDGE)
         dye = smooth(purple(window, background), SMOOTH_PIXELS)
-        dark = ndimage.binary_fill_holes(dye > nucleus)
-        red += [_radii(mask) for mask in _red_cells(window, background, dark)]
-        nuclei += [_radii(dark), _LOBED * _radii(_lobes_joined(dark))]
-        circles = circles.plus(_circles(window, background, dark))
+        # A closed rim is as dark as nuclei, and the whole field a hole in it.
+        dark = ndimage.binary_fill_holes((dye > nucleus) & ~rim)
+        discs = _radii(dark)
+        nuclei += [discs, _LOBED * _radii(_lobes_joined(dark))]
+        taken = rim | _white_cells(dark, discs)
+        red += [_radii(mask) for mask in _red_cells(window, background, taken)]
+        circles = circles.plus(_circles(window, background, ~taken))
     pixels = sum(w.shape[0] * w.shape[1] for w in windows)
-    discs = np.concatenate([np.zeros(0), *red])
-    return _agreed(_Clues(discs, np.concatenate(nuclei), circles, pixels))
+    cells = np.concatenate([np.zeros(0), *red])
+    return _agreed(_Clues(cells, np.concatenate(nuclei), circles, pixels))
 
 
 def _agreed(clues: _Clues) -> Scale:
@@ -147,15 +151,13 @@ def _circle_evidence(circles: Circles) -> Radii:
     return np.asarray(near @ circles.areas(), np.float64)
 
 
-def _circles(window: RGB, background: Colour, dark: Mask) -> Circles:
-    """Count the circles of red cells in a window."""
+def _circles(window: RGB, background: Colour, free: Mask) -> Circles:
+    """Count the circles of red cells in a window, from the edges where it is free."""
     density = optical_density(window, background)[..., 1]
     black = brightest(window) <= RIM
     threshold = _pale(density[~black].clip(-0.1, 0.5))
     if threshold is None:
         return Circles(np.zeros(0), np.zeros(0))
-    free = ~ndimage.binary_dilation(black, iterations=_RIM_EDGE)
-    free &= ~ndimage.binary_dilation(dark, iterations=_NUCLEUS_EDGE)
     return count_circles(density, free, threshold)
 
 
@@ -171,6 +173,14 @@ def _evidence(radii: Radii, expected: tuple[float, float], power: float) -> Radi
     um, spread = expected
     apart = np.log(_SIZES[:, None] * radii[None, :] / um) / spread
     return np.asarray(np.exp(-0.5 * apart**2) @ radii**power, np.float64)
+
+
+def _white_cells(dark: Mask, radii: Radii) -> Mask:
+    """Mark nuclei and, around them, cytoplasm as wide as half a common nucleus."""
+    if not dark.any():
+        return dark
+    reach = max(float(np.median(radii)) if len(radii) else 0.0, _NUCLEUS_EDGE)
+    return np.asarray(ndimage.distance_transform_edt(~dark) <= reach, bool)
 
 
 def _red_cells(window: RGB, background: Colour, dark: Mask) -> list[Mask]:
