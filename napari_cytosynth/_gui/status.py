@@ -57,7 +57,7 @@ class TaskBar(QWidget):
         self._key = task.key
         self.words = ElidedLabel(self)
         self.bar = QProgressBar(self)
-        self.bar.setFixedWidth(150)
+        self.bar.setFixedWidth(100)
         self.bar.setMaximumHeight(14)
         self.bar.setTextVisible(False)
         self.cancel = QPushButton("Cancel", self)

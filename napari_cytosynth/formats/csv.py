@@ -36,6 +36,7 @@ COLUMNS = (
 """Columns in the order in which they are written; reading takes any order."""
 
 _NEEDED = ("image", "x", "y", "width", "height")
+_SIGNS = {";": "semicolons", "\t": "tabs"}
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 _TRUE, _FALSE = ("1", "true", "yes"), ("", "0", "false", "no")
 
@@ -111,6 +112,11 @@ def _rows(path: Path) -> Iterator[tuple[str, Row]]:
 
 
 def _check_header(header: list[str], path: Path) -> None:
+    if len(header) == 1 and (sign := next((s for s in ";\t" if s in header[0]), "")):
+        raise FormatError(
+            f"'{path}' separates its columns by {_SIGNS[sign]}. Save the table with "
+            "commas between them, and with decimal points in its numbers."
+        )
     if missing := [c for c in _NEEDED if c not in header]:
         raise FormatError(
             f"'{path}' line 1 lacks the columns {', '.join(missing)}. The first line "

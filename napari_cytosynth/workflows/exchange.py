@@ -215,8 +215,7 @@ def _once_each(
         if code and known and code != known:
             raise InputError(
                 f"The box {list(item.box)} of '{item.image}' is there twice, as "
-                f"{known} and as {code}. One cell has one label; correct it there. "
-                "Nothing was imported."
+                f"{known} and as {code}. Nothing was imported; correct it there."
             )
         if first is None or not known:
             kept[place] = item
@@ -234,7 +233,7 @@ def resolve_labels(
         Naming every label that is not in the taxonomy.
     """
     codes: dict[str, str | None] = {}
-    unknown = []
+    unknown: dict[str, str] = {}
     for label in sorted(labels):
         wanted = mapping.get(label, label)
         if not wanted:
@@ -243,12 +242,13 @@ def resolve_labels(
         try:
             codes[label] = taxonomy.find(wanted).code
         except UnknownClassError:
-            unknown.append(label)
+            unknown[label] = label if wanted == label else f"{label} ({wanted})"
     if unknown:
         raise UnknownClassError(
-            f"Classes {', '.join(unknown)} are not in taxonomy '{taxonomy.name}', "
+            f"Classes {', '.join(unknown.values())} are not in taxonomy '{taxonomy.name}', "
             f"which holds {', '.join(taxonomy.codes)}. Nothing was imported; map each "
-            f"with --map '{unknown[0]}=CODE', or leave it out: --map '{unknown[0]}='."
+            f"with --map '{min(unknown)}=CODE', or leave it out: --map "
+            f"'{min(unknown)}='."
         )
     return codes
 

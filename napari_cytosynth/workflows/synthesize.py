@@ -297,8 +297,7 @@ class _Tally:
 
     @property
     def note(self) -> str:
-        code = self._job.data["code"]
-        return f"{code}: {self.accepted} of {self._drawn} drawn passed"
+        return f"{self.accepted} of {self._drawn} drawn passed"
 
     def is_done(self) -> bool:
         return self.accepted >= self.wanted or self._left < 1

@@ -204,6 +204,8 @@ def test_csv_text_never_runs_in_a_spreadsheet(tmp_path: Path, text: str) -> None
     ("text", "says"),
     [
         ("", "lacks the columns image"),
+        ("image;x;y;width;height\na;1,5;2;3;4\n", "columns by semicolons.*commas"),
+        ("image\tx\ty\twidth\theight\n", "columns by tabs"),
         ("image,x,y\n", "lacks the columns width, height"),
         (f"{HEADER}\na.png,1,2,3\n", "line 2 has 4 cells"),
         (f"{HEADER}\na.png,1,2,0,4,x\n", "0 x 4"),

@@ -217,7 +217,7 @@ def test_mapping_decides_and_leaves_out(project: MemoryProject, tmp_path: Path) 
     assert (report.labelled, report.skipped, report.added) == (2, 1, 0)
     codes = {c: v.code for c, v in project.journal.labels().items()}
     assert codes == {1: "EO", 2: "LY"}
-    with pytest.raises(UnknownClassError, match="WBC"):
+    with pytest.raises(UnknownClassError, match=r"WBC \(NOPE\) .*--map 'WBC=CODE'"):
         import_labels(project, path, "csv", mapping={"WBC": "NOPE", "RBC": ""})
 
 
