@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -157,11 +158,12 @@ def _detect_file(
 
 
 def _renamed(task: Task[Detections], progress: Progress) -> Task[Detections]:
-    """Count pictures rather than tiles; still a sign of life for each tile."""
+    """Count pictures; of a large one, the note says how far its tiles are."""
     try:
         while True:
-            next(task)
-            yield progress
+            tile = next(task)
+            many = f": tile {tile.done} of {tile.total}" if tile.total > 1 else ""
+            yield replace(progress, note=progress.note + many)
     except StopIteration as stop:
         found: Detections = stop.value
         return found

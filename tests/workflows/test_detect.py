@@ -23,6 +23,7 @@ from napari_cytosynth.workflows.detect import (
     detect_files,
     find_cells,
 )
+from napari_cytosynth.workflows.sample import sample_smear_path
 
 AUTHOR = Author("ann")
 
@@ -257,6 +258,15 @@ def test_files_and_folders(tmp_path: Path, picture: Path) -> None:
     assert first.label == "nucleated cell"
     assert first.score is not None
     assert len(first.outline) > 8
+
+
+def test_of_a_large_picture_the_tiles_are_told() -> None:
+    task = detect_files([sample_smear_path()])
+    notes = (step.note for step in task)
+    assert next(note for note in notes if ": " in note) == (
+        "marrow.ome.zarr: tile 1 of 12"
+    )
+    task.close()
 
 
 def test_a_bad_file_is_named(tmp_path: Path) -> None:
