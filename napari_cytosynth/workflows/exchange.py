@@ -245,10 +245,10 @@ def resolve_labels(
             unknown[label] = label if wanted == label else f"{label} ({wanted})"
     if unknown:
         raise UnknownClassError(
-            f"Classes {', '.join(unknown.values())} are not in taxonomy '{taxonomy.name}', "
-            f"which holds {', '.join(taxonomy.codes)}. Nothing was imported; map each "
-            f"with --map '{min(unknown)}=CODE', or leave it out: --map "
-            f"'{min(unknown)}='."
+            f"Classes {', '.join(unknown.values())} are not in taxonomy "
+            f"'{taxonomy.name}', which holds {', '.join(taxonomy.codes)}. Nothing was "
+            f"imported; map each with --map '{min(unknown)}=CODE', or leave it out: "
+            f"--map '{min(unknown)}='."
         )
     return codes
 
