@@ -26,6 +26,7 @@ from napari_cytosynth.bench.flawed import (
     masked_cells,
     pair,
 )
+from napari_cytosynth.bench.restained import stain_rows
 from napari_cytosynth.bench.truth import Truth, txl_pbc
 from napari_cytosynth.core.cells import CROP_PIXELS, CROP_UM
 from napari_cytosynth.core.errors import InputError
@@ -133,6 +134,7 @@ def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[dict[str, An
         *_painted(2 if quick else 12),
         *_cut(data, step * 2),
         *_overlap(data, step),
+        *stain_rows(data, 3 if quick else 10),
     ]
 
 
