@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 from napari_cytosynth.bench import (
@@ -15,13 +16,17 @@ from napari_cytosynth.bench import (
     generate,
     marrow,
     nc_ratio,
+    quality,
     rank,
     store,
 )
+from napari_cytosynth.bench.flawed import CellPicture, broken
 from napari_cytosynth.bench.pack import figure_cells
+from napari_cytosynth.bench.restained import stain_rows
 from napari_cytosynth.cli.bench import NAMES
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.registry import names
+from napari_cytosynth.testing.painter import FieldSpec, paint_field
 
 _PARTS = {"marrow": "detect", "attributes": "embed", "nc_ratio": "embed"}
 """Modules that are part of a benchmark, and which."""
@@ -44,7 +49,7 @@ def test_what_is_built_is_documented_and_nothing_else(name: str) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    [attributes, detect, embed, generate, marrow, nc_ratio, rank, store],
+    [attributes, detect, embed, generate, marrow, nc_ratio, quality, rank, store],
 )
 def test_the_metrics_of_each_benchmark_are_documented(module: ModuleType) -> None:
     text = inspect.getsource(module)
@@ -107,3 +112,41 @@ def test_embed_beats_the_plain_feature(
     assert worth["morphology"]["value"] > worth["colour histogram"]["value"]
     assert worth["morphology"]["low"] < worth["morphology"]["value"]
     assert worth["morphology"]["value"] < worth["morphology"]["high"]
+
+
+def test_quality_needs_the_developer_data(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="developer data"):
+        quality.run(tmp_path)
+
+
+def test_verdicts_are_counted() -> None:
+    said = quality.Verdicts([True, True, False, True], [False, True])
+    rows = {row["metric"]: row for row in said.rows("cut", "made up")}
+    assert rows["recall"]["value"] == 0.75
+    assert rows["recall"]["n"] == 4
+    assert rows["false alarms"]["value"] == 0.5
+    assert rows["precision"]["value"] == 0.75
+    assert rows["precision"]["low"] < 0.75 < rows["precision"]["high"]
+    nobody = {r["metric"]: r for r in quality.Verdicts([False], []).rows("cut", "")}
+    assert nobody["precision"]["value"] is None
+
+
+def test_broken_files_are_still_opened_and_differ_near_the_cell() -> None:
+    pixels = paint_field(FieldSpec(300, 300, 8), np.random.default_rng(2)).pixels
+    whole = CellPicture("a.jpg", pixels, 0.25)
+    hurt = broken(whole, 48.0, np.random.default_rng(0))
+    assert hurt is not None
+    assert hurt.pixels.shape == pixels.shape
+    assert np.abs(hurt.pixels.astype(int) - pixels).max() > 60
+    again = broken(whole, 48.0, np.random.default_rng(0))
+    assert again is not None
+    np.testing.assert_array_equal(again.pixels, hurt.pixels)
+
+
+def test_shown_stains_come_nearer_to_the_reference(developer_data: Path) -> None:
+    rows = list(stain_rows(developer_data, 1))
+    values = {(r["dataset"], r["case"], r["metric"]): r["value"] for r in rows}
+    for dataset in ("bccd", "txl_pbc", "segpc", "pig_wbc"):
+        for part in ("glass", "red cells", "nuclei"):
+            key = (dataset, f"stain of {part}")
+            assert values[(*key, "distance after")] < values[(*key, "distance before")]
