@@ -42,7 +42,9 @@ class StartPage(QWidget):
         self.taxonomy = QComboBox(self)
         for name in BUILT_IN:
             self.taxonomy.addItem(f"{name}  ({len(built_in(name))} classes)", name)
-        self.taxonomy.setCurrentIndex(max(0, self.taxonomy.findData(settings.taxonomy)))
+        self.taxonomy.setPlaceholderText("As the project has them")
+        self._wanted = max(0, self.taxonomy.findData(settings.taxonomy))
+        self.taxonomy.activated.connect(self._choose)
         self.annotator = QLineEdit(settings.annotator, self)
         self.annotator.setPlaceholderText("Name or initials")
         self.hint = QLabel("", self)
@@ -117,12 +119,16 @@ class StartPage(QWidget):
         is_project = chosen.suffix == ".cytosynth"
         self.folder.setText(str(chosen if is_project else chosen / DEFAULT_NAME))
 
+    def _choose(self, index: int) -> None:
+        self._wanted = index
+
     def _explain(self, *_: object) -> None:
         self.folder.setToolTip(self.folder.text())
         self.whole.show_text(self.folder.text())
         self.take_over.hide()
         there = Path(self.folder.text()).exists()
         self.taxonomy.setEnabled(not there)
+        self.taxonomy.setCurrentIndex(-1 if there else self._wanted)
         self.hint.setText(
             "This project is there already and is opened as it was left."
             if there
@@ -148,6 +154,6 @@ class StartPage(QWidget):
     def _given(self) -> tuple[str, str, str]:
         return (
             self.folder.text().strip(),
-            self.taxonomy.currentData(),
+            self.taxonomy.itemData(self._wanted),
             self.annotator.text().strip(),
         )

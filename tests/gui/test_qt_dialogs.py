@@ -13,6 +13,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QDialogButtonBox, QFileDialog, QWidget
 
 from napari_cytosynth._gui.adding import AddDialog
+from napari_cytosynth._gui.settings import read_settings
+from napari_cytosynth._gui.start import StartPage
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import create_project
 
@@ -125,6 +127,25 @@ def test_the_pixel_size_is_corrected_from_the_strip(
 def test_a_mapping_that_cannot_be_read_says_how_to_write_it(window: Any) -> None:
     window.session.import_labels("a.csv", "csv", mapping="theirs")
     assert "THEIRS=OURS" in window.session.state.failure
+
+
+def test_classes_of_a_project_that_is_there_are_its_own(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    create_project(tmp_path / "old.cytosynth", built_in("blood5")).close()
+    page = StartPage(read_settings())
+    qtbot.addWidget(page)
+    page.folder.setText(str(tmp_path / "new.cytosynth"))
+    page.taxonomy.setCurrentIndex(1)
+    page.taxonomy.activated.emit(1)
+    chosen = page.taxonomy.itemData(1)
+    page.folder.setText(str(tmp_path / "old.cytosynth"))
+    assert page.taxonomy.currentText() == ""
+    page.folder.setText(str(tmp_path / "new.cytosynth"))
+    with qtbot.waitSignal(page.openAsked) as asked:
+        QTest.mouseClick(page.open, Left)
+    assert asked.args[1] == chosen == page.taxonomy.currentData()
+    assert page.open.isEnabled()
 
 
 def test_a_lock_of_another_computer_is_named_and_taken_over(
