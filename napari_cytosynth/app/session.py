@@ -7,41 +7,32 @@ False, say why by ``events.failed``, and leave the state as it was.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
-from napari_cytosynth.app.crops import CropCache
-from napari_cytosynth.app.details import Details
-from napari_cytosynth.app.exchange import Exchange
 from napari_cytosynth.app.figures import class_figures
 from napari_cytosynth.app.fills import Fills
+from napari_cytosynth.app.handling import Handling
 from napari_cytosynth.app.inspecting import Inspecting
 from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.app.learner import Learned, Learner, LearnerConfig, embed
 from napari_cytosynth.app.panels import Figure
-from napari_cytosynth.app.reading import Reading
-from napari_cytosynth.app.scaling import Scaling
-from napari_cytosynth.app.shaping import Point, Shaping
-from napari_cytosynth.app.smears import Opener, Smears
-from napari_cytosynth.app.stain import Stains
+from napari_cytosynth.app.smears import Opener
 from napari_cytosynth.app.state import SessionState
 from napari_cytosynth.app.summary import Known, class_rows
 from napari_cytosynth.core.errors import CytoSynthError
-from napari_cytosynth.core.geometry import Box
-from napari_cytosynth.core.ids import CellId, SmearId, SyntheticId
+from napari_cytosynth.core.ids import SyntheticId
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Compute
-from napari_cytosynth.core.smear import Smear, SmearImage
 from napari_cytosynth.core.tasks import Progress, Runner, Task
 
 EVALUATE, EMBED = "evaluate", "embed"
 """Keys of the tasks that measure whether synthesis helped, and that change embedder."""
 
 
-class Session(Reading):
-    """Reading, with smears, learning, synthesis and evidence in the background.
+class Session(Handling):
+    """Reading and handling, with learning, synthesis and evidence in the background.
 
     Parameters
     ----------
@@ -57,22 +48,14 @@ class Session(Reading):
         Opens a smear's picture by its uri; by default
         :func:`napari_cytosynth.ingest.open_smear`.
     learning : LearnerConfig
-        Embedder, size of a ranking, seed.
+        Size of a ranking, seed.
 
     Attributes
     ----------
     state : SessionState
         The fields; read them, and let the commands set them.
-    smears : Smears
-        Pictures, opened when needed.
-    scaling : Scaling
-        Pixel sizes, as words, and their correction.
-    stains : Stains
-        The smear shown in the stain of another one.
     fills : Fills
         Synthetic cells, the fills that make them, the verdicts on them.
-    details : Details
-        What is said of single cells.
     jobs : Jobs
         What runs; ``jobs.cancel(key)`` stops it.
     helpers : ExitStack
@@ -90,19 +73,12 @@ class Session(Reading):
         learning: LearnerConfig | None = None,
     ) -> None:
         state = SessionState(annotator=annotator)
-        super().__init__(project, state, Jobs(runner, state))
+        super().__init__(project, state, Jobs(runner, state), opener)
         self._compute, self._config = compute, learning or LearnerConfig()
-        self.smears = Smears(project, self.jobs, opener)
-        self.stains = Stains(project, self.smears, self.jobs, state)
         self.fills = Fills(project, compute, self.jobs, state)
-        self.exchange = Exchange(project, self.jobs, state)
-        self.shaping = Shaping(project, self.jobs, state)
-        self.scaling = Scaling(project, self.jobs, state, self.smears)
         self.learner = Learner(project, compute, self.jobs, self._config, state)
-        self.crops = CropCache(project)
         self.inspecting = Inspecting(self, self.jobs, lambda: self.smears.finder)
         self.helpers = ExitStack()
-        self.details = Details(project, self.jobs, state)
         self._figures: Mapping[str, tuple[Figure, Figure]] = {}
         self._bind()
 
@@ -114,17 +90,6 @@ class Session(Reading):
         self.learner.warm = self.crops.warm
         self.fills.on_changed = self.summarise
         self.fills.on_verdict = self._on_verdict
-        self.events.cells.connect(self.details.clear)
-        self.events.focus.connect(self._prefetch)
-        self.events.listing.connect(self._prefetch)
-        self.smears.on_added = self._on_smear_added
-        self.smears.on_cells = self._on_cells_changed
-        self.exchange.on_imported = self._on_cells_changed
-        self.shaping.on_box = self._on_box_changed
-        self.shaping.on_split = self._on_split
-        self.scaling.on_scaled = self._on_scaled
-        self.scaling.on_cut = self._on_pictures_cut
-        self.scaling.on_gone = self._take_in_cells
         self.events.evidence.connect(self.summarise)
         self.events.blind.connect(self.summarise)
         self.events.filter.connect(self.fills.relist)
@@ -175,140 +140,12 @@ class Session(Reading):
         self._compute.close()
         self.project.close()
 
-    def open_smears(self, uris: Sequence[str], group: str = "") -> None:
-        """Add pictures, find their cells in the background, and rank them in.
-
-        ``group`` is the patient or slide of all of them; empty: each is its own.
-        """
-        self.smears.open(uris, group)
-
-    def find_cells(
-        self, smear: SmearId, *, detector: str = "classic", anew: bool = False
-    ) -> None:
-        """Find the cells of a smear that was added before.
-
-        ``anew``: those that nobody touched go first; undo brings them back.
-        """
-        if anew and self.has_name():
-            self.scaling.find_anew(smear, detector=detector)
-        elif not anew:
-            self.smears.find(smear, detector=detector)
-
-    def change_scale(self, smear: SmearId, mpp: float, *, anew: bool = False) -> bool:
-        """Correct the pixel size of a smear, um; pictures and vectors follow.
-
-        ``anew``: its cells are looked for anew, as by :meth:`find_cells`.
-        """
-        if not self.has_name():
-            return False
-        self.scaling.change(smear, mpp, anew=anew)
-        return True
-
-    def _on_scaled(self, smear: SmearId) -> None:
-        self.remember()
-        self.events.rescaled.emit(int(smear))
-
-    def on_scale_switched(self, smear: SmearId) -> None:
-        """Show the pixel size that holds now, and the pictures cut by it."""
-        self._on_scaled(smear)
-        self.crops.forget_all()
-        self.events.predictions.emit()
-        self.scaling.cut()
-
-    def _on_pictures_cut(self) -> None:
-        self.crops.forget_all()
-        self._on_cells_changed()
-
-    def image(self, smear: SmearId) -> SmearImage | None:
-        """Return the picture of a smear; None, said by ``failed``, if unreadable."""
-        return self.smears.image(smear)
-
-    def _on_smear_added(self, smear: Smear) -> None:
-        if self.state.smear is None:
-            self.state.smear = smear.id
-        self.events.reopened.emit(int(smear.id))
-        self.scaling.tell(smear.id)
-
-    def import_labels(
-        self,
-        path: str | Path,
-        format: str,  # noqa: A002
-        *,
-        mapping: str = "",
-        replace_labels: bool = False,
-    ) -> None:
-        """Read labels of another tool; their mode is "import".
-
-        ``mapping`` is as in ``"Seg=NGS, Junk="``; ``replace_labels`` relabels cells
-        that have another label already.
-        """
-        if not self.has_name():
-            return
-        try:
-            self.exchange.read(
-                Path(path), format, mapping=mapping, replace_labels=replace_labels
-            )
-        except CytoSynthError as error:
-            self.jobs.tell("Importing", error)
-
-    def export_labels(
-        self,
-        path: str | Path,
-        format: str,  # noqa: A002
-        *,
-        include_synthetic: bool = False,
-    ) -> None:
-        """Write labels for another tool; synthetic cells only if asked for."""
-        self.exchange.write(Path(path), format, include_synthetic=include_synthetic)
-
-    def change_box(self, box: Box) -> bool:
-        """Give the focused cell another box; its picture is cut and embedded anew."""
-        cell = self.state.focus
-        if cell is None or not self.has_name():
-            return False
-        self.shaping.change_box(cell, box)
-        return True
-
-    def split_cell(self, centres: tuple[Point, Point]) -> bool:
-        """Make two cells of the focused one, around two centres."""
-        cell = self.state.focus
-        if cell is None or not self.has_name():
-            return False
-        self.shaping.split(cell, centres)
-        return True
-
-    def _on_box_changed(self, cell: CellId) -> None:
-        self.on_picture_cut(cell)
-        self._take_in_cells()
-        self.touch(cell)
-
-    def on_picture_cut(self, cell: CellId) -> None:
-        """Show the picture that a cell has now."""
-        self.crops.forget(cell)
-        self.details.forget(cell)
-
-    def _on_split(self, old: CellId, first: CellId) -> None:
-        self._take_in_cells()
-        self.focus_cell(first)
-        self.state.listing = self.state.listing.without(old)
-
-    def _on_cells_changed(self) -> None:
-        self.reload()
-        self.summarise()
-        self.learner.refit()
+    # Learning
 
     def _on_inspected(self) -> None:
         """Put flagged cells behind the others, once there is a ranking."""
         if self.learner.key:
             self.learner.rerank()
-
-    def _prefetch(self) -> None:
-        """Open the smear of the next cell ahead, where it is another one."""
-        cell = self.upcoming()
-        if cell is not None:
-            self.smears.prefetch(self.index.table.smear_of(cell))
-
-    # Learning
 
     def set_strategy(self, key: str) -> None:
         """Choose how cells are ranked, and rank anew."""
