@@ -23,6 +23,7 @@ _RIM_EDGE_UM = 5.0
 _TINT = 0.02  # optical density beyond which a flat colour is not that of the glass
 _FRAME_UM = 30.0  # a flat bar is longer than any cell
 _FLAT = 5  # pixels: side of the square that noise always marks
+_SAME = 1e-3  # of the larger singular value; below, two stains are one
 _MANY = 1_000_000  # pixels from which the background is told well enough
 
 PURPLE = np.array([1.0, 1.0, -1.0], np.float32)
@@ -141,7 +142,9 @@ def nuclear_dye(density: Image32, stains: tuple[Colour, Colour]) -> Image32:
     float32[...]
         About 0 on glass and red cells, 0.3 to 2 in nuclei.
     """
-    unmix = np.linalg.pinv(np.array(stains, np.float64).T)[0].astype(np.float32)
+    # Where a picture has no colour, both vectors are one: that is no way to part them.
+    vectors = np.array(stains, np.float64).T
+    unmix = np.linalg.pinv(vectors, rcond=_SAME)[0].astype(np.float32)
     # Sums in a fixed order: a matrix product may round by the size of the tile.
     return np.asarray(
         density[..., 0] * unmix[0]

@@ -11,6 +11,7 @@ from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.ingest import calibrate, detect_cells
 from napari_cytosynth.ingest.circles import Circles, count_circles
 from napari_cytosynth.ingest.classic import ClassicDetector
+from napari_cytosynth.ingest.stain import nuclear_dye
 from napari_cytosynth.testing.painter import FieldSpec, PaintedField, paint_field
 from tests.ingest.test_detection import GLASS, RED, image_of
 
@@ -125,6 +126,20 @@ def test_blank_glass_has_no_circles() -> None:
     density = np.zeros((64, 64), np.float32)
     circles = count_circles(density, np.ones(density.shape, bool), 0.04)
     assert not circles.clear.any()
+
+
+def test_a_picture_without_colour_tells_its_scale_and_no_nonsense() -> None:
+    gray = painted(0.25).pixels[..., 1:2].repeat(3, axis=2)
+    calibration = measured(gray)
+    assert calibration.mpp == pytest.approx(0.25, rel=0.2)
+    assert 0 < calibration.thresholds["level"] < 5
+
+
+def test_two_stains_of_one_colour_are_not_parted() -> None:
+    gray = (3**-0.5, 3**-0.5, 3**-0.5)
+    nearly = (0.5774, 0.5773, 0.5774)
+    density = np.full((4, 4, 3), 0.5, np.float32)
+    assert np.abs(nuclear_dye(density, (gray, nearly))).max() < 1
 
 
 @pytest.mark.parametrize("falloff", [0.0, 0.4])
