@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import PurePath
 
 from napari.layers import Image
@@ -11,6 +9,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_cytosynth._gui.bridge import Bridge
+from napari_cytosynth._gui.drawing import DrawQueue
 from napari_cytosynth._gui.keys import LayerKeys
 from napari_cytosynth._gui.layers import OurLayers
 from napari_cytosynth._gui.mosaic import MOSAIC_MPP, MosaicPlan
@@ -22,9 +21,6 @@ from napari_cytosynth.core.smear import SmearImage
 
 FIRST_ZOOM = 8.0
 """Screen pixels a micrometre when the first cell is shown: a cell fills an inch."""
-
-DRAW_SECONDS = 0.025
-"""Drawing longer than this goes on in the next turn: napari is slow to make a layer."""
 
 KEPT_SMEARS = 4
 """Smears whose pixels stay in memory, if they are small."""
@@ -61,10 +57,7 @@ class CanvasAdapter(QObject):
         self._mosaic: Mosaic | None = None
         self._zoomed = False
         self._left_at: tuple[float, float] | None = None
-        self._waiting: dict[str, Callable[[], None]] = {}
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.timeout.connect(self._draw_some)
+        self._drawing = DrawQueue(_ORDER, self)
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.setInterval(_SETTLE_MS)
@@ -98,43 +91,44 @@ class CanvasAdapter(QObject):
         camera.events.zoom.disconnect(self._moved)
         self._viewer.canvas.events.size.disconnect(self._moved)
         self._settle.stop()
-        self._soon.stop()
-        self._waiting.clear()
+        self._drawing.clear()
         self._mouse.release()
         self._layers.close()
         self._viewer.canvas.overlays.scale_bar.visible = self._bar_before
 
     def show_smear(self, image: SmearImage | None, mpp: float) -> None:
         """Swap a smear in; zoom in micrometres and contrast are kept."""
-        self._later("smear", lambda: self._swap(image, mpp))
+        self._drawing.put("smear", lambda: self._swap(image, mpp))
 
     def show_stain(self, image: SmearImage | None, name: str) -> None:
         """Lay the smear in the stain of another over it; its eye compares."""
         levels = None if image is None else [ResidentLevel(v) for v in image.levels]
         title = f"In the stain of {name} (for looking only)"
-        self._later(
+        self._drawing.put(
             "stain", lambda: self._layers.show_stain(levels, self._bridge, title)
         )
 
     def centre_on(self, x: float, y: float) -> None:
         """Move the camera; the zoom is kept, but for the first time."""
-        self._later("centre", lambda: self._centre(x, y))
+        self._drawing.put("centre", lambda: self._centre(x, y))
 
     def show_focus(self, mark: FocusMark | None) -> None:
         """Draw box and outline of the focused cell."""
-        self._later("focus", lambda: self._layers.show_focus(mark, self._bridge))
+        self._drawing.put("focus", lambda: self._layers.show_focus(mark, self._bridge))
 
     def show_cells(self, marks: CellMarks | None) -> None:
         """Draw cells in view as rings."""
-        self._later("cells", lambda: self._layers.show_cells(marks, self._bridge))
+        self._drawing.put("cells", lambda: self._layers.show_cells(marks, self._bridge))
 
     def show_density(self, density: Density | None) -> None:
         """Draw cells a square."""
-        self._later("density", lambda: self._layers.show_density(density, self._bridge))
+        self._drawing.put(
+            "density", lambda: self._layers.show_density(density, self._bridge)
+        )
 
     def show_mosaic(self, mosaic: Mosaic | None) -> None:
         """Draw synthetic cells beside the smear; the one under review is centred."""
-        self._later("mosaic", lambda: self._exchange(mosaic))
+        self._drawing.put("mosaic", lambda: self._exchange(mosaic))
 
     def adopt(self, layer: Image) -> bool:
         """Take over a layer that shows a smear already, if there is none of ours.
@@ -153,28 +147,7 @@ class CanvasAdapter(QObject):
 
     def flush(self) -> None:
         """Draw what waits, in order; of each kind only the newest."""
-        self._soon.stop()
-        while self._waiting:
-            self._draw_next()
-
-    def _draw_some(self) -> None:
-        """Draw what waits; after a long piece, the window breathes before the next."""
-        end = time.monotonic() + DRAW_SECONDS
-        while self._waiting:
-            self._draw_next()
-            if self._waiting and time.monotonic() > end:
-                self._soon.start(0)
-                return
-
-    def _draw_next(self) -> None:
-        kind = next(kind for kind in _ORDER if kind in self._waiting)
-        self._waiting.pop(kind)()
-
-    def _later(self, kind: str, draw: Callable[[], None]) -> None:
-        """Draw at the end of this turn: one key moves many things, drawn only once."""
-        self._waiting[kind] = draw
-        if not self._soon.isActive():
-            self._soon.start(0)
+        self._drawing.flush()
 
     def _swap(self, image: SmearImage | None, mpp: float) -> None:
         self._image = image

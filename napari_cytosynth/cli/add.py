@@ -72,18 +72,20 @@ def run(
             except InputError as error:
                 unread(uri, error)
                 continue
-            count, known = _cells(project, smear), smear.id in before
-            scale = scale_row(project.calibration(smear.id))
-            row = {"smear": int(smear.id), "uri": smear.uri, "cells": count}
-            rows.append(row | {"known": known} | scale)
-            said = f"{_history(smear, before, uri)}{count} cells; {scale['words']}"
-            lines.append(f"{smear.uri}: {said}")
+            rows.append(row := _row(project, smear, known=smear.id in before))
+            said = _history(smear, before, uri)
+            lines.append(f"{smear.uri}: {said}{row['cells']} cells; {row['words']}")
     document: dict[str, Any] = {"smears": rows, "errors": unread.rows}
     if unread.rows:
         document |= unread.failure()
     show(document, lines, as_json)
     if unread.rows:
         raise typer.Exit(FAILED)
+
+
+def _row(project: Project, smear: Smear, *, known: bool) -> dict[str, Any]:
+    row = {"smear": int(smear.id), "uri": smear.uri, "cells": _cells(project, smear)}
+    return row | {"known": known} | scale_row(project.calibration(smear.id))
 
 
 def _history(smear: Smear, before: Mapping[SmearId, str], given: str) -> str:

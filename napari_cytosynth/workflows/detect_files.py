@@ -76,8 +76,7 @@ def detect_files(
     Yields
     ------
     Progress
-        At least one a picture; its payload is a :class:`Measured` once the scale is
-        known.
+        At least one a picture; payload: a :class:`Measured`, once the scale is known.
 
     Returns
     -------
@@ -93,26 +92,23 @@ def detect_files(
     """
     found = load("detectors", detector)()
     files = [pair for path in paths for pair in _pictures(Path(path))]
-    images: list[ImageRecord] = []
-    cells: list[ObjectRecord] = []
+    done: list[tuple[ImageRecord, list[ObjectRecord]]] = []
     refused: InputError | None = None
     for number, (path, name) in enumerate(files):
         try:
-            record, objects_found = yield from _detect_file(
-                (path, name), found, objects, mpp, (number, len(files))
-            )
+            step = (number, len(files))
+            one = yield from _detect_file((path, name), found, objects, mpp, step)
+            done.append(one)
         except InputError as error:
             if on_damaged is None or len(files) == 1:
                 raise
             on_damaged(path, error)
             refused = error
-            continue
-        images.append(record)
-        cells.extend(objects_found)
-    if refused is not None and not images:
+    if refused is not None and not done:
         raise refused
     yield Progress(len(files), len(files), "done")
-    return Records(tuple(images), tuple(cells), tuple(CATEGORIES.values()))
+    cells = tuple(cell for _, its in done for cell in its)
+    return Records(tuple(i for i, _ in done), cells, tuple(CATEGORIES.values()))
 
 
 def _pictures(path: Path) -> Iterator[tuple[Path, str]]:
