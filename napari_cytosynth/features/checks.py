@@ -54,6 +54,17 @@ def read_card(path: Path, what: str) -> Mapping[str, Any]:
 def read_tensors(path: Path, wanted: str, what: str) -> dict[str, npt.NDArray[Any]]:
     """Return the tensors of a safetensors file, if they are the right ones.
 
+    Parameters and errors are those of :func:`read_checked`.
+    """
+    from safetensors.numpy import load
+
+    arrays: dict[str, npt.NDArray[Any]] = load(read_checked(path, wanted, what))
+    return arrays
+
+
+def read_checked(path: Path, wanted: str, what: str) -> bytes:
+    """Return the bytes of a file that ships with the package, if it is the right one.
+
     Parameters
     ----------
     path : Path
@@ -68,8 +79,6 @@ def read_tensors(path: Path, wanted: str, what: str) -> dict[str, npt.NDArray[An
     WeightsError
         If the file is missing, or another one than the hash says.
     """
-    from safetensors.numpy import load
-
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -84,5 +93,4 @@ def read_tensors(path: Path, wanted: str, what: str) -> dict[str, npt.NDArray[An
             f"{wanted[:12]}... as their card says. The file is damaged or was "
             "exchanged, and is not used; install napari-cytosynth again."
         )
-    arrays: dict[str, npt.NDArray[Any]] = load(data)
-    return arrays
+    return data

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from napari_cytosynth.core.protocols import Crops, Vectors
-from napari_cytosynth.features.checks import check_crops, read_card, read_tensors
-
-if TYPE_CHECKING:
-    from napari_cytosynth.features._torch.encode import Readout
+from napari_cytosynth.features.checks import (
+    check_crops,
+    read_card,
+    read_checked,
+    read_tensors,
+)
+from napari_cytosynth.features.starter_onnx import OnnxReadout, onnx_is_here
 
 FOLDER = Path(__file__).parent / "weights"
 """Where the shipped weights lie: ``starter.json`` names the file and its SHA-256."""
@@ -28,8 +31,9 @@ class StarterEmbedder:
 
     It was trained on healthy blood under strong changes of stain, blur, scale and
     compression, so that its vectors change little under them. A crop's vector does not
-    depend on the batch it comes in, up to rounding. Loading it reads only its card;
-    torch and the weights are loaded when it first embeds.
+    depend on the batch it comes in, up to rounding. Loading it reads only its card; the
+    weights are loaded when it first embeds, and run by ONNX Runtime, or by torch where
+    that is not installed: the same numbers, up to rounding.
 
     Parameters
     ----------
@@ -96,10 +100,13 @@ class StarterEmbedder:
         return out
 
     @cached_property
-    def _net(self) -> Readout:
+    def _net(self) -> Callable[[Crops], Vectors]:
+        card = self.card
+        arrays = read_tensors(self.folder / card["file"], card["sha256"], _WHAT)
+        if "onnx" in card and onnx_is_here():
+            graph = card["onnx"]
+            path = self.folder / graph["file"]
+            return OnnxReadout(read_checked(path, graph["sha256"], _WHAT), arrays)
         from napari_cytosynth.features._torch.encode import Readout
 
-        arrays = read_tensors(
-            self.folder / self.card["file"], self.card["sha256"], _WHAT
-        )
-        return Readout(arrays, self.card["size"])
+        return Readout(arrays, card["size"])
