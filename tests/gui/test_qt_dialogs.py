@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from napari.layers import Points
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
@@ -15,6 +17,7 @@ from qtpy.QtWidgets import QDialogButtonBox, QFileDialog, QWidget
 from napari_cytosynth._gui.adding import AddDialog
 from napari_cytosynth._gui.settings import read_settings
 from napari_cytosynth._gui.start import StartPage
+from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import create_project
 
@@ -122,6 +125,34 @@ def test_the_pixel_size_is_corrected_from_the_strip(
     dialog.form["mpp"].value = 0.312
     dialog.accept()
     assert asked == [(session.state.smear, 0.312, True)]
+
+
+def test_the_canvas_follows_another_pixel_size(qtbot: QtBot, window: Any) -> None:
+    session = window.session
+    qtbot.waitUntil(lambda: not session.state.tasks, timeout=20_000)
+    smear, project = session.state.smear, session.project
+    # The smear lies below all else.
+    shown = window.viewer.layers[0]
+    assert tuple(shown.scale) == (0.25, 0.25)
+    other = project.calibration(smear).to_json() | {"mpp": 0.4}
+    (event,) = project.record(Author("reader").scale_changed(smear, other))
+    session.on_scale_switched(smear)
+    qtbot.waitUntil(lambda: tuple(shown.scale) == (0.4, 0.4), timeout=20_000)
+    table = project.cells()
+    middles = table.boxes[:, :2] + table.boxes[:, 2:] / 2
+    wanted = (middles[table.smears == smear, ::-1] - 0.5) * 0.4
+
+    def drawn() -> bool:
+        rings = [la.data for la in window.viewer.layers if isinstance(la, Points)]
+        if not rings:
+            return False
+        away = np.abs(rings[0][:, None] - wanted[None]).max(axis=2)
+        return bool(away.min(axis=0).max() < 0.1)
+
+    qtbot.waitUntil(drawn, timeout=20_000)
+    session.undo()
+    qtbot.waitUntil(lambda: tuple(shown.scale) == (0.25, 0.25), timeout=20_000)
+    assert project.journal.redo_target("reader").id == event.id
 
 
 def test_a_mapping_that_cannot_be_read_says_how_to_write_it(window: Any) -> None:
