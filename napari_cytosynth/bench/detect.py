@@ -22,6 +22,7 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 from napari_cytosynth.bench.marrow import count_rows
+from napari_cytosynth.bench.memory import memory_rows
 from napari_cytosynth.bench.steady import crop_counts, resized_counts
 from napari_cytosynth.bench.truth import Truth, bccd, bccd_red, pig_wbc, segpc, txl_pbc
 from napari_cytosynth.core.cells import Detections, ObjectKind
@@ -97,7 +98,8 @@ def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[dict[str, An
     step = _QUICK if quick else 1
     clock = _Clock()
     rows = [row for each in _SETS for row in _boxes(each, data, step, clock)]
-    return [*rows, *_steady(data, step), *_plasma(data, step), clock.row()]
+    rows += _steady(data, step)
+    return [*rows, *_plasma(data, step), clock.row(), *memory_rows(quick)]
 
 
 def _boxes(each: _Set, data: Path, step: int, clock: _Clock) -> list[dict[str, Any]]:
