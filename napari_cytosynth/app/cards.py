@@ -12,16 +12,16 @@ from napari_cytosynth.core.quality import words
 from napari_cytosynth.core.splits import hash_share
 
 _UNTOLD = 1 / 3
-"""Share of labelled cards that do not say why they came, audit cards among them."""
+"""Share of chosen cards that do not say why they came, as no audit card does."""
 
 
 class CellCards:
     """Real cells of a listing.
 
-    In the queue nothing of what the model makes of a cell is shown before its label:
-    the reason of an audit card would tell it apart from those that the ranking chose,
-    and any guess would lead the reader. Afterwards cards say why they came; audit cards
-    never do, and a share of the others does not either, so that silence tells nothing.
+    In the queue a card that the ranking chose says why it came. Audit cards never do:
+    they are read before anything is told of what the model makes of them. A share of
+    the chosen ones is silent too, by chance, so that silence marks no audit card: of
+    ten cards one is drawn and three are silent ones that were chosen.
 
     Parameters
     ----------
@@ -63,13 +63,15 @@ class CellCards:
         return self._listing.row_of(number)
 
     def shows_guesses(self, cell: CellId) -> bool:
-        """Tell whether what the model makes of a cell may be shown before the reader.
+        """Tell whether what the model makes of a cell may be shown.
 
-        In the queue only after its label, of audit cards and others alike.
+        In the queue of those cells only that say why they came, and after the label.
         """
         if self._session.state.blind or cell not in self._session.index:
             return False
-        return not self._in_queue or bool(self._session.code(cell))
+        return (
+            not self._in_queue or self._is_told(cell) or bool(self._session.code(cell))
+        )
 
     def _looks(self, code: str) -> tuple[str, str]:
         if not code:
@@ -80,17 +82,17 @@ class CellCards:
     def _caption(self, cell: CellId, row: int) -> str:
         if self._session.state.blind:
             return ""
-        why = self._listing.reasons.get(int(cell), "")
-        if self._in_queue and not (why and self._is_told(cell)):
+        if self._in_queue and not self._is_told(cell):
             return f"card {row + 1} of {len(self)}"
-        return why
+        return self._listing.reasons.get(int(cell), "")
 
     def _is_told(self, cell: CellId) -> bool:
         """Tell whether a card of the queue says why it came."""
+        if int(cell) not in self._listing.reasons:
+            return False
         label = self._session.project.journal.label(cell)
-        taught = label is not None and label.mode is not Mode.AUDIT
-        shown = taught and bool(self._session.code(cell))
-        return shown and hash_share(str(cell), "told") >= _UNTOLD
+        audit = label is not None and label.mode is Mode.AUDIT
+        return not audit and hash_share(str(cell), "told") >= _UNTOLD
 
     def _guess(self, cell: CellId) -> str:
         code, probability = self._session.index.guess(cell)

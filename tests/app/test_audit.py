@@ -56,26 +56,35 @@ def said(desk: Desk) -> dict[int, tuple[str, str, str]]:
 # Nothing tells them apart
 
 
-def test_before_its_label_a_card_of_the_queue_says_its_place_only(
+def test_an_audit_card_says_its_place_only_and_so_do_some_chosen_ones(
     taught: Desk,
 ) -> None:
     assert taught.session.state.model
     cards = taught.views.annotate.shown("show_cards")
-    n = len(cards)
-    for cell, words in said(taught).items():
-        assert words == (f"card {cards.row_of(cell) + 1} of {n}", "", "")
+    n, drawn = len(cards), set(audit_cards(taught))
+    silent, told = set(), set()
+    for cell, (caption, guess, badge) in said(taught).items():
+        place = f"card {cards.row_of(cell) + 1} of {n}"
+        (silent if caption == place else told).add(cell)
+        assert (guess, badge) == ("", "")
+    assert drawn < silent, "a reader who met silence knew that it is an audit card"
+    assert len(silent - drawn) >= len(drawn)
+    assert told
+    assert told <= set(taught.session.state.listing.reasons)
 
 
 @pytest.mark.parametrize("sort", list(Sort))
-def test_nor_does_it_in_a_queue_that_is_filtered_or_sorted(
+def test_nor_does_an_audit_card_in_a_queue_that_is_filtered_or_sorted(
     taught: Desk, sort: Sort
 ) -> None:
     session = taught.session
     session.set_sort(sort)
     for code in ("", *session.project.taxonomy.codes):
         session.set_filter(code)
-        assert {words[1:] for words in said(taught).values()} <= {("", "")}
-        assert all(words[0].startswith("card ") for words in said(taught).values())
+        words = said(taught)
+        assert {told[1:] for told in words.values()} <= {("", "")}
+        for cell in audit_cards(taught):
+            assert words[cell][0].startswith("card ")
 
 
 def test_after_its_label_a_chosen_card_says_why_and_silence_tells_nothing(

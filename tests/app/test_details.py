@@ -6,6 +6,7 @@ import pytest
 
 from napari_cytosynth.app.details import DESCRIBE
 from napari_cytosynth.app.panels import Tab
+from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.desk import Desk, HeldRunner
@@ -86,17 +87,31 @@ def test_attributes_are_told_of_predicted_cells_unless_one_reads_blind(
     assert "granules 0." not in _told(read)
 
 
-def test_in_the_queue_attributes_are_told_after_the_label_and_not_before(
-    read: Desk,
-) -> None:
-    cell = read.session.state.focus
-    assert cell is not None
+def _card(desk: Desk, *, says_why: bool) -> CellId:
+    """Return a card of the queue that says why it came, or a silent one."""
+    cards = desk.views.annotate.shown("show_cards")
+    made = (cards[row] for row in range(len(cards)))
+    silent = "card "
+    return CellId(
+        next(c.id for c in made if c.caption.startswith(silent) is not says_why)
+    )
+
+
+def test_attributes_of_a_silent_card_are_told_after_its_label(read: Desk) -> None:
+    cell = _card(read, says_why=False)
+    read.session.focus_cell(cell)
     assert "granules 0." not in _told(read)
     assert read.session.label("EO")
-    assert "granules 0." not in _told(read)
     read.session.focus_cell(cell)
     assert "granules 0." in _told(read)
     assert read.session.undo()
+    assert "granules 0." not in _told(read)
+
+
+def test_attributes_of_a_card_that_says_why_are_told_at_once(read: Desk) -> None:
+    read.session.focus_cell(_card(read, says_why=True))
+    assert "granules 0." in _told(read)
+    read.session.set_blind(True)
     assert "granules 0." not in _told(read)
 
 
