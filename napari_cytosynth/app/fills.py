@@ -184,10 +184,6 @@ class Fills:
     def _is_unfinished(self, code: str) -> bool:
         return self._jobs.is_unfinished(fill_key(code))
 
-    def cancel(self, code: str) -> bool:
-        """Stop the fill of a class; what passed the gate is kept."""
-        return self._jobs.cancel(fill_key(code))
-
     def _stream(self, progress: Progress) -> None:
         if isinstance(progress.payload, tuple) and progress.payload:
             self.shelf.put(progress.payload)

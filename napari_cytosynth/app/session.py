@@ -194,10 +194,6 @@ class Session(Handling):
         """Ask the backend for synthetic cells of a class; they stream in."""
         return self.fills.start(code, count, generator)
 
-    def cancel_fill(self, code: str) -> bool:
-        """Stop a fill; what passed the gate is kept."""
-        return self.fills.cancel(code)
-
     def judge(self, accept: bool) -> bool:
         """Accept or reject the synthetic cell under review, and go to the next."""
         return self.fills.judge(accept)

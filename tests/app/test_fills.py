@@ -269,7 +269,7 @@ def test_closing_interrupts_the_fill_that_runs_not_one_that_was_cancelled(
     compute.frail = False
     first.session.fill("BA", 6)
     runner.step("fill:BA", 2)
-    first.session.cancel_fill("BA")
+    first.views.synthesize.cancelAsked.emit("fill:BA")
     first.session.fill("BA", 24)  # goes on with the older of the two
     runner.step("fill:BA", 3)
     runner.close()
