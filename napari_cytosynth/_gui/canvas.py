@@ -103,7 +103,7 @@ class CanvasAdapter(QObject):
     def show_stain(self, image: SmearImage | None, name: str) -> None:
         """Lay the smear in the stain of another over it; its eye compares."""
         levels = None if image is None else [ResidentLevel(v) for v in image.levels]
-        title = f"In the stain of {name} (for looking only)"
+        title = f"Stain: {name} (looking only)"
         self._drawing.put(
             "stain", lambda: self._layers.show_stain(levels, self._bridge, title)
         )

@@ -9,6 +9,7 @@ from napari_cytosynth.app.panels import Quality, Sort, Tab
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.app.views import AnnotateView
 from napari_cytosynth.core.ids import CellId
+from napari_cytosynth.core.quality import words
 from napari_cytosynth.core.registry import names
 
 
@@ -99,6 +100,8 @@ class AnnotatePresenter:
         if focus is not None:
             guesses = self._cards.shows_guesses(focus)
             lines = session.details.lines(focus, guesses=guesses)
+            if focus in session.index and (flaws := session.index.flaw(focus)):
+                lines = (f"The picture is {words(flaws)}.", *lines)
         self._view.show_details(lines)
 
     def _on_touched(self, cell: int) -> None:

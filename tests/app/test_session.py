@@ -432,3 +432,17 @@ def test_an_embedder_that_fails_is_told_and_not_taken_up(desk: Desk) -> None:
     assert "no such embedder" in desk.failures[-1]
     assert (desk.session.state.embedder, desk.session.learner.key) == ("starter", old)
     assert desk.session.label("MO")
+
+
+def test_the_focused_cell_is_said_to_be_flawed_in_words(taught: Desk) -> None:
+    session = taught.session
+    focus = session.state.focus
+    assert focus is not None
+    flaws = np.array([Flaw.BLURRED | Flaw.CUT], np.uint8)
+    session.index.set_flaws(np.array([focus], np.int64), flaws)
+    session.events.predictions.emit()
+    lines = taught.views.annotate.shown("show_details")
+    assert lines[0] == "The picture is blurred, cut."
+    session.next()
+    lines = taught.views.annotate.shown("show_details")
+    assert not any("picture is" in line for line in lines)
