@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from napari_cytosynth.core.geometry import box_iou
 from napari_cytosynth.core.smear import Calibration, MppSource, Trust
 from napari_cytosynth.core.tasks import run_to_end
-from napari_cytosynth.ingest import calibrate, detect_cells
+from napari_cytosynth.ingest import calibrate, detect_cells, open_smear
 from napari_cytosynth.ingest.circles import Circles, count_circles
 from napari_cytosynth.ingest.classic import ClassicDetector
 from napari_cytosynth.ingest.stain import nuclear_dye
@@ -93,6 +95,21 @@ def test_red_cells_in_one_mass_tell_the_scale(mpp: float) -> None:
     noisy = picture + np.random.default_rng(0).normal(0, 3, picture.shape)
     calibration = measured(noisy.clip(0, 255).astype(np.uint8))
     assert calibration.mpp == pytest.approx(mpp, rel=0.2)
+
+
+@pytest.mark.data
+def test_scale_bars_agree(developer_data: Path) -> None:
+    """Chula's bar is 20 um on 103.8 pixels, SegPC's 10 um on 61.2."""
+    errors = []
+    for folder, mpp, step in (
+        ("detection/chula_rbc12", 20 / 103.8, 6),
+        ("bone_marrow/segpc_myeloma/images", 10 / 61.2, 20),
+    ):
+        for path in sorted((developer_data / folder).rglob("*.jpg"))[::step]:
+            image = open_smear(path)
+            errors.append(np.log(calibrate(image).mpp / mpp))
+            image.close()
+    assert np.mean(np.abs(errors) < np.log(1.2)) >= 0.75
 
 
 @pytest.mark.parametrize("radius", [6.0, 11.0, 23.0, 40.0])
