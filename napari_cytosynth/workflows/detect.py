@@ -88,11 +88,7 @@ def add_smear(
         If the picture cannot be opened or is an exported synthetic cell, ``mpp`` is not
         above 0, or it was added before with another group.
     """
-    from napari_cytosynth.ingest import open_smear
-    from napari_cytosynth.workflows.exporting import refuse_painted
-
-    refuse_painted(Path(uri))
-    image = open_smear(uri)
+    image = _opened(uri)
     try:
         record = image.smear if group is None else replace(image.smear, group=group)
         known = {s.fingerprint: s for s in project.smears()}.get(record.fingerprint)
@@ -350,6 +346,14 @@ def _job(project: Project, smear: SmearId, detector: str, mpp: float) -> Job:
         if all(data.get(name) == asked[name] for name in asked):
             return replace(job, data=data)
     return Job(f"detect:{smear}", JobState.RUNNING, {**asked, "tiles": 0})
+
+
+def _opened(uri: str | Path) -> SmearImage:
+    from napari_cytosynth.ingest import open_smear
+    from napari_cytosynth.workflows.exporting import refuse_painted
+
+    refuse_painted(Path(uri))
+    return open_smear(uri)
 
 
 def _here() -> Finder:
