@@ -143,7 +143,7 @@ class Smears:
         from napari_cytosynth.workflows.detect import add_smear
 
         title = PurePath(uri).name
-        yield Progress(0, 0, f"{title}: opening")
+        yield Progress(0, 0, f"{title}: opening, measuring scale and stain")
         try:
             whose, where = group or None, self.finder
             smear = add_smear(self._project, uri, group=whose, finder=where)
