@@ -43,6 +43,9 @@ class ElidedLabel(QLabel):
         self.setText(self.fontMetrics().elidedText(self._whole, self._mode, room))
 
 
+_RESTYLED = (QEvent.Type.Show, QEvent.Type.StyleChange, QEvent.Type.FontChange)
+
+
 class ElidedBox(QComboBox):
     """A choice whose chosen text is shortened; the list shows whole ones.
 
@@ -65,7 +68,8 @@ class ElidedBox(QComboBox):
         words = (self.itemText(row) for row in range(self.count()))
         widest = max(map(self.fontMetrics().horizontalAdvance, words), default=0)
         frame = self.width() - self._room()
-        return QSize(max(hint.width(), widest + frame), hint.height())
+        # Advances are rounded down: a pixel more, or the last letter is cut.
+        return QSize(max(hint.width(), widest + frame + 2), hint.height())
 
     def shown_text(self) -> str:
         """Return what is painted of the chosen text."""
@@ -93,7 +97,9 @@ class ElidedBox(QComboBox):
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
     def event(self, event: QEvent) -> bool:
-        """Tell on hovering what is chosen, and all of it."""
+        """Tell on hovering what is chosen; ask for room anew once a style is known."""
+        if event.type() in _RESTYLED:
+            self.updateGeometry()
         if event.type() == QEvent.Type.ToolTip:
             self.setToolTip(f"{self.accessibleName()}: {self.currentText()}")
         return bool(super().event(event))
