@@ -85,7 +85,7 @@ class ClassicConfig:
     small_um2: float = 25.0
     small_dark: float = 0.7
     rim_um: float = 0.8
-    reach_um: float = 6.0
+    reach_um: float = 5.5
     red_reach_um: float = 4.0
     red_ring_um: float = 1.2
     red_ring: float = 0.6
