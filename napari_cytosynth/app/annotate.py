@@ -43,7 +43,7 @@ class AnnotatePresenter:
         events.predictions.connect(self._show_cards)
         events.focus.connect(self._show_focus)
         events.touched.connect(self._on_touched)
-        events.tab.connect(self._view.show_tab)
+        events.tab.connect(self._on_tab)
         events.filter.connect(self._view.show_filter)
         events.sort.connect(self._view.show_sort)
         events.quality.connect(self._view.show_quality)
@@ -110,6 +110,11 @@ class AnnotatePresenter:
             self._view.show_card_changed(row)
         if cell == self._session.state.focus:
             self._show_details()
+
+    def _on_tab(self, tab: Tab) -> None:
+        # Two tabs may list the same cells, and show different things of them.
+        self._view.show_tab(tab)
+        self._show_cards()
 
     def _on_blind(self, hidden: bool) -> None:
         self._view.show_blind(hidden)

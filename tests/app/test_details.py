@@ -85,6 +85,11 @@ def test_attributes_are_told_of_predicted_cells_unless_one_reads_blind(
     assert "granules 0." in _told(read)
     read.session.set_blind(True)
     assert "granules 0." not in _told(read)
+    read.session.set_blind(False)
+    assert "granules 0." in _told(read)
+    # Even where the queue lists the same cells in the same order.
+    read.session.state.tab = Tab.QUEUE
+    assert "granules 0." not in _told(read)
 
 
 def _card(desk: Desk, *, says_why: bool) -> CellId:

@@ -356,6 +356,3 @@ def test_the_focused_cell_is_said_in_words(qtbot: QtBot, read_window: Any) -> No
     assert line.isVisible()
     window.session.set_blind(True)
     assert "granules" not in line.text()
-    window.session.set_blind(False)
-    window.session.set_tab(Tab.QUEUE)
-    assert "granules" not in line.text()
