@@ -25,6 +25,7 @@ from napari_cytosynth.ingest.erythroid import (
     Outline,
     RedConfig,
     beside_cells,
+    clear_of,
     platelets,
     red_cells,
 )
@@ -142,19 +143,14 @@ class ClassicDetector:
         cells, nuclei, islands = self._nucleated(seen)
         found = [_measured(cells, ObjectKind.NUCLEATED, seen.share, nuclei)]
         if ObjectKind.PLATELET in self.kinds:
-            loose = platelets(
-                seen.dye,
-                cells > 0,
-                islands,
-                self._platelet_levels(seen),
-                self.config.red,
-                seen.mpp,
-            )
+            red, levels = self.config.red, self._platelet_levels(seen)
+            free = clear_of(cells > 0, red, seen.mpp) | islands
+            loose = platelets(seen.dye, free, levels, red, seen.mpp)
             found.append(_measured(loose, ObjectKind.PLATELET, seen.share, loose))
         if ObjectKind.RED_CELL in self.kinds:
             taken = (cells > 0) | seen.blind
-            green, red = seen.density[..., 1], seen.levels["red"]
-            cells_and_scores = red_cells(green, taken, red, self.config.red, seen.mpp)
+            green, floor = seen.density[..., 1], seen.levels["red"]
+            cells_and_scores = red_cells(green, taken, floor, self.config.red, seen.mpp)
             found.append(_outlined(*cells_and_scores, cells.shape))
         return Detections.concatenate(found)
 
@@ -172,9 +168,8 @@ class ClassicDetector:
         islands = beside_cells(
             seen.dye, nuclei > 0, self._platelet_levels(seen), config.red, mpp
         )
-        grounds = _grown(
-            nuclei, pieces, body & ~islands, stained & ~islands, config, mpp
-        )
+        around = (body & ~islands, stained & ~islands)
+        grounds = _grown(nuclei, pieces, around, config, mpp)
         groups = np.zeros(count + 1, np.int32)
         groups[pieces] = nuclei
         cells = cut_apart(groups, pieces, grounds, config.wholes, mpp)
@@ -236,12 +231,12 @@ def _without_pale(
 def _grown(
     nuclei: Labels,
     pieces: Labels,
-    body: Mask,
-    stained: Mask,
+    around: tuple[Mask, Mask],
     config: ClassicConfig,
     mpp: float,
 ) -> Labels:
-    """Grow each piece of a nucleus over the cytoplasm around it."""
+    """Grow each piece of a nucleus over cytoplasm: dyed, or red like red cells."""
+    body, stained = around
     if not nuclei.any():
         return nuclei
     away = ndimage.distance_transform_edt(nuclei == 0) * mpp

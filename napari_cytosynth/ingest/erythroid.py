@@ -110,8 +110,7 @@ def red_cells(
 
 def platelets(
     dye: Image32,
-    taken: Mask,
-    islands: Mask,
+    free: Mask,
     levels: tuple[float, float],
     config: RedConfig,
     mpp: float,
@@ -122,10 +121,8 @@ def platelets(
     ----------
     dye : float32[y, x]
         Nuclear dye.
-    taken : bool[y, x]
-        Nucleated cells.
-    islands : bool[y, x]
-        What lies beside a cell and does not belong to it.
+    free : bool[y, x]
+        Away from nucleated cells, or beside one without belonging to it.
     levels : tuple of 2 floats
         Dye at the edge of a platelet, and in its middle, at least.
     config : RedConfig
@@ -138,8 +135,6 @@ def platelets(
     int32[y, x]
         One label a platelet.
     """
-    away = ndimage.distance_transform_edt(~taken) if taken.any() else np.inf
-    free = np.asarray(away > config.clearance_um / mpp) | islands
     pale = opened((dye > levels[0]) & free, config.strand_um / mpp)
     labels, count = ndimage.label(pale)
     dark = np.zeros(count + 1, bool)
@@ -149,6 +144,14 @@ def platelets(
     low, high = config.platelet_um2
     found = np.asarray(labels, np.int32)
     return _of_area(found, np.full(count + 1, low), high, mpp)
+
+
+def clear_of(taken: Mask, config: RedConfig, mpp: float) -> Mask:
+    """Mark what lies away from nucleated cells, bool[y, x]."""
+    if not taken.any():
+        return ~taken
+    away = ndimage.distance_transform_edt(~taken)
+    return np.asarray(away > config.clearance_um / mpp, bool)
 
 
 def beside_cells(
