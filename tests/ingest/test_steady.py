@@ -39,7 +39,8 @@ def test_a_painted_field_has_the_same_cells_at_any_size(scale: float) -> None:
 def test_real_fields_have_the_same_cells_at_any_size(
     developer_data: Path, scale: float
 ) -> None:
-    truths = [*list(bccd(developer_data))[::200], *list(txl_pbc(developer_data))[::200]]
+    """A floor, not the aim of 0.95, which twice the size misses: see docs/bench.md."""
+    truths = [*list(bccd(developer_data))[::40], *list(txl_pbc(developer_data))[::40]]
     totals = np.sum([agreement(pixels_of(t), scale) for t in truths], axis=0)
     right, found, true = totals
     assert 2 * right / (found + true) >= 0.9
