@@ -186,6 +186,7 @@ class Drive:
         """Label by key: in the queue, then one cell of each field, then on."""
         for _ in range(LABELS // 2):
             self._label_focused()
+        self.settle()
         fields = self._label_each_field()
         while len(self._labels()) < LABELS:
             self._label_focused()
