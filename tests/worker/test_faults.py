@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -82,6 +83,12 @@ def tcp() -> Iterator[Callable[[Callable[[socket.socket], None]], str]]:
                 with connection:
                     connection.recv(65536)
                     treat(connection)
+                    # A close with unread data resets, and takes the answer along.
+                    with suppress(OSError):
+                        connection.settimeout(1.0)
+                        connection.shutdown(socket.SHUT_WR)
+                        while connection.recv(65536):
+                            pass
 
         threads.append(threading.Thread(target=loop, daemon=True))
         threads[-1].start()
@@ -113,7 +120,7 @@ def test_an_address_that_is_none(url: str) -> None:
 
 
 def test_something_else_answers(tcp: Callable[..., str]) -> None:
-    page = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n<html>"
+    page = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 6\r\n\r\n<html>"
     client = WorkerClient(tcp(lambda c: c.sendall(page)), TOKEN)
     with pytest.raises(WorkerUnreachableError, match="is no cytosynth worker"):
         client.hello()
@@ -157,7 +164,11 @@ def test_no_token_and_no_verb_leaks(address: str) -> None:
 )
 def test_another_version(tcp: Callable[..., str], said: dict, told: str) -> None:
     body = json.dumps({**said, "request_bytes": LIMIT}).encode()
-    head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+    # Kept open, the second request could meet the close of the first.
+    head = (
+        f"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    head = head.encode()
     client = WorkerClient(tcp(lambda c: c.sendall(head + body)), TOKEN)
     with pytest.raises(WorkerError, match=told):
         client.hello()
