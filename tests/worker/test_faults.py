@@ -165,10 +165,8 @@ def test_no_token_and_no_verb_leaks(address: str) -> None:
 def test_another_version(tcp: Callable[..., str], said: dict, told: str) -> None:
     body = json.dumps({**said, "request_bytes": LIMIT}).encode()
     # Kept open, the second request could meet the close of the first.
-    head = (
-        f"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
-    )
-    head = head.encode()
+    fields = f"connection: close\r\ncontent-length: {len(body)}"
+    head = f"HTTP/1.1 200 OK\r\n{fields}\r\n\r\n".encode()
     client = WorkerClient(tcp(lambda c: c.sendall(head + body)), TOKEN)
     with pytest.raises(WorkerError, match=told):
         client.hello()
