@@ -19,8 +19,9 @@ import numpy.typing as npt
 
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.protocols import Vectors
+from napari_cytosynth.core.shipped import read_card
 from napari_cytosynth.features.attribute_words import TOPICS, Phrase, phrases
-from napari_cytosynth.features.checks import read_card, read_tensors
+from napari_cytosynth.features.checks import read_tensors
 from napari_cytosynth.features.starter import FOLDER
 
 CARD = "attributes.json"

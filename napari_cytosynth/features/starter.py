@@ -10,12 +10,8 @@ from typing import Any
 import numpy as np
 
 from napari_cytosynth.core.protocols import Crops, Vectors
-from napari_cytosynth.features.checks import (
-    check_crops,
-    read_card,
-    read_checked,
-    read_tensors,
-)
+from napari_cytosynth.core.shipped import read_card, read_checked
+from napari_cytosynth.features.checks import check_crops, read_tensors
 from napari_cytosynth.features.starter_onnx import OnnxReadout, onnx_is_here
 
 FOLDER = Path(__file__).parent / "weights"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -13,12 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_cytosynth.core.errors import WeightsError
+from napari_cytosynth.core.shipped import read_card, read_checked
 from napari_cytosynth.synthesis.appearance import Stain
 from napari_cytosynth.synthesis.thumbnails import SIDE, Thumbnails
 
 FOLDER = Path(__file__).parent / "weights"
 """Where the shipped weights lie: ``latent.json`` names the files and their SHA-256."""
+
+_WHAT = "the latent generator"
 
 
 @dataclass(frozen=True)
@@ -90,33 +90,11 @@ def load_card(folder: Path = FOLDER) -> Mapping[str, Any]:
     WeightsError
         If the card is missing or damaged.
     """
-    path = folder / "latent.json"
-    try:
-        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise WeightsError(
-            f"The card of the starter weights, {path.name}, cannot be read ({error}). "
-            "It ships with the package; install napari-cytosynth again."
-        ) from error
-    return card
+    return read_card(folder / "latent.json", _WHAT)
 
 
 def _arrays(path: Path, wanted: str) -> dict[str, npt.NDArray[Any]]:
     from safetensors.numpy import load
 
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise WeightsError(
-            f"The starter weights {path.name} cannot be read ({error}). They ship "
-            "with the package; install napari-cytosynth again."
-        ) from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != wanted:
-        raise WeightsError(
-            f"The starter weights {path.name} have SHA-256 {found[:12]}..., not "
-            f"{wanted[:12]}... as their card says. The file is damaged or was "
-            "exchanged, and is not used; install napari-cytosynth again."
-        )
-    arrays: dict[str, npt.NDArray[Any]] = load(data)
+    arrays: dict[str, npt.NDArray[Any]] = load(read_checked(path, wanted, _WHAT))
     return arrays
