@@ -102,5 +102,9 @@ class WorkerDiedError(WorkerError):
     """The worker ended in the middle of a job."""
 
 
+class MemoryShortError(CytoSynthError, MemoryError):
+    """Memory does not hold the work even in its smallest part."""
+
+
 class Cancelled(CytoSynthError):
     """The user stopped the task."""

@@ -25,6 +25,7 @@ from napari_cytosynth.core.protocols import (
 )
 from napari_cytosynth.core.registry import load, names
 from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.synthesis._torch.halving import Halving
 
 EMBED_BATCH = 64
 """Crops embedded between two signs of life."""
@@ -48,6 +49,7 @@ class InlineCompute:
         self._tables = {"generators": generators, "embedders": embedders}
         self._built: dict[tuple[str, str], Any] = {}
         self._building = threading.Lock()
+        self._halvings: dict[str, Halving] = {}
 
     def hello(self) -> Hello:
         """Say what there is; finding the device loads torch."""
@@ -71,6 +73,9 @@ class InlineCompute:
             If its weights cannot be had.
         InputError
             If ``crops`` is not uint8[n, y, x, 3].
+        MemoryShortError
+            If memory does not hold one crop at work; where it does not hold a batch,
+            batches are halved.
         """
         yield Progress(0, len(crops), f"loading {embedder}")
         model: Embedder = self._get("embedders", embedder)
@@ -79,14 +84,15 @@ class InlineCompute:
                 f"Crops of {crops.dtype}{crops.shape} cannot be embedded. "
                 "Give uint8[n, 96, 96, 3]."
             )
-        batch = EMBED_BATCH
         if isinstance(model, NeedsWeights):
-            batch = model.batch
             yield from model.prepare()
-        parts = [np.zeros((0, model.dim), np.float32)]
-        for start in range(0, len(crops), batch):
-            parts.append(model.embed(crops[start : start + batch]))
-            done = min(start + batch, len(crops))
+        parts, done = [np.zeros((0, model.dim), np.float32)], 0
+        halving = self._halving(embedder, model)
+        for part in halving.parts(
+            0, len(crops), lambda first, end: [model.embed(crops[first:end])]
+        ):
+            parts.append(part)
+            done += len(part)
             yield Progress(done, len(crops), "embedding")
         return np.concatenate(parts)
 
@@ -135,6 +141,13 @@ class InlineCompute:
         rng = np.random.default_rng(request.seed)
         with closing(_closable(maker.generate(request, weights, rng))) as batches:
             yield from batches
+
+    def _halving(self, embedder: str, model: Embedder) -> Halving:
+        """Return the batch size that an embedder has come to."""
+        if embedder not in self._halvings:
+            size = model.batch if isinstance(model, NeedsWeights) else EMBED_BATCH
+            self._halvings[embedder] = Halving(size, f"embedding with {embedder}")
+        return self._halvings[embedder]
 
     def _names(self, kind: str) -> tuple[str, ...]:
         table = self._tables[kind]
