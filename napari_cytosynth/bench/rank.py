@@ -16,9 +16,9 @@ import numpy as np
 from napari_cytosynth.core.protocols import Candidates, TrainingSet, Vectors
 from napari_cytosynth.core.registry import load, names
 from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.core.training import balanced
 from napari_cytosynth.learning.fitting import fit_head
 from napari_cytosynth.learning.head import Head
-from napari_cytosynth.learning.training import balanced
 
 DIM = 384
 SIZES = (10_000, 100_000, 1_000_000)

@@ -20,8 +20,8 @@ def run(
     enrich: Annotated[
         str | None,
         typer.Option(
-            help="none, duplicates, class_weights or embedding; by default all "
-            "classes weigh the same."
+            help="none, embedding or a control: class_weights, duplicates, "
+            "augmentation, smote, gaussian; by default all classes weigh the same."
         ),
     ] = None,
     seed: Seed = 0,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,3 +83,51 @@ class TrainingSet:
     vectors: Vectors
     codes: tuple[str, ...]
     weights: npt.NDArray[np.float64]
+
+
+def balanced(
+    codes: Sequence[str], weights: npt.NDArray[np.float64] | None = None
+) -> npt.NDArray[np.float64]:
+    """Return sample weights under which all classes weigh the same.
+
+    Parameters
+    ----------
+    codes : sequence of str
+        Class of each row.
+    weights : float64[n], optional
+        Weights to keep within a class; equal by default.
+
+    Returns
+    -------
+    float64[n]
+        Mean 1; empty for no rows.
+    """
+    names, index = np.unique(np.asarray(codes, dtype=np.str_), return_inverse=True)
+    own = np.ones(len(index)) if weights is None else np.asarray(weights, np.float64)
+    total = np.bincount(index, own, minlength=len(names))
+    share: npt.NDArray[np.float64] = own * len(index) / (len(names) * total[index])
+    return share
+
+
+def lacking(codes: Sequence[str], cap: int | None = None) -> dict[str, int]:
+    """Return how many rows each class lacks to be as common as the largest.
+
+    Parameters
+    ----------
+    codes : sequence of str
+        Class of each row.
+    cap : int, optional
+        At most so many for each row that there is.
+
+    Returns
+    -------
+    mapping of code to int
+        In the order of the codes; classes that lack none are left out.
+    """
+    counts = Counter(codes)
+    most = max(counts.values(), default=0)
+    missing = {
+        code: most - n if cap is None else min(most - n, cap * n)
+        for code, n in sorted(counts.items())
+    }
+    return {code: n for code, n in missing.items() if n}

@@ -1,4 +1,4 @@
-"""Training sets: weights that let every class count alike, and joining two sets."""
+"""Joining training sets, and how many synthetic rows of each class may train."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.protocols import TrainingSet, Vectors
+from napari_cytosynth.core.training import balanced
 
 SYNTHETIC_CAP = 10
 """Synthetic cells of a class that may train, for each real one; one real at least is
@@ -15,30 +16,6 @@ counted, so that a class without real cells can still be looked for.
 
 The gains of synthetic pictures saturate there (Sagers et al. 2023, arXiv 2308.12453).
 """
-
-
-def balanced(
-    codes: Sequence[str], weights: npt.NDArray[np.float64] | None = None
-) -> npt.NDArray[np.float64]:
-    """Return sample weights under which all classes weigh the same.
-
-    Parameters
-    ----------
-    codes : sequence of str
-        Class of each row.
-    weights : float64[n], optional
-        Weights to keep within a class; equal by default.
-
-    Returns
-    -------
-    float64[n]
-        Mean 1; empty for no rows.
-    """
-    names, index = np.unique(np.asarray(codes, dtype=np.str_), return_inverse=True)
-    own = np.ones(len(index)) if weights is None else np.asarray(weights, np.float64)
-    total = np.bincount(index, own, minlength=len(names))
-    share: npt.NDArray[np.float64] = own * len(index) / (len(names) * total[index])
-    return share
 
 
 def joined(

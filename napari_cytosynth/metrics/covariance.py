@@ -34,3 +34,25 @@ def shrunk_covariance(centred: Points) -> tuple[npt.NDArray[np.float64], float]:
     noise = max(fourth - float((sample**2).sum()), 0.0) / n
     shrinkage = 1.0 if distance <= 0 or n < 2 else min(noise / distance, 1.0)
     return (1 - shrinkage) * sample + shrinkage * level * np.eye(dim), shrinkage
+
+
+def shrunk_factor(centred: Points) -> npt.NDArray[np.float64]:
+    """Return the lower Cholesky factor of :func:`shrunk_covariance`.
+
+    Where all samples are 0 a trace of spread is left, so that there is a factor.
+
+    Parameters
+    ----------
+    centred : float[n, dim]
+        As there.
+
+    Returns
+    -------
+    float64[dim, dim]
+    """
+    covariance, _ = shrunk_covariance(centred)
+    tiny = 1e-6 * max(np.trace(covariance) / len(covariance), 1e-6)
+    factor: npt.NDArray[np.float64] = np.linalg.cholesky(
+        covariance + tiny * np.eye(len(covariance))
+    )
+    return factor

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_cytosynth.metrics.covariance import shrunk_covariance
+from napari_cytosynth.metrics.covariance import shrunk_factor
 
 Floats = npt.NDArray[np.float32]
 
@@ -70,9 +70,7 @@ class ResidualSpace:
         means = np.stack(
             [z[classes == c].mean(axis=0) for c in range(classes.max() + 1)]
         )
-        covariance, _ = shrunk_covariance(z - means[classes])
-        tiny = 1e-6 * max(np.trace(covariance) / len(covariance), 1e-6)
-        factor = np.linalg.cholesky(covariance + tiny * np.eye(len(covariance)))
+        factor = shrunk_factor(z - means[classes])
         parts = (centre, scale, axes, np.array([rest]), means, factor)
         return cls(*(p.astype(np.float32) for p in parts))
 

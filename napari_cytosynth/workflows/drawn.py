@@ -26,6 +26,7 @@ from napari_cytosynth.core.protocols import (
 from napari_cytosynth.core.provenance import SyntheticVector
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.core.taxonomy import Taxonomy
+from napari_cytosynth.core.training import lacking
 from napari_cytosynth.learning.training import SYNTHETIC_CAP
 from napari_cytosynth.synthesis.appearance import describe
 from napari_cytosynth.synthesis.gate import (
@@ -219,14 +220,8 @@ def shortfall(real: LabelledCells, taxonomy: Taxonomy) -> dict[str, int]:
 
     At most ten for each real cell; classes that lack none are left out.
     """
-    counts = Counter(real.codes)
-    most = max(counts.values(), default=0)
-    lacking = {
-        code: min(most - counts[code], SYNTHETIC_CAP * counts[code])
-        for code in taxonomy.cell_codes
-        if counts[code]
-    }
-    return {code: n for code, n in lacking.items() if n}
+    missing = lacking(real.codes, SYNTHETIC_CAP)
+    return {code: missing[code] for code in taxonomy.cell_codes if code in missing}
 
 
 def closable(

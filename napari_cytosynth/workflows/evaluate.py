@@ -8,13 +8,18 @@ import numpy as np
 
 from napari_cytosynth.core.errors import InputError, WorkerError
 from napari_cytosynth.core.project import Job, JobState, Project
-from napari_cytosynth.core.protocols import Compute, LabelledCells, TrainingSet
-from napari_cytosynth.core.registry import load, names
+from napari_cytosynth.core.protocols import (
+    Compute,
+    Control,
+    LabelledCells,
+    TrainingSet,
+)
 from napari_cytosynth.core.splits import Split
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.evidence.benefit import SEEDS, Question, measure
 from napari_cytosynth.evidence.record import Evidence
 from napari_cytosynth.learning.head import HeadFitter
+from napari_cytosynth.workflows.controls import controls_for
 from napari_cytosynth.workflows.drawn import Drawn, fit_source, shortfall
 from napari_cytosynth.workflows.embed import embed_synthetic
 from napari_cytosynth.workflows.kept import accepted_cells
@@ -96,13 +101,16 @@ def _question(
     drawn, said = yield from _draws(
         project, real, compute, (seed, number if len(audit) else 0)
     )
+    controls: tuple[Control, ...] = ()
+    if len(audit):
+        controls = yield from controls_for(project, real, compute, seed=seed)
     return Question(
         real=real,
         audit=audit,
         vectors=np.asarray(vectors, np.float32),
         codes=tuple(cell.code for cell in cells),
         classes=codes,
-        controls=tuple(load("controls", key)() for key in names("controls")),
+        controls=controls,
         drawn=drawn,
         caveats=(*limits, *said),
         seed=seed,

@@ -28,6 +28,7 @@ from napari_cytosynth.core.splits import Split, Splits, is_picture_group, split_
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.learning.head import Head, HeadFitter, fitter_here
 from napari_cytosynth.learning.training import capped, joined
+from napari_cytosynth.workflows.controls import enriched
 from napari_cytosynth.workflows.drawn import EMBEDDING, Drawn, draw_vectors
 from napari_cytosynth.workflows.embed import embed_synthetic, vectors_of
 from napari_cytosynth.workflows.kept import accepted_cells, kept_vectors
@@ -195,14 +196,15 @@ def train_head(
     embedder_key : str
         Fingerprint of the embedder whose vectors are used.
     enrich : str, optional
-        A control, such as ``"duplicates"`` or ``"class_weights"``, whose cells and
-        weights are taken as it gives them; ``"none"``: every real cell weighs the same;
+        A control, such as ``"smote"`` or ``"class_weights"``, whose cells and weights
+        are taken as it gives them; ``"none"``: every real cell weighs the same;
         ``"embedding"``: vectors drawn by that generator, as far as they pass the
         critics, join the training set. By default all classes weigh the same.
     seed : int
         Decides chance.
     compute : Compute, optional
-        Embeds synthetic cells; else this process does. Drawing vectors needs it.
+        Embeds synthetic cells; else this process does. Drawing vectors needs it, and
+        so does a control that makes pictures.
     fit : callable, optional
         Fits the head; by default this process does.
 
@@ -215,7 +217,10 @@ def train_head(
     yield Progress(0, 2, "gathering labels")
     real = _training_cells(project, embedder_key)
     rng = np.random.default_rng(seed)
-    training = _enriched(real, enrich, rng)
+    training = TrainingSet(real.vectors, real.codes, np.ones(len(real)))
+    if enrich not in (None, NONE, EMBEDDING):
+        control: Control = load("controls", enrich)()
+        training = yield from enriched(control, project, real, compute, seed=seed)
     made = yield from _synthetic(project, real, rng, compute)
     if enrich == EMBEDDING:
         drawn = yield from draw_vectors(
@@ -338,15 +343,6 @@ def _demanded(compute: Compute | None) -> Compute:
             "or choose another way to enrich."
         )
     return compute
-
-
-def _enriched(
-    real: LabelledCells, control: str | None, rng: np.random.Generator
-) -> TrainingSet:
-    if control in (None, NONE, EMBEDDING):
-        return TrainingSet(real.vectors, real.codes, np.ones(len(real)))
-    made: Control = load("controls", control)()
-    return made.enrich(real, rng)
 
 
 def _groups(

@@ -8,9 +8,10 @@ import pytest
 
 from napari_cytosynth.core.errors import InputError, WeightsError
 from napari_cytosynth.core.protocols import TrainingSet, Weights
+from napari_cytosynth.core.training import balanced
 from napari_cytosynth.learning.fitting import fit_head
 from napari_cytosynth.learning.head import Head
-from napari_cytosynth.learning.training import balanced, capped, joined
+from napari_cytosynth.learning.training import capped, joined
 
 
 def _training(

@@ -24,7 +24,7 @@ from napari_cytosynth.core.protocols import (
     Weights,
 )
 from napari_cytosynth.core.provenance import SyntheticVector
-from napari_cytosynth.core.registry import DEFAULT_EMBEDDER
+from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, names
 from napari_cytosynth.core.splits import Split, picture_group
 from napari_cytosynth.core.tasks import Progress, Task, run_to_end
 from napari_cytosynth.core.taxonomies import built_in
@@ -304,10 +304,18 @@ def test_a_synthetic_cell_of_cells_held_out_since_trains_no_more() -> None:
     assert evidence.counts["BA"]["synthetic"] == 1
 
 
-def test_controls_can_enrich(loaded: Loaded) -> None:
+@pytest.mark.parametrize("control", names("controls"))
+def test_controls_can_enrich(loaded: Loaded, control: str) -> None:
     loaded.label(loaded.split(audit=False))
-    head = run_to_end(train_head(loaded.project, loaded.key, enrich="duplicates"))
-    assert len(head.codes_) == 11
+    project, compute = loaded.project, loaded.compute
+    task = train_head(project, loaded.key, enrich=control, compute=compute)
+    assert len(run_to_end(task).codes_) == 11
+
+
+def test_a_control_that_makes_pictures_wants_a_backend(loaded: Loaded) -> None:
+    loaded.label(loaded.split(audit=False))
+    with pytest.raises(InputError, match="no embedder"):
+        run_to_end(train_head(loaded.project, loaded.key, enrich="augmentation"))
 
 
 @pytest.mark.parametrize("control", ["class_weights", "duplicates"])
@@ -690,7 +698,7 @@ def test_evaluation_is_kept_and_repeatable() -> None:
     assert len(steps) >= 6
     assert evidence.counts["BA"]["synthetic"] == 12
     cases = [case.case for case in evidence.cases]
-    assert cases == ["none", "class_weights", "duplicates", "synthetic", "embedding"]
+    assert cases == ["none", *names("controls"), "synthetic", "embedding"]
     assert evidence.counts["BA"]["vectors"] > 0
     assert "drawn vectors passed the critics" in evidence.caveat
     assert stored_evidence(loaded.project) == evidence

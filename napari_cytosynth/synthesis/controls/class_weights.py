@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_cytosynth.core.protocols import LabelledCells, TrainingSet
+from napari_cytosynth.core.training import balanced
 
 
 class ClassWeights:
@@ -14,8 +15,4 @@ class ClassWeights:
 
     def enrich(self, cells: LabelledCells, rng: np.random.Generator) -> TrainingSet:
         """Return the cells themselves, with weights of mean 1; ``rng`` is not used."""
-        classes, inverse, counts = np.unique(
-            np.array(cells.codes, dtype=str), return_inverse=True, return_counts=True
-        )
-        weights = len(cells) / (max(len(classes), 1) * counts[inverse])
-        return TrainingSet(cells.vectors, cells.codes, weights.astype(np.float64))
+        return TrainingSet(cells.vectors, cells.codes, balanced(cells.codes))

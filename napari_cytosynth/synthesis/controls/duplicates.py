@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_cytosynth.core.protocols import LabelledCells, TrainingSet
+from napari_cytosynth.core.training import lacking
 
 
 class Duplicates:
@@ -15,11 +16,9 @@ class Duplicates:
     def enrich(self, cells: LabelledCells, rng: np.random.Generator) -> TrainingSet:
         """Return every cell once, then the repeats, each of weight 1."""
         codes = np.array(cells.codes, dtype=str)
-        classes, counts = np.unique(codes, return_counts=True)
         rows = [np.arange(len(codes))]
-        for code, count in zip(classes, counts, strict=True):
-            own = np.flatnonzero(codes == code)
-            rows.append(rng.choice(own, size=counts.max() - count))
+        for code, missing in lacking(cells.codes).items():
+            rows.append(rng.choice(np.flatnonzero(codes == code), size=missing))
         index = np.concatenate(rows)
         return TrainingSet(
             cells.vectors[index],
