@@ -31,6 +31,8 @@ from napari_cytosynth.ingest.stain import (
 WINDOW = 768
 """Side of the windows that are looked at, level-0 pixels; nine at most."""
 
+_ONE_WINDOW = 1152  # side up to which one window holds it all, level-0 pixels
+
 WORKING_MPP = 0.4
 """Pixel size at which stain is measured and the ``classic`` detector works."""
 
@@ -96,19 +98,21 @@ def calibrate(image: SmearImage, mpp: float | None = None) -> Calibration:
 
 
 def sample_windows(image: SmearImage) -> list[npt.NDArray[np.uint8]]:
-    """Return up to nine windows of level 0: uint8[<= 768, <= 768, 3]."""
+    """Return up to nine windows of level 0: uint8[<= 1152, <= 1152, 3]."""
     height, width = image.levels[0].shape[:2]
-    ys, xs = _starts(height), _starts(width)
-    h, w = min(height, WINDOW), min(width, WINDOW)
-    return [image.read(x, y, w, h) for y in ys for x in xs]
+    ys, xs = _spans(height), _spans(width)
+    return [image.read(x, y, w, h) for y, h in ys for x, w in xs]
 
 
-def _starts(size: int) -> list[int]:
-    if size <= WINDOW:
-        return [0]
+def _spans(size: int) -> list[tuple[int, int]]:
+    """Return where windows start along an axis, and their length."""
+    if size <= _ONE_WINDOW:
+        # Windows that overlap cost more than one, and count cells twice.
+        return [(0, size)]
     if size <= 3 * WINDOW:
-        return [0, size - WINDOW]
-    return [int(size * share - WINDOW / 2) for share in (1 / 4, 1 / 2, 3 / 4)]
+        return [(0, WINDOW), (size - WINDOW, WINDOW)]
+    starts = (int(size * share - WINDOW / 2) for share in (1 / 4, 1 / 2, 3 / 4))
+    return [(start, WINDOW) for start in starts]
 
 
 def _scale(

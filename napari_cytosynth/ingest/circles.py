@@ -116,14 +116,24 @@ def _clear(voters: _Voters, shape: tuple[int, ...], radius: float) -> float:
     share = weights[inside] / (2 * np.pi * radius)
     votes = np.bincount(y[inside] * width + x[inside], share, height * width)
     side = 2 * max(round(_TOLERANCE * radius), 1) + 1
-    field = votes.reshape(height, width)
-    field = ndimage.uniform_filter(field, side, mode="constant") * side * side
+    even = ndimage.uniform_filter(votes.reshape(height, width), side, mode="constant")
+    field = np.asarray(even * side * side, np.float64)
+    field = _cut_to(field, field > _LEAST)
     highest = ndimage.maximum_filter(field, 2 * round(_APART * radius) + 1)
     # A flat top is one peak, of however many pixels.
     tops, count = ndimage.label((field == highest) & (field > _LEAST), _TOUCHING)
-    peaks = ndimage.maximum(field, tops, np.arange(1, count + 1))
-    shown = ((np.asarray(peaks) - _LEAST) / (_CLEAR - _LEAST)).clip(0, 1)
+    peaks = np.zeros(count + 1)
+    peaks[tops] = field
+    shown = ((peaks[1:] - _LEAST) / (_CLEAR - _LEAST)).clip(0, 1)
     return float((shown**2).sum())
+
+
+def _cut_to(field: Floats, marked: Mask) -> Floats:
+    """Cut a field to the rectangle that holds all that is marked."""
+    rows, columns = (np.flatnonzero(marked.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return field[:0, :0]
+    return field[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def _halved(values: npt.NDArray[np.generic]) -> Image32:

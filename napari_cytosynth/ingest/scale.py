@@ -104,10 +104,11 @@ def estimate_scale(windows: list[RGB], background: Colour, nucleus: float) -> Sc
         dye = smooth(purple(window, background), SMOOTH_PIXELS)
         # A closed rim is as dark as nuclei, and the whole field a hole in it.
         dark = ndimage.binary_fill_holes((dye > nucleus) & ~rim)
-        discs = _radii(dark)
-        nuclei += [discs, _LOBED * _radii(_lobes_joined(dark))]
-        taken = rim | _white_cells(dark, discs)
-        red += [_radii(mask) for mask in _red_cells(window, background, taken)]
+        discs, whole, white = _nuclei(dark)
+        nuclei += [discs, whole]
+        taken = rim | white
+        masks = _red_cells(window, background, taken)
+        red += [_radii(ndimage.distance_transform_edt(mask)) for mask in masks]
         circles = circles.plus(_circles(window, background, ~taken))
     pixels = sum(w.shape[0] * w.shape[1] for w in windows)
     cells = np.concatenate([np.zeros(0), *red])
@@ -175,12 +176,27 @@ def _evidence(radii: Radii, expected: tuple[float, float], power: float) -> Radi
     return np.asarray(np.exp(-0.5 * apart**2) @ radii**power, np.float64)
 
 
-def _white_cells(dark: Mask, radii: Radii) -> Mask:
-    """Mark nuclei and, around them, cytoplasm as wide as half a common nucleus."""
-    if not dark.any():
-        return dark
-    reach = max(float(np.median(radii)) if len(radii) else 0.0, _NUCLEUS_EDGE)
-    return np.asarray(ndimage.distance_transform_edt(~dark) <= reach, bool)
+def _nuclei(dark: Mask) -> tuple[Radii, Radii, Mask]:
+    """Return radii of discs in lobes and in whole nuclei, and where white cells are.
+
+    The gaps between the lobes of a nucleus are closed, whatever the scale. White cells
+    reach as far beyond their nucleus as half a common nucleus is wide.
+    """
+    inside = ndimage.distance_transform_edt(dark)
+    discs = _radii(inside)
+    gap = _GAP * float(inside.max(initial=0.0))
+    if not gap:
+        return discs, discs, dark
+    pad = int(gap) + 2
+    inner = (slice(pad, -pad), slice(pad, -pad))
+    away = ndimage.distance_transform_edt(~np.pad(dark, pad))
+    if gap >= 1:
+        closed = ndimage.distance_transform_edt(away <= gap) > gap
+        inside = ndimage.distance_transform_edt(
+            ndimage.binary_fill_holes(closed)[inner]
+        )
+    reach = max(float(np.median(discs)) if len(discs) else 0.0, _NUCLEUS_EDGE)
+    return discs, _LOBED * _radii(inside), away[inner] <= reach
 
 
 def _red_cells(window: RGB, background: Colour, dark: Mask) -> list[Mask]:
@@ -201,25 +217,15 @@ def _red_cells(window: RGB, background: Colour, dark: Mask) -> list[Mask]:
     return masks
 
 
-def _lobes_joined(dark: Mask) -> Mask:
-    """Close the gaps between the lobes of a nucleus, whatever the scale."""
-    reach = _GAP * float(ndimage.distance_transform_edt(dark).max())
-    if reach < 1:
-        return dark
-    wide = np.pad(dark, int(reach) + 2)
-    wide = ndimage.distance_transform_edt(~wide) <= reach
-    wide = ndimage.binary_fill_holes(ndimage.distance_transform_edt(wide) > reach)
-    inner = slice(int(reach) + 2, -int(reach) - 2)
-    return np.asarray(wide[inner, inner], bool)
+def _radii(away: Radii) -> Radii:
+    """Return the radii of the largest discs that fit into a mask, none in another.
 
-
-def _radii(mask: Mask) -> npt.NDArray[np.float64]:
-    """Return the radii of the largest discs that fit into a mask, none in another."""
-    away = ndimage.distance_transform_edt(mask)
+    ``away`` is how far each pixel lies from what is not in the mask.
+    """
     peaks = (away == ndimage.maximum_filter(away, 5)) & (away >= _SMALLEST)
     rows, columns = np.nonzero(peaks)
     radii = away[rows, columns]
-    height, width = mask.shape
+    height, width = away.shape
     border = np.minimum.reduce([rows + 1, columns + 1, height - rows, width - columns])
     order = np.argsort(-radii, kind="stable")[:_MOST_DISCS]
     kept: list[int] = []
