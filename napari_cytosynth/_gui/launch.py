@@ -76,10 +76,10 @@ def window_for(
 
 def compute_for(settings: Settings) -> Compute:
     """Return the worker of the settings, or one of our own that starts when needed."""
-    from napari_cytosynth.worker import WorkerClient, WorkerProcess
+    from napari_cytosynth.worker import FarWorker, WorkerProcess
 
     if settings.address:
-        return WorkerClient(settings.address, settings.token)
+        return FarWorker(settings.address, settings.token, settings.certificate)
     return WorkerProcess()
 
 

@@ -26,7 +26,7 @@ class Settings:
         Hide predictions at the start.
     strategy, taxonomy, embedder : str
         Keys.
-    address, token : str
+    address, token, certificate : str
         Of a worker elsewhere; no address: start one here.
     folder : Path
         Where new projects are made.
@@ -39,6 +39,7 @@ class Settings:
     embedder: str
     address: str
     token: str
+    certificate: str
     folder: Path
 
 
@@ -55,6 +56,7 @@ def read_settings() -> Settings:
         embedder=_plain(compute.embedder),
         address=str(compute.address).strip(),
         token=str(compute.token).strip(),
+        certificate=str(compute.certificate).strip(),
         folder=Path(folder).expanduser() if folder else data_folder(),
     )
 

@@ -258,10 +258,13 @@ class Batch:
         The draws.
     start : int
         Number of the first draw of this batch.
+    note : str
+        Of an empty batch, a sign of life: what is being waited for, for a person.
     """
 
     items: tuple[SyntheticCell, ...] | tuple[SyntheticVector, ...]
     start: int
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.items)

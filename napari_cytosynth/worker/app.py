@@ -33,16 +33,13 @@ from napari_cytosynth.core.tasks import Task
 from napari_cytosynth.worker import wire
 from napari_cytosynth.worker.inline import InlineCompute
 from napari_cytosynth.worker.jobs import JobDesk, WeightsShelf, WorkerJob
-from napari_cytosynth.worker.wire import Frame
+from napari_cytosynth.worker.wire import JOB_HEADER, STRAY_HEADER, Frame
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 0.5
 """A sign of life is sent when nothing else was for this long."""
-
-JOB_HEADER = "x-cytosynth-job"
-"""Names the job, so that ``cancel`` can find it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +190,8 @@ class _Service:
         source: Callable[[], Iterator[Frame]],
     ) -> Response:
         number = request.headers.get(JOB_HEADER, "")
+        for stray in filter(None, request.headers.get(STRAY_HEADER, "").split(",")):
+            self._desk.cancel(stray)
         return StreamingResponse(
             self._frames(number, kind, source), media_type=wire.MEDIA_TYPE
         )

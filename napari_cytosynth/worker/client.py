@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
+import threading
+import time
 import uuid
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -29,20 +32,24 @@ from napari_cytosynth.core.protocols import (
 )
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.worker import wire
-from napari_cytosynth.worker.wire import Frame, FrameReader
+from napari_cytosynth.worker.address import is_loopback, refuse_readable
+from napari_cytosynth.worker.listening import listened
+from napari_cytosynth.worker.wire import JOB_HEADER, STRAY_HEADER, Frame, FrameReader
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
-EMBED_CHUNK = 1024
-"""Crops sent in one request: 27 MiB, so that neither side holds them all."""
+EMBED_CHUNK = 256
+"""Crops sent in one request: 7 MiB, so that little is lost with a connection."""
 
 CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 30.0
 """A worker that sends no sign of life for this long counts as dead."""
 
+QUIET_SECONDS = 3.0
+"""From then on a job tells that it hears nothing."""
+
 CANCEL_SECONDS = 1.0
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class WorkerClient:
@@ -58,6 +65,13 @@ class WorkerClient:
         How to check a TLS certificate; False only for tests.
     silence : float
         Seconds without a sign of life after which the worker counts as dead.
+
+    Raises
+    ------
+    InputError
+        If the address is plain HTTP to another machine.
+    WorkerUnreachableError
+        If it is no address.
     """
 
     def __init__(
@@ -70,7 +84,10 @@ class WorkerClient:
     ) -> None:
         self._url = url.rstrip("/")
         self._limit: int | None = None
+        self._silence = silence
+        self._stray: list[str] = []
         try:
+            refuse_readable(self._url)
             self._http = httpx.Client(
                 base_url=self._url,
                 headers={b"authorization": f"Bearer {token.strip()}".strip().encode()},
@@ -78,10 +95,15 @@ class WorkerClient:
                 # Reading the system's certificates takes time that plain HTTP saves.
                 verify=verify if self._url.startswith("https") else False,
                 # No proxy of the environment may come between us and this machine.
-                trust_env=httpx.URL(self._url).host not in _LOOPBACK,
+                trust_env=not is_loopback(httpx.URL(self._url).host),
             )
         except httpx.InvalidURL as error:
             raise self._unreachable(error) from error
+
+    @property
+    def reached(self) -> bool:
+        """Whether a worker of this version has ever answered."""
+        return self._limit is not None
 
     def hello(self) -> Hello:
         """Say what the worker has.
@@ -139,7 +161,7 @@ class WorkerClient:
                     start = batch.start + len(batch)
                     yield batch
                 else:
-                    yield Batch((), start)
+                    yield Batch((), start, str(frame.data.get("note", "")))
 
     def _asked(self, ask: Frame, weights: Weights) -> Generator[Frame, None, None]:
         """Ask with the weights' name only, and send them where they are wanted."""
@@ -158,33 +180,43 @@ class WorkerClient:
                     result = frame
                 elif frame.data["type"] == "progress":
                     progress = wire.progress_of(frame.data)
-                yield progress
+                yield replace(progress, note=frame.data.get("note") or progress.note)
         if result is None:
             raise self._died(verb, "it sent no result")
         return result
 
     def _frames(self, verb: str, ask: Frame) -> Generator[Frame, None, None]:
+        """Send a request and yield the answer's frames, and signs of life.
+
+        The connection is served by a thread of its own: neither a line that hangs nor
+        a slow one keeps the caller from leaving at once.
+        """
+        call, heard_at = _Call(), time.monotonic()
+        talk = listened(lambda: self._talk(verb, ask, call), call.hang_up)
+        with closing(talk) as frames:
+            for frame in frames:
+                if frame is not None:
+                    heard_at = time.monotonic()
+                yield frame or _quiet(time.monotonic() - heard_at)
+
+    def _talk(self, verb: str, ask: Frame, call: _Call) -> Generator[Frame, None, None]:
         """Send a request and yield the answer's frames until it is complete."""
-        body = self._encoded(ask)
-        job = {"x-cytosynth-job": uuid.uuid4().hex}
+        body, stray, complete = self._encoded(ask), tuple(self._stray), False
+        named = {JOB_HEADER: call.job, STRAY_HEADER: ",".join(stray)}
         with (
             self._translated(verb),
-            self._http.stream("POST", f"/{verb}", content=body, headers=job) as answer,
+            self._http.stream("POST", f"/{verb}", content=body, headers=named) as got,
         ):
-            self._check(answer)
-            reader = FrameReader(wire.MAX_FRAME)
+            self._check(got)
+            self._stray = [job for job in self._stray if job not in stray]
             try:
-                for chunk in answer.iter_raw():
-                    for frame in reader.feed(chunk):
-                        if frame.data["type"] == "error":
-                            raise wire.error_of(frame.data, verb)
-                        if frame.data["type"] == "done":
-                            return
-                        yield frame
-            except GeneratorExit:
-                self._cancel(job)
-                raise
-        raise self._died(verb, "the answer broke off")
+                with call.held(got):
+                    complete = yield from _read(got, verb)
+            finally:
+                if not complete:
+                    self._cancel(call.job)
+        if not complete:
+            raise self._died(verb, "the answer broke off")
 
     def _encoded(self, ask: Frame) -> bytes:
         if self._limit is None:
@@ -206,12 +238,15 @@ class WorkerClient:
         wire.hello_from_json(said)
         return said
 
-    def _cancel(self, job: Mapping[str, str]) -> None:
-        """Stop the job by name too: a proxy may hide that we hung up."""
+    def _cancel(self, job: str) -> None:
+        """Stop a job by name too: a proxy may hide that we hung up."""
         try:
-            self._http.post("/cancel", headers=dict(job), timeout=CANCEL_SECONDS)
-        except httpx.HTTPError as error:
+            self._http.post(
+                "/cancel", headers={JOB_HEADER: job}, timeout=CANCEL_SECONDS
+            )
+        except (httpx.HTTPError, RuntimeError) as error:  # RuntimeError: closed by now
             logger.info("Could not cancel by name (%s); hung up instead.", error)
+            self._stray.append(job)
 
     def _check(self, answer: httpx.Response) -> None:
         if answer.status_code == httpx.codes.OK:
@@ -245,10 +280,19 @@ class WorkerClient:
             httpx.UnsupportedProtocol,
         ) as error:
             raise self._unreachable(error) from error
+        except httpx.ReadTimeout as error:
+            why = f"no sign of life for {self._silence:.0f} s"
+            raise self._died(verb, why) from error
         except httpx.TransportError as error:
             raise self._died(verb, str(error) or type(error).__name__) from error
 
     def _unreachable(self, error: Exception) -> WorkerUnreachableError:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return WorkerUnreachableError(
+                f"The worker at {self._url} is not to be trusted ({error}). If its "
+                "certificate was made by hand, name that file in the settings, and the "
+                "host as the certificate names it; else somebody may stand between."
+            )
         return WorkerUnreachableError(
             f"No worker answers at {self._url} ({error}). Start one there with "
             "'cytosynth worker', check address and SSH tunnel, or clear the address in "
@@ -262,8 +306,58 @@ class WorkerClient:
         )
 
 
+class _Call:
+    """One request under way, which another thread may end."""
+
+    def __init__(self) -> None:
+        self.job = uuid.uuid4().hex
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+
+    @contextmanager
+    def held(self, answer: httpx.Response) -> Iterator[None]:
+        """Let :meth:`hang_up` reach the connection of an answer while it is read."""
+        line = answer.extensions["network_stream"]
+        with self._lock:
+            self._socket = line.get_extra_info("socket")
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._socket = None
+
+    def hang_up(self) -> None:
+        """Make the thread that waits for the answer give up at once."""
+        with self._lock, suppress(OSError):
+            if self._socket is not None:
+                # That of the class: TLS would first take itself away from the reader.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
 class _WeightsWantedError(Exception):
     """The worker does not have the weights that a request names."""
+
+
+def _read(answer: httpx.Response, verb: str) -> Generator[Frame, None, bool]:
+    """Yield the frames of an answer; return whether it was complete."""
+    reader = FrameReader(wire.MAX_FRAME)
+    for chunk in answer.iter_raw():
+        for frame in reader.feed(chunk):
+            if frame.data["type"] == "error":
+                raise wire.error_of(frame.data, verb)
+            if frame.data["type"] == "done":
+                return True
+            yield frame
+    return False
+
+
+def _quiet(seconds: float) -> Frame:
+    """Return a sign of life of our own, which tells when the line is silent."""
+    if seconds < QUIET_SECONDS:
+        return wire.ALIVE
+    return Frame(
+        {"type": "alive", "note": f"no word from the worker for {seconds:.0f} s"}
+    )
 
 
 def shifted(task: Task[T], start: int, total: int) -> Task[T]:

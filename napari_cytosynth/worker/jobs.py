@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
@@ -20,6 +21,9 @@ QUEUE_FRAMES = 4
 POLL_SECONDS = 0.2
 """How often a waiting job looks whether it was cancelled."""
 
+ABANDONED_SECONDS = 120.0
+"""A job whose frames nobody takes for this long ends, and gives its turn to others."""
+
 _DONE = Frame({"type": "done"})
 
 
@@ -32,12 +36,18 @@ class WorkerJob:
         Called in the thread; gives the frames.
     turn : Lock
         Held while the job runs, so that jobs of a kind take turns.
+    abandoned : float
+        Seconds after which a job ends whose frames nobody takes.
     """
 
     def __init__(
-        self, source: Callable[[], Iterator[Frame]], turn: threading.Lock
+        self,
+        source: Callable[[], Iterator[Frame]],
+        turn: threading.Lock,
+        *,
+        abandoned: float = ABANDONED_SECONDS,
     ) -> None:
-        self._source, self._turn = source, turn
+        self._source, self._turn, self._abandoned = source, turn, abandoned
         self._frames: queue.Queue[bytes | None] = queue.Queue(QUEUE_FRAMES)
         self._cancelled = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -97,7 +107,10 @@ class WorkerJob:
             self._check()
 
     def _put(self, frame: bytes | None) -> None:
+        until = time.monotonic() + self._abandoned
         while True:
+            if time.monotonic() > until:
+                self.cancel()
             self._check()
             try:
                 self._frames.put(frame, timeout=POLL_SECONDS)

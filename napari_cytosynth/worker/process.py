@@ -3,48 +3,29 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import replace
-from typing import Any, TypeVar
-
-import numpy as np
+from collections.abc import Generator, Sequence
 
 from napari_cytosynth.core.errors import (
     WorkerDiedError,
     WorkerError,
     WorkerUnreachableError,
 )
-from napari_cytosynth.core.protocols import (
-    Batch,
-    Crops,
-    Hello,
-    LabelledCells,
-    Request,
-    Vectors,
-    Weights,
-)
-from napari_cytosynth.core.tasks import Progress, Task, run_to_end
 from napari_cytosynth.worker.child import Child, default_command
-from napari_cytosynth.worker.client import EMBED_CHUNK, WorkerClient, shifted
+from napari_cytosynth.worker.client import WorkerClient
+from napari_cytosynth.worker.insisting import POLL_SECONDS, Insisting
 
-T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 START_SECONDS = 60.0
 RESTARTS = 3
 """A job may lose this many workers in a row without getting any further."""
 
-POLL_SECONDS = 0.25
 
-
-class WorkerProcess:
+class WorkerProcess(Insisting):
     """Computes in a worker process of its own, started when it is first needed.
 
-    A worker that dies is started again and the job goes on where it stopped: draws by
-    their number, crops by the chunk, a fit from its beginning. The worker ends with
-    :meth:`close`, with this process, or when this process is killed.
+    A worker that dies is started again and the job goes on where it stopped. The worker
+    ends with :meth:`close`, with this process, or when this process is killed.
 
     Parameters
     ----------
@@ -63,10 +44,9 @@ class WorkerProcess:
         start_timeout: float = START_SECONDS,
         restarts: int = RESTARTS,
     ) -> None:
+        super().__init__()
         self._command = tuple(command) if command is not None else default_command()
         self._start_timeout, self._restarts = start_timeout, restarts
-        self._lock = threading.Lock()
-        self._closed = False
         self._child: Child | None = None
         self._client: WorkerClient | None = None
 
@@ -75,32 +55,6 @@ class WorkerProcess:
         """Process id of the worker, or None before the first was started."""
         child = self._child
         return child.pid if child is not None else None
-
-    def hello(self) -> Hello:
-        """Say what the worker has; starts it."""
-        return run_to_end(self._insist(_said, Progress(0, 0, "starting the worker")))
-
-    def embed(self, embedder: str, crops: Crops) -> Task[Vectors]:
-        """Embed crops; a chunk that a worker died over is sent again."""
-        parts, begun = [], Progress(0, 0, f"starting the worker for {embedder}")
-        for start in range(0, max(len(crops), 1), EMBED_CHUNK):
-            chunk = crops[start : start + EMBED_CHUNK]
-            task = self._insist(_embedding(embedder, chunk), begun)
-            parts.append((yield from shifted(task, start, len(crops))))
-        return np.concatenate(parts)
-
-    def fit(
-        self, generator: str, cells: LabelledCells, config: Mapping[str, Any]
-    ) -> Task[Weights]:
-        """Fit a generator; begun anew where a worker died over it."""
-        begun = Progress(0, 0, f"starting the worker for {generator}")
-        return self._insist(lambda c: c.fit(generator, cells, config), begun)
-
-    def generate(
-        self, generator: str, request: Request, weights: Weights
-    ) -> Generator[Batch, None, None]:
-        """Yield draws; after a worker's death another makes the next ones."""
-        return self._generate(generator, request, weights)
 
     def close(self) -> None:
         """End the worker, and refuse further work. Idempotent."""
@@ -113,52 +67,15 @@ class WorkerProcess:
         if child is not None:
             child.stop()
 
-    def _generate(
-        self, generator: str, request: Request, weights: Weights
-    ) -> Generator[Batch, None, None]:
-        ask, lost = request, 0
-        while True:
-            client = None
-            try:
-                client = yield from self._awake(Batch((), ask.start))
-                with closing(client.generate(generator, ask, weights)) as batches:
-                    for batch in batches:
-                        lost = 0 if len(batch) else lost
-                        ask = _after(ask, batch)
-                        yield batch
-            except (WorkerDiedError, WorkerUnreachableError) as error:
-                lost += 1
-                self._bury(client, error, lost)
-                if ask.count < 1 <= request.count:
-                    return  # it died after the last draw
-            else:
-                return
-
-    def _insist(
-        self, job: Callable[[WorkerClient], Task[T]], begun: Progress
-    ) -> Task[T]:
-        """Run a job, again where the worker died over it."""
-        lost = 0
-        while True:
-            client = None
-            try:
-                client = yield from self._awake(begun)
-                result = yield from job(client)
-            except (WorkerDiedError, WorkerUnreachableError) as error:
-                lost += 1
-                self._bury(client, error, lost)
-            else:
-                return result
-
-    def _awake(self, sign: T) -> Generator[T, None, WorkerClient]:
-        """Return a connection to a worker that runs; yield ``sign`` while it starts."""
+    def _awake(self, lost: int) -> Generator[str, None, WorkerClient]:
+        """Return a connection to a worker that runs, or is started."""
         while True:
             child = self._begun()
             try:
                 while not child.wait_ready(POLL_SECONDS):
                     if child.age > self._start_timeout:
                         raise child.too_slow(self._start_timeout)
-                    yield sign
+                    yield "starting the worker" + (" again" if lost else "")
             except (WorkerDiedError, WorkerUnreachableError):
                 self._clear(child)
                 raise
@@ -205,26 +122,3 @@ class WorkerProcess:
                 f"{lost} workers in a row died over the same job ({how}). What was "
                 "made is kept. Ask for less at once, or use a worker with more memory."
             ) from error
-
-    def _refuse_closed(self) -> None:
-        if self._closed:
-            raise WorkerError(
-                "The compute backend was closed, and its worker ended. Open the "
-                "project again to go on."
-            )
-
-
-def _said(client: WorkerClient) -> Task[Hello]:
-    yield Progress(0, 0, "asking the worker")
-    return client.hello()
-
-
-def _embedding(embedder: str, crops: Crops) -> Callable[[WorkerClient], Task[Vectors]]:
-    return lambda client: client.embed(embedder, crops)
-
-
-def _after(request: Request, batch: Batch) -> Request:
-    """Return what is left of a request after a batch."""
-    end = request.start + request.count
-    start = batch.start + len(batch)
-    return replace(request, start=start, count=end - start)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import socket
@@ -15,6 +14,7 @@ from typing import TextIO
 import uvicorn
 
 from napari_cytosynth.core.errors import InputError, WorkerError
+from napari_cytosynth.worker.address import is_loopback
 from napari_cytosynth.worker.app import Limits, create_app
 from napari_cytosynth.worker.inline import InlineCompute
 
@@ -125,7 +125,7 @@ def _check(settings: ServeSettings) -> None:
             "A worker was started without a token, so anyone could use it. Give one in "
             "the environment variable CYTOSYNTH_TOKEN or by --token-file."
         )
-    if not (_is_loopback(settings.host) or settings.certificate or settings.plain):
+    if not (is_loopback(settings.host) or settings.certificate or settings.plain):
         raise InputError(
             f"A worker at {settings.host} would send images and its token readable "
             "over the network. Give --certificate and --key for TLS, or keep 127.0.0.1 "
@@ -150,13 +150,6 @@ def _address(settings: ServeSettings, listener: socket.socket) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     scheme = "https" if settings.certificate else "http"
     return f"{scheme}://{host}:{listener.getsockname()[1]}"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _take_stdout() -> TextIO:

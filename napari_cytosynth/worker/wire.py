@@ -43,6 +43,12 @@ PROTOCOL = 1
 """Raised when a frame changes its meaning; both sides must agree."""
 
 MEDIA_TYPE = "application/x-cytosynth-frames"
+JOB_HEADER = "x-cytosynth-job"
+"""Names a job, so that ``cancel`` can find it."""
+
+STRAY_HEADER = "x-cytosynth-stray"
+"""Names jobs of this client that it lost sight of: they stop when it comes back."""
+
 MAX_JSON = 32 * 2**20
 """Bytes of JSON that a frame may hold."""
 

@@ -159,7 +159,8 @@ class Source:
                         passed.append(item)
                     else:
                         refused[veto.critic] += 1
-                yield Progress(len(passed), count, f"drawing vectors of {code}")
+                note = batch.note or f"drawing vectors of {code}"
+                yield Progress(len(passed), count, note)
                 if len(passed) == count:
                     break
         drawn = len(passed) + refused.total()

@@ -269,7 +269,8 @@ def _draw(
                 judged = [_numbered(c, job, i) for c, i in _judged(gate, batch)]
                 stored = project.add_synthetic(tally.needed(judged))
                 fresh = tally.take(stored)
-            yield Progress(tally.accepted, tally.wanted, tally.note, fresh)
+            note = batch.note or tally.note
+            yield Progress(tally.accepted, tally.wanted, note, fresh)
             if tally.is_done():
                 return
 

@@ -23,7 +23,7 @@ from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.fakes import FAKE_EMBEDDERS
 from napari_cytosynth.testing.tiny import tiny_project
-from napari_cytosynth.worker import InlineCompute, WorkerClient, WorkerProcess
+from napari_cytosynth.worker import FarWorker, InlineCompute, WorkerProcess
 from napari_cytosynth.workflows.embed import fingerprint_of
 
 MANIFEST = Path(__file__).parents[2] / "napari_cytosynth" / "napari.yaml"
@@ -176,7 +176,7 @@ def test_a_worker_elsewhere_is_used_by_its_address_and_token(
     project = MemoryProject(built_in("pbc11"))
     tiny_project(project, smears=2)
     window = window_for(viewer, project, annotator="Eva")
-    assert isinstance(window.session._compute, WorkerClient)
+    assert isinstance(window.session._compute, FarWorker)
     state, told = window.session.state, []
     state.events.failed.connect(told.append)
     window.show()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import ssl
@@ -14,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -484,33 +484,12 @@ def test_a_port_that_is_taken() -> None:
             serve(ServeSettings("secret", port=port), pytest.fail)
 
 
-@pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl to make keys with")
-def test_tls(start: Callable[..., str], tmp_path: Path) -> None:
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        [
-            *[
-                "openssl",
-                "req",
-                "-x509",
-                "-newkey",
-                "rsa:2048",
-                "-nodes",
-                "-days",
-                "2",
-                "-subj",
-                "/CN=here",
-            ],
-            *("-addext", "subjectAltName=IP:127.0.0.1"),
-            *("-keyout", str(key), "-out", str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    url = start(token=TOKEN, certificate=str(certificate), key=str(key))
+def test_tls(start: Callable[..., str], certified: Callable[[str], Any]) -> None:
+    made = certified("mine")
+    url = start(token=TOKEN, **made)
     assert url.startswith("https://")
     trusting = WorkerClient(
-        url, TOKEN, verify=ssl.create_default_context(cafile=str(certificate))
+        url, TOKEN, verify=ssl.create_default_context(cafile=made["certificate"])
     )
     assert "fake" in trusting.hello().generators
     trusting.close()
