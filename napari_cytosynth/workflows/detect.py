@@ -19,6 +19,7 @@ from napari_cytosynth.core.protocols import Crops, Detector, Finder
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.smear import Calibration, Smear, SmearImage
 from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.ingest.finding import InlineFinder
 from napari_cytosynth.workflows.detect_files import CATEGORIES, detect_files
 from napari_cytosynth.workflows.quality import Source, measure
 from napari_cytosynth.workflows.searches import (
@@ -98,7 +99,7 @@ def add_smear(
         before = None if known is None else project.calibration(known.id)
         if known is not None and before is not None and mpp in (None, before.mpp):
             return known
-        calibration = (finder or _here()).calibrate(image, mpp)
+        calibration = (finder or InlineFinder()).calibrate(image, mpp)
         if known is not None and before is not None:
             event = (author or Author("")).scale_changed
             project.record(event(known.id, calibration.to_json()))
@@ -151,7 +152,7 @@ def find_cells(
     """
     from napari_cytosynth.ingest import open_smear
 
-    finder = finder or _here()
+    finder = finder or InlineFinder()
     image = open_smear(smear_by_id(project, smear_id).uri)
     added = 0
     try:
@@ -236,7 +237,7 @@ def add_cell(
         )
     image = open_smear(smear.uri)
     try:
-        calibration = _calibration(project, smear_id, image, _here())
+        calibration = _calibration(project, smear_id, image, InlineFinder())
         box = _box_around(image, calibration, x, y)
         standing = _standing_cell(project, smear_id, box)
         if standing is not None:
@@ -277,7 +278,7 @@ class _Sink:
         self._waiting: list[Detections] = []
         self._tiles = int(self.job.data["tiles"])
         self._under = int(self.job.data["under"])
-        self._known = self._known_boxes()
+        self._own: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self.newest: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self._note(JobState.RUNNING)
 
@@ -303,21 +304,26 @@ class _Sink:
     def _store(self) -> None:
         found, self._waiting = Detections.concatenate(self._waiting), []
         # A crash between the cells' commit and the job's leaves the job behind by a
-        # batch, and a person may have added a cell before: neither is found again.
-        found = found.take(~_covered(found.boxes, self._known))
+        # batch, and a person may have added a cell: neither is found again.
+        found = found.take(~_covered(found.boxes, self._known_boxes()))
         if not len(found):
             return
         crops, mpp = self.source.crops(found.boxes), self.source.calibration.mpp
         cut_by = CutBy(mpp, self._under)
         self.newest = self.project.add_cells(self.smear, found, crops, cut_by=cut_by)
+        self._own = np.append(self._own, self.newest)
         self.added += len(found)
         pixels = Source(self.smear, mpp, self.source.image, self.source.finder)
         measure(self.project, pixels, self.newest)
 
     def _known_boxes(self) -> npt.NDArray[np.float32]:
-        """Return standing cells and those struck out, which must not come back."""
+        """Return others' cells, standing or struck out, which must not come back."""
         tables = (self.project.cells(), self.project.removed_cells())
-        return np.concatenate([t.boxes[t.smears == self.smear] for t in tables])
+        rows = [
+            np.flatnonzero((t.smears == self.smear) & ~np.isin(t.ids, self._own))
+            for t in tables
+        ]
+        return np.concatenate([t.boxes[r] for t, r in zip(tables, rows, strict=True)])
 
     def _note(self, state: JobState) -> None:
         data = {**self.job.data, "tiles": self._tiles}
@@ -354,12 +360,6 @@ def _opened(uri: str | Path) -> SmearImage:
 
     refuse_painted(Path(uri))
     return open_smear(uri)
-
-
-def _here() -> Finder:
-    from napari_cytosynth.ingest.finding import InlineFinder
-
-    return InlineFinder()
 
 
 def _calibration(

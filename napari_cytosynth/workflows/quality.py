@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -62,14 +63,21 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """The flaws of the cells of one table."""
+    """The flaws of the cells of one table, by these pictures, after that measuring."""
 
     table: CellTable
+    pictures: _Ids
+    measured: int
     flaws: Flaws
     complete: bool
 
 
 _KNOWN: WeakKeyDictionary[Project, _Known] = WeakKeyDictionary()
+
+_MEASURED: WeakKeyDictionary[Project, int] = WeakKeyDictionary()
+"""Number of the last measuring, so that what was read before it is not kept."""
+
+_NUMBERS = count(1)
 
 
 def measure_cells(project: Project, *, finder: Finder | None = None) -> Task[int]:
@@ -88,8 +96,8 @@ def measure_cells(project: Project, *, finder: Finder | None = None) -> Task[int
         Cells measured by this run.
     """
     table = project.cells()
-    known = _KNOWN.get(project)
-    if known is not None and known.table is table and known.complete:
+    known = _known(project, table)
+    if known is not None and known.complete:
         return 0
     missing = np.flatnonzero(np.isnan(_stored(project, table)[:, 0]))
     done = 0
@@ -134,8 +142,24 @@ def _measure(project: Project, source: Source, table: CellTable, new: _Rows) -> 
     values[np.isin(rows, new), : len(MEASURES)] = _pixels(project, source, table, new)
     sound = ~np.isnan(values[:, 0])
     values[:, len(MEASURES)] = _depths(project, source, table, own, rows)
+    # A box or scale that was changed meanwhile has another picture by now.
+    sound &= _unchanged(project, source, table, rows)
     project.put_embeddings(KEY, table.ids[rows[sound]], values[sound])
-    _KNOWN.pop(project, None)
+    _MEASURED[project] = next(_NUMBERS)
+
+
+def _unchanged(
+    project: Project, source: Source, table: CellTable, rows: _Rows
+) -> npt.NDArray[np.bool_]:
+    """Tell which cells of a table stand with the same box, at the source's scale."""
+    calibration = project.calibration(source.smear)
+    if calibration is not None and calibration.mpp != source.mpp:
+        return np.zeros(len(rows), bool)
+    now, ids = project.cells(), table.ids[rows]
+    same = np.isin(ids, now.ids)
+    boxes = now.boxes[now.rows(ids[same])]
+    same[same] = (boxes == table.boxes[rows[same]]).all(axis=1)
+    return same
 
 
 def flaws_by_cell(project: Project, table: CellTable | None = None) -> Flaws:
@@ -154,9 +178,12 @@ def flaws_by_cell(project: Project, table: CellTable | None = None) -> Flaws:
         Read only; 0 where nothing is wrong, or where nothing was measured yet.
     """
     table = project.cells() if table is None else table
-    known = _KNOWN.get(project)
-    if known is not None and known.table is table:
+    known = _known(project, table)
+    if known is not None:
         return known.flaws
+    # Read before the measures: what comes between makes them be read again.
+    measured = _MEASURED.get(project, 0)
+    pictures = project.pictures_changed(table.ids)
     stored = _stored(project, table)
     evidence = Evidence(
         smears=table.smears,
@@ -168,8 +195,19 @@ def flaws_by_cell(project: Project, table: CellTable | None = None) -> Flaws:
     flaws = flaws_of(evidence)
     flaws.flags.writeable = False
     complete = not np.isnan(stored[:, 0]).any()
-    _KNOWN[project] = _Known(table, flaws, complete)
+    _KNOWN[project] = _Known(table, pictures, measured, flaws, complete)
     return flaws
+
+
+def _known(project: Project, table: CellTable) -> _Known | None:
+    """Return what is known of a table, unless a picture or a measure is newer."""
+    known = _KNOWN.get(project)
+    if known is None or known.table is not table:
+        return None
+    if known.measured != _MEASURED.get(project, 0):
+        return None
+    same = np.array_equal(known.pictures, project.pictures_changed(table.ids))
+    return known if same else None
 
 
 def flaws_found(

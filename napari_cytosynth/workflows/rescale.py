@@ -13,6 +13,7 @@ from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Finder
 from napari_cytosynth.core.smear import PLAUSIBLE_MPP, Calibration
 from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.ingest.finding import InlineFinder
 from napari_cytosynth.workflows.detect import smear_by_id
 
 BATCH = 256
@@ -32,7 +33,7 @@ def change_scale(
     It is one event, which undo takes back. Boxes and labels stay; crops are stale until
     :func:`cut_anew`, and vectors are made of the new ones. Cells that the detector
     missed or made up at the wrong scale are another matter: see
-    :func:`~napari_cytosynth.workflows.detect.find_anew`.
+    :func:`~napari_cytosynth.workflows.searches.find_anew`.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ def change_scale(
             f"{low:g} to {high:g} um a pixel; most smears are scanned at 0.1 to 0.5."
         )
     with closing(open_smear(smear_by_id(project, smear_id).uri)) as image:
-        calibration = (finder or _here()).calibrate(image, mpp)
+        calibration = (finder or InlineFinder()).calibrate(image, mpp)
     project.record(author.scale_changed(smear_id, calibration.to_json()))
     return calibration
 
@@ -114,7 +115,7 @@ def cut_anew(
     stale = project.stale_crops(smear_id)
     if not len(stale):
         return 0
-    where = finder or _here()
+    where = finder or InlineFinder()
     with closing(open_smear(smear.uri)) as image:
         # A box or scale that is changed meanwhile leaves some for another round.
         while len(stale):
@@ -134,9 +135,3 @@ def cut_anew(
             rest = stale[BATCH:]
             stale = rest if len(rest) else project.stale_crops(smear_id)
     return cut
-
-
-def _here() -> Finder:
-    from napari_cytosynth.ingest.finding import InlineFinder
-
-    return InlineFinder()

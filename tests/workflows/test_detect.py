@@ -162,6 +162,23 @@ def test_cancelled_and_resumed(project: Project, picture: Path) -> None:
 
 
 @pytest.mark.usefixtures("small_tiles")
+def test_a_cell_added_by_hand_while_cells_are_found_is_not_found_again(
+    project: Project, picture: Path
+) -> None:
+    smear = add_smear(project, picture, mpp=0.25)
+    full = MemoryProject(built_in("blood5"))
+    run_to_end(find_cells(full, add_smear(full, picture, mpp=0.25).id))
+    last = full.cells().boxes[full.cells().boxes[:, 1].argmax()]
+    task = find_cells(project, smear.id)
+    next(task)
+    x, y = (float(v) for v in last[:2] + last[2:] / 2)
+    hand = add_cell(project, smear.id, x, y, AUTHOR)
+    run_to_end(task)
+    assert int(hand) in project.cells().ids
+    assert len(np.unique(project.cells().boxes, axis=0)) == len(project.cells()) == 9
+
+
+@pytest.mark.usefixtures("small_tiles")
 def test_crash_between_cells_and_job(project: Project, picture: Path) -> None:
     """The cells are committed, the job's row is not: nothing is added twice."""
     smear = add_smear(project, picture, mpp=0.25)

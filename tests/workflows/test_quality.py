@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
 from napari_cytosynth.core.cells import Detections
 from napari_cytosynth.core.geometry import Box
-from napari_cytosynth.core.ids import CellId
+from napari_cytosynth.core.ids import CellId, SmearId
 from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.protocols import Vectors
 from napari_cytosynth.core.quality import Flaw
 from napari_cytosynth.core.registry import load
+from napari_cytosynth.core.smear import SmearImage
 from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.ingest.finding import InlineFinder
 from napari_cytosynth.store import MemoryProject, create_project, open_project
 from napari_cytosynth.testing.painter import FieldSpec, paint_field
 from napari_cytosynth.testing.tiny import tiny_calibration, tiny_crops, tiny_project
@@ -32,6 +36,7 @@ from napari_cytosynth.workflows.quality import (
     flaws_by_cell,
     measure_cells,
 )
+from napari_cytosynth.workflows.rescale import change_scale, cut_anew
 from napari_cytosynth.workflows.suggest import suggest
 
 AUTHOR = Author("Ada")
@@ -149,6 +154,70 @@ def test_a_box_drawn_anew_is_measured_anew(bare: MemoryProject) -> None:
     bare.change_box(cell, Box(90, 90, 40, 40), crop, AUTHOR)
     assert run_to_end(measure_cells(bare)) == 1
     assert flaws_by_cell(bare).tolist() == [Flaw.BLURRED]
+
+
+def test_pictures_cut_anew_are_measured_anew(
+    project: MemoryProject, smear: Path
+) -> None:
+    number = SmearId(found(project, smear))
+    before = project.embeddings(KEY, project.cells().ids).copy()
+    assert len(flaws_by_cell(project)) == len(before)
+    change_scale(project, number, 0.5, AUTHOR)
+    run_to_end(cut_anew(project, number))
+    assert run_to_end(measure_cells(project)) == len(before) > 0
+    after = project.embeddings(KEY, project.cells().ids)
+    assert np.isfinite(after).all()
+    assert (after[:, 0] > before[:, 0]).mean() > 0.5, "edges are twice as wide now"
+    assert run_to_end(measure_cells(project)) == 0
+
+
+class Meanwhile(InlineFinder):
+    """Lets something happen while the pixels are measured."""
+
+    def __init__(self, happens: Callable[[], object]) -> None:
+        self._happens = happens
+
+    def measure(self, image: SmearImage, boxes: npt.ArrayLike, mpp: float) -> Vectors:
+        found = super().measure(image, boxes, mpp)
+        self._happens()
+        return found
+
+
+def test_a_box_changed_while_it_is_measured_is_measured_again(
+    project: MemoryProject, smear: Path
+) -> None:
+    added = add_smear(project, smear, mpp=0.25)
+    project.set_calibration(added.id, tiny_calibration())
+    cell, other = add_discs(project, [(100, 100), (300, 100)]).tolist()
+    crop = np.full((1, 96, 96, 3), 230, np.uint8)
+
+    def change() -> None:
+        if not project.journal.events():
+            project.change_box(cell, Box(200, 300, 40, 40), crop, AUTHOR)
+
+    run_to_end(measure_cells(project, finder=Meanwhile(change)))
+    stored = project.embeddings(KEY, [cell, other])
+    assert np.isnan(stored[0]).all()
+    assert np.isfinite(stored[1]).all()
+    assert run_to_end(measure_cells(project)) == 1
+
+
+def test_flaws_read_while_cells_are_measured_are_not_kept(
+    bare: MemoryProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_discs(bare, [(100, 100), (118, 100)])
+    read = bare.embeddings
+
+    def slow(embedder: str, cells: npt.ArrayLike) -> Vectors:
+        """Measure after the reading, as another thread does."""
+        found = read(embedder, cells).copy()
+        monkeypatch.setattr(bare, "embeddings", read)
+        run_to_end(measure_cells(bare))
+        return found
+
+    monkeypatch.setattr(bare, "embeddings", slow)
+    assert flaws_by_cell(bare).tolist() == [0, 0]
+    assert flaws_by_cell(bare).tolist() == [Flaw.OVERLAPPING] * 2
 
 
 def test_flaws_outlive_the_session(tmp_path: Path, smear: Path) -> None:
