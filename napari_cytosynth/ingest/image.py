@@ -24,7 +24,7 @@ Fetch = Callable[[int, int, int, int], RGB]
 """``fetch(y0, y1, x0, x1) -> uint8[y1 - y0, x1 - x0, 3]``, all inside the level."""
 
 COARSEST = 1024
-"""Levels are added until the longer side is no more than this."""
+"""Levels are added until the longer side is no more than this, if they can be."""
 
 _CACHED_PIXELS = 4_000_000
 _STRIP_PIXELS = 16_000_000
@@ -177,16 +177,20 @@ def array_level(pixels: RGB) -> LazyLevel:
 
 
 def with_coarser_levels(plans: Sequence[LevelPlan]) -> list[LevelPlan]:
-    """Add halved levels, computed when read, until the last is small."""
+    """Add halved levels, computed when read, until the last is small, or a line."""
     plans = list(plans)
-    while max(plans[-1].level.shape[:2]) > COARSEST:
+    while _may_be_halved(plans[-1].level):
         plans.append(_halved(plans[-1]))
     return plans
 
 
+def _may_be_halved(level: LazyLevel) -> bool:
+    return max(level.shape[:2]) > COARSEST and min(level.shape[:2]) > 1
+
+
 def _halved(plan: LevelPlan) -> LevelPlan:
     source = plan.level
-    height, width = (max(n // 2, 1) for n in source.shape[:2])
+    height, width = (n // 2 for n in source.shape[:2])
 
     def fetch(y0: int, y1: int, x0: int, x1: int) -> RGB:
         out = np.empty((y1 - y0, x1 - x0, 3), np.uint8)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +40,31 @@ class OmeZarrReader:
             If the folder holds no multiscale picture, or a damaged one.
         """
         group = _group(uri)
-        multiscale = _multiscale(uri, group)
-        planes, scales = _levels(uri, group, multiscale)
+        with _understood(uri):
+            multiscale = _multiscale(uri, group)
+            planes, scales = _levels(uri, group, multiscale)
+            mpp = _mpp(multiscale, scales[0])
         with decoding(uri):
             convert, notes = plan_conversion(uri, planes[-1].sample())
         height, width = planes[0].shape
         plans = [_plan(uri, plane, convert, width) for plane in planes]
-        smear = smear_of(
-            uri, width=width, height=height, mpp=_mpp(multiscale, scales[0])
-        )
+        smear = smear_of(uri, width=width, height=height, mpp=mpp)
         return PyramidImage(smear, plans, planes[0].notes + notes)
+
+
+@contextmanager
+def _understood(uri: str) -> Iterator[None]:
+    """Turn what metadata of another form than OME-NGFF's cause into an InputError."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"The OME-Zarr metadata of '{uri}' cannot be understood: {error!r}. They "
+            "have another form than 'multiscales' of OME-NGFF 0.4 and 0.5; export the "
+            "picture again."
+        ) from error
 
 
 def _group(uri: str) -> zarr.Group:

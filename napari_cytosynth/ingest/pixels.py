@@ -44,9 +44,10 @@ class Conversion:
             If floating-point pixels are not finite.
         """
         eight_bit = self._to_uint8(pixels)
-        if self.inverted:
-            eight_bit[..., :3] = 255 - eight_bit[..., :3]
         channels = eight_bit.shape[-1]
+        if self.inverted:
+            colours = 3 if channels >= 3 else 1  # alpha is never inverted
+            eight_bit[..., :colours] = 255 - eight_bit[..., :colours]
         if channels in (2, 4):
             return self._composited(eight_bit)
         if channels == 1:
@@ -116,6 +117,22 @@ def plan_conversion(
     if _is_colourless(sample):
         notes.append(NO_COLOUR)
     return Conversion(uri, top, inverted, premultiplied), notes
+
+
+def rgb_of_ycbcr(pixels: Pixels) -> Pixels:
+    """Return uint8[..., 3] in RGB of Y, Cb and Cr (ITU-T T.871, as in JPEG files)."""
+    y, cb, cr = np.moveaxis(pixels.astype(np.float32), -1, 0)
+    cb, cr = cb - 128, cr - 128
+    red, blue = y + 1.402 * cr, y + 1.772 * cb
+    green = y - 0.344136 * cb - 0.714136 * cr
+    mixed = np.stack([red, green, blue], axis=-1)
+    return np.asarray(np.clip(np.rint(mixed), 0, 255), np.uint8)
+
+
+def rgb_of_cmyk(pixels: Pixels) -> Pixels:
+    """Return uint8[..., 3] in RGB of uint8[..., 4]: four inks, without a profile."""
+    light = 255 - pixels.astype(np.float32)
+    return np.asarray(np.rint(light[..., :3] * light[..., 3:] / 255), np.uint8)
 
 
 def _is_colourless(sample: Pixels) -> bool:

@@ -10,10 +10,16 @@ import defusedxml.ElementTree
 import numpy as np
 import tifffile
 import zarr
+from tifffile import COMPRESSION, PHOTOMETRIC
 
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.ingest.image import LazyLevel, LevelPlan, PyramidImage, decoding
-from napari_cytosynth.ingest.pixels import Conversion, plan_conversion
+from napari_cytosynth.ingest.pixels import (
+    Conversion,
+    plan_conversion,
+    rgb_of_cmyk,
+    rgb_of_ycbcr,
+)
 from napari_cytosynth.ingest.planes import Plane
 from napari_cytosynth.ingest.record import first_bytes, plausible, smear_of
 from napari_cytosynth.ingest.units import micrometres
@@ -24,6 +30,32 @@ MAX_UNTILED_PIXELS = 178_956_970
 _MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _INCH_UM, _CM_UM = 25_400.0, 10_000.0
 _ASSOCIATED_ALPHA = 1
+_KNOWN_COLOURS = frozenset(
+    (
+        PHOTOMETRIC.MINISWHITE,
+        PHOTOMETRIC.MINISBLACK,
+        PHOTOMETRIC.RGB,
+        PHOTOMETRIC.PALETTE,
+        PHOTOMETRIC.MASK,
+        PHOTOMETRIC.YCBCR,
+        PHOTOMETRIC.SEPARATED,
+    )
+)
+_STORED_AS_THEY_ARE = frozenset(
+    (
+        COMPRESSION.NONE,
+        COMPRESSION.LZW,
+        COMPRESSION.PACKBITS,
+        COMPRESSION.ADOBE_DEFLATE,
+        COMPRESSION.DEFLATE,
+        COMPRESSION.LZMA,
+        COMPRESSION.ZSTD,
+    )
+)
+"""Compressions that know nothing of colours; others give RGB for YCbCr."""
+
+_CMYK = 4
+_Convert = Callable[[Any], Any]
 
 
 class TiffReader:
@@ -55,26 +87,30 @@ def _open(uri: str, tif: tifffile.TiffFile) -> PyramidImage:
     with decoding(uri):
         series = _first_picture(uri, tif)
         page = series.keyframe
-        mpp = _mpp(tif, page)
+        mpp, unread = _mpp(tif, page)
     _refuse_too_large(uri, page)
+    to_rgb, changed = _colours(uri, page)
     planes = _planes(uri, series)
     with decoding(uri):
-        sample = planes[-1].sample()
-    convert: Callable[[Any], Any]
+        sample = to_rgb(planes[-1].sample())
+    convert: _Convert
     convert, notes = plan_conversion(
         uri,
         sample,
-        inverted=page.photometric == tifffile.PHOTOMETRIC.MINISWHITE,
+        inverted=page.photometric == PHOTOMETRIC.MINISWHITE,
         premultiplied=_ASSOCIATED_ALPHA in tuple(page.extrasamples),
     )
-    if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
+    if page.photometric == PHOTOMETRIC.PALETTE:
         convert, notes = _palette(uri, page)
     height, width = planes[0].shape
-    plans = [_plan(uri, plane, convert, width) for plane in planes]
+    plans = [
+        _plan(uri, plane, lambda pixels: convert(to_rgb(pixels)), width)
+        for plane in planes
+    ]
     smear = smear_of(uri, width=width, height=height, mpp=mpp)
     if len(tif.series) > 1:
         notes = [f"first of {len(tif.series)} pictures in the file taken", *notes]
-    notes = planes[0].notes + notes
+    notes = [*planes[0].notes, *unread, *changed, *notes]
     return PyramidImage(smear, plans, notes, tif.close)
 
 
@@ -118,9 +154,7 @@ def _planes(uri: str, series: Any) -> list[Plane]:
     return [p for i, p in enumerate(opened) if i == 0 or p.shape < opened[i - 1].shape]
 
 
-def _plan(
-    uri: str, plane: Plane, convert: Callable[[Any], Any], width: int
-) -> LevelPlan:
+def _plan(uri: str, plane: Plane, convert: _Convert, width: int) -> LevelPlan:
     def fetch(y0: int, y1: int, x0: int, x1: int) -> Any:
         with decoding(uri):
             return convert(plane.read(y0, y1, x0, x1))
@@ -128,17 +162,62 @@ def _plan(
     return LevelPlan(LazyLevel(plane.shape, fetch), width / plane.shape[1])
 
 
-def _palette(uri: str, page: Any) -> tuple[Callable[[Any], Any], list[str]]:
+def _colours(uri: str, page: Any) -> tuple[_Convert, list[str]]:
+    """Return what makes RGB, or gray, of the colours in which a page is stored.
+
+    Raises
+    ------
+    InputError
+        If they are of a kind that is not known here.
+    """
+    kind, shape = page.photometric, (page.dtype, page.samplesperpixel)
+    # Aperio's own JPEG 2000 does not say in the codestream that it holds YCbCr.
+    unconverted = page.compression == COMPRESSION.APERIO_JP2000_YCBC or (
+        kind == PHOTOMETRIC.YCBCR and page.compression in _STORED_AS_THEY_ARE
+    )
+    if unconverted and shape == (np.uint8, 3):
+        return rgb_of_ycbcr, ["YCbCr colours converted to RGB"]
+    if kind == PHOTOMETRIC.SEPARATED and shape == (np.uint8, _CMYK):
+        return rgb_of_cmyk, ["CMYK colours converted to RGB"]
+    if unconverted or kind == PHOTOMETRIC.SEPARATED or kind not in _KNOWN_COLOURS:
+        raise InputError(
+            f"'{uri}' stores its colours as {_name(kind)}, {page.samplesperpixel} x "
+            f"{page.dtype}. A smear is read from gray, RGB, or 8-bit YCbCr or CMYK; "
+            "save it as RGB."
+        )
+    return _as_they_are, []
+
+
+def _as_they_are(pixels: Any) -> Any:
+    return pixels
+
+
+def _name(photometric: object) -> str:
+    """Return the name of a way to store colours; its number where it has none."""
+    return str(getattr(photometric, "name", photometric))
+
+
+def _palette(uri: str, page: Any) -> tuple[_Convert, list[str]]:
     colours = np.asarray(page.colormap).T  # uint16[n, 3]
     to_rgb = Conversion(uri, 65535.0)
     return lambda pixels: to_rgb(colours[pixels[..., 0]]), ["palette expanded to RGB"]
 
 
-def _mpp(tif: tifffile.TiffFile, page: Any) -> float | None:
-    """Return the first plausible pixel size: OME, then vendor text, ImageJ, tags."""
-    candidates = (_mpp_ome, _mpp_text, _mpp_imagej, _mpp_tags)
-    sizes = (plausible(find(tif, page)) for find in candidates)
-    return next((size for size in sizes if size is not None), None)
+def _mpp(tif: tifffile.TiffFile, page: Any) -> tuple[float | None, list[str]]:
+    """Return the first plausible pixel size: OME, then vendor text, ImageJ, tags.
+
+    And a note for each place whose text cannot be read: the picture can all the same.
+    """
+    notes = []
+    for find in (_mpp_ome, _mpp_text, _mpp_imagej, _mpp_tags):
+        try:
+            size = plausible(find(tif, page))
+        except (ValueError, defusedxml.ElementTree.ParseError) as error:
+            notes.append(f"pixel size not read, its text is broken: {error}")
+            continue
+        if size is not None:
+            return size, notes
+    return None, notes
 
 
 def _mpp_ome(tif: tifffile.TiffFile, page: Any) -> float | None:
@@ -156,7 +235,7 @@ def _mpp_ome(tif: tifffile.TiffFile, page: Any) -> float | None:
 def _mpp_text(tif: tifffile.TiffFile, page: Any) -> float | None:
     """Aperio and its imitators write ``MPP = 0.2501`` into the description."""
     del tif
-    found = re.search(r"\bMPP\s*=\s*([0-9.]+)", page.description or "")
+    found = re.search(r"\bMPP\s*=\s*(\d+\.?\d*|\.\d+)", page.description or "")
     return float(found.group(1)) if found else None
 
 

@@ -267,6 +267,108 @@ def test_planar_and_channel_axes(tmp_path: Path) -> None:
     np.testing.assert_array_equal(image.read(0, 0, 128, 96), pixels)
 
 
+def test_alpha_is_not_inverted(tmp_path: Path) -> None:
+    gray = np.full((10, 10, 2), 40, np.uint8)
+    gray[..., 1] = 255
+    image = opened(
+        tmp_path / "w.tif",
+        gray,
+        photometric="miniswhite",
+        planarconfig="contig",
+        extrasamples=["unassalpha"],
+    )
+    assert (image.read(0, 0, 10, 10) == 255 - 40).all()
+
+
+def test_colours_stored_as_ycbcr_are_those_of_rgb(tmp_path: Path) -> None:
+    pixels = painted_pixels()
+    stored = Image.fromarray(pixels).convert("YCbCr")
+    mixed, wanted = np.asarray(stored), np.asarray(stored.convert("RGB"), int)
+    for name, options in {
+        "plain": {"photometric": "ycbcr"},
+        "zipped": {"photometric": "ycbcr", "compression": "zlib", "tile": (32, 32)},
+        # As Aperio's scanners write it: nothing but the compression tells.
+        "aperio": {
+            "photometric": "rgb",
+            "compression": "APERIO_JP2000_YCBC",
+            "tile": (32, 32),
+        },
+    }.items():
+        image = opened(tmp_path / f"{name}.tif", mixed, **options)
+        got = image.read(0, 0, 128, 96)
+        assert np.abs(got - wanted).max() <= 1, name
+        assert "YCbCr colours converted to RGB" in image.notes
+    jpeg = opened(
+        tmp_path / "jpeg.tif",
+        pixels,
+        photometric="rgb",
+        compression="jpeg",
+        compressionargs={"level": 95},
+    )
+    assert np.abs(jpeg.read(0, 0, 128, 96).astype(int) - pixels).mean() < 3
+
+
+def test_four_inks_become_rgb(tmp_path: Path) -> None:
+    pixels = painted_pixels()
+    inks = np.asarray(Image.fromarray(pixels).convert("CMYK"))
+    image = opened(tmp_path / "a.tif", inks, photometric="separated")
+    np.testing.assert_array_equal(image.read(0, 0, 128, 96), pixels)
+    assert "CMYK colours converted to RGB" in image.notes
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype"), [("cielab", np.uint8), ("ycbcr", np.uint16)]
+)
+def test_colours_that_are_not_known_are_refused(
+    tmp_path: Path, kind: str, dtype: type
+) -> None:
+    with pytest.raises(InputError, match=rf"a\.tif.*{kind.upper()}.*save it as RGB"):
+        opened(tmp_path / "a.tif", painted_pixels().astype(dtype), photometric=kind)
+
+
+@pytest.mark.parametrize("text", ["Aperio|MPP = 0.25.", "MPP=0.25|AppMag = 40"])
+def test_pixel_size_in_a_vendors_text(tmp_path: Path, text: str) -> None:
+    image = opened(
+        tmp_path / "a.tif", painted_pixels(), photometric="rgb", description=text
+    )
+    assert image.smear.mpp == 0.25
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<?xml version="1.0"?><OME><Pixels PhysicalSizeX="0.2"></OME>',
+        '<?xml version="1.0"?><OME><Image><Pixels DimensionOrder="XYCZT" Type="uint8" '
+        'SizeX="128" SizeY="96" SizeC="3" SizeZ="1" SizeT="1" PhysicalSizeX="wide">'
+        "<TiffData/></Pixels></Image></OME>",
+    ],
+)
+def test_a_broken_pixel_size_is_said_and_the_picture_is_read(
+    tmp_path: Path, text: str
+) -> None:
+    image = opened(
+        tmp_path / "a.tif",
+        painted_pixels(),
+        photometric="rgb",
+        description=text,
+        metadata=None,
+        resolution=(40_000, 40_000),
+        resolutionunit="CENTIMETER",
+    )
+    assert image.smear.mpp == pytest.approx(0.25)
+    assert any("pixel size not read" in note for note in image.notes)
+    np.testing.assert_array_equal(image.read(0, 0, 128, 96), painted_pixels())
+
+
+@pytest.mark.parametrize("shape", [(1, 3000), (3000, 1), (2, 5000)])
+def test_a_line_of_pixels_is_a_picture(tmp_path: Path, shape: tuple[int, int]) -> None:
+    Image.fromarray(np.full((*shape, 3), 7, np.uint8)).save(tmp_path / "a.png")
+    image = open_smear(tmp_path / "a.png")
+    for level in image.levels:
+        assert np.asarray(level).shape == level.shape
+        assert (np.asarray(level) == 7).all()
+
+
 def test_float_pictures(tmp_path: Path) -> None:
     shares = painted_pixels().astype(np.float32) / 255
     image = opened(tmp_path / "a.tif", shares, photometric="rgb")
@@ -418,6 +520,39 @@ def test_zarr_with_damaged_chunk(tmp_path: Path) -> None:
 def test_zarr_without_pixels(tmp_path: Path) -> None:
     path = write_omezarr(tmp_path / "a.zarr", painted_pixels()[:0])
     with pytest.raises(InputError, match="no pixels"):
+        open_smear(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"axes": 5},
+        {"axes": [{"type": "space"}] * 3},
+        {"datasets": ["0"]},
+        {"datasets": [{"path": "0", "coordinateTransformations": ["scale"]}]},
+        {"datasets": [{"path": "0", "coordinateTransformations": [{"type": "scale"}]}]},
+        {
+            "datasets": [
+                {
+                    "path": "0",
+                    "coordinateTransformations": [{"type": "scale", "scale": [1, 2]}],
+                }
+            ]
+        },
+    ],
+)
+def test_zarr_with_metadata_of_another_form(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    path = write_omezarr(tmp_path / "a.zarr", painted_pixels())
+    metadata = json.loads((path / "zarr.json").read_text())
+    metadata["attributes"]["ome"]["multiscales"][0] |= change
+    (path / "zarr.json").write_text(json.dumps(metadata))
+    with pytest.raises(InputError, match=r"a\.zarr"):
+        open_smear(path)
+    metadata["attributes"]["ome"]["multiscales"] = "none"
+    (path / "zarr.json").write_text(json.dumps(metadata))
+    with pytest.raises(InputError, match=r"a\.zarr"):
         open_smear(path)
 
 
