@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.metrics.neighbours import Points, nearest, squared_distances
@@ -45,6 +46,41 @@ class Coverage:
     fake: int
 
 
+def covered(real: Points, fake: Points, k: int = 5) -> npt.NDArray[np.bool_]:
+    """Tell which real neighbourhoods hold a synthetic object; their mean is coverage.
+
+    Returns
+    -------
+    bool[n]
+        One for each real object.
+    """
+    return np.asarray(_within(real, fake, k).any(axis=1), np.bool_)
+
+
+def densities(real: Points, fake: Points, k: int = 5) -> npt.NDArray[np.float64]:
+    """Return how many real neighbourhoods hold each synthetic object, over ``k``.
+
+    Returns
+    -------
+    float64[m]
+        Their mean is density.
+    """
+    found: npt.NDArray[np.float64] = _within(real, fake, k).sum(axis=0) / k
+    return found
+
+
+def _within(centres: Points, others: Points, k: int) -> npt.NDArray[np.bool_]:
+    """Tell which others lie nearer to each centre than its k-th neighbour."""
+    if min(len(centres), len(others)) <= k:
+        raise InputError(
+            f"Coverage was asked of sets of {len(centres)} and {len(others)} cells. "
+            f"Each needs more than {k}; add cells or lower k."
+        )
+    radius = nearest(centres, centres, k, leave_out_self=True)[0][:, -1]
+    inside = np.sqrt(squared_distances(centres, others)) < radius[:, None]
+    return np.asarray(inside, np.bool_)
+
+
 def coverage(real: Points, fake: Points, k: int = 5) -> Coverage:
     """Compare two sets of features.
 
@@ -58,19 +94,10 @@ def coverage(real: Points, fake: Points, k: int = 5) -> Coverage:
     InputError
         If either set is too small.
     """
-    if min(len(real), len(fake)) <= k:
-        raise InputError(
-            f"Coverage was asked of {len(real)} real and {len(fake)} synthetic cells. "
-            f"Each set needs more than {k}; add cells or lower k."
-        )
-    real_radius = nearest(real, real, k, leave_out_self=True)[0][:, -1]
-    fake_radius = nearest(fake, fake, k, leave_out_self=True)[0][:, -1]
-    distance = np.sqrt(squared_distances(real, fake))
-    in_real = distance < real_radius[:, None]
-    in_fake = distance < fake_radius[None, :]
+    in_real, in_fake = _within(real, fake, k), _within(fake, real, k)
     return Coverage(
         precision=float(in_real.any(axis=0).mean()),
-        recall=float(in_fake.any(axis=1).mean()),
+        recall=float(in_fake.any(axis=0).mean()),
         density=float(in_real.sum(axis=0).mean() / k),
         coverage=float(in_real.any(axis=1).mean()),
         k=k,

@@ -206,22 +206,29 @@ def fit_source(
 
 
 def draw_vectors(
-    real: LabelledCells, taxonomy: Taxonomy, compute: Compute, *, seed: int = 0
+    real: LabelledCells,
+    taxonomy: Taxonomy,
+    compute: Compute,
+    *,
+    seed: int = 0,
+    cap: int = SYNTHETIC_CAP,
 ) -> Task[Drawn]:
     """Fit the generator on real training vectors, and draw the rare classes up.
 
     Nothing is stored. See :func:`fit_source` and :func:`shortfall`.
     """
     source = yield from fit_source(real, taxonomy, compute, seed=seed)
-    return (yield from source.draw(shortfall(real, taxonomy), seed))
+    return (yield from source.draw(shortfall(real, taxonomy, cap), seed))
 
 
-def shortfall(real: LabelledCells, taxonomy: Taxonomy) -> dict[str, int]:
+def shortfall(
+    real: LabelledCells, taxonomy: Taxonomy, cap: int = SYNTHETIC_CAP
+) -> dict[str, int]:
     """Return how many vectors each cell class lacks to be as common as the largest.
 
-    At most ten for each real cell; classes that lack none are left out.
+    At most ``cap`` for each real cell; classes that lack none are left out.
     """
-    missing = lacking(real.codes, SYNTHETIC_CAP)
+    missing = lacking(real.codes, cap)
     return {code: missing[code] for code in taxonomy.cell_codes if code in missing}
 
 

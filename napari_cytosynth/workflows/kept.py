@@ -134,3 +134,22 @@ def vector_counts(project: Project) -> dict[str, int]:
         if kept is not None and "vectors" in kept.tensors:
             counts[code] = len(kept.tensors["vectors"])
     return counts
+
+
+def kept_fills(project: Project, embedder_key: str) -> dict[str, dict[str, int]]:
+    """Return how many vectors of each class each generator left, by its key.
+
+    Parameters
+    ----------
+    project : Project
+        Keeps them.
+    embedder_key : str
+        Fingerprint of the embedder in whose space they lie.
+    """
+    found: dict[str, dict[str, int]] = {}
+    for code in project.taxonomy.cell_codes:
+        kept = project.model(_NAME.format(code))
+        if kept is not None and kept.meta.get("embedder") == embedder_key:
+            generator = str(kept.meta["provenance"]["generator"])
+            found.setdefault(generator, {})[code] = len(kept.tensors["vectors"])
+    return found

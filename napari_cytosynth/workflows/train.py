@@ -22,12 +22,14 @@ from napari_cytosynth.core.protocols import (
     Vectors,
     Weights,
 )
+from napari_cytosynth.core.provenance import SyntheticCell
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.smear import FALLBACK_MPP
 from napari_cytosynth.core.splits import Split, Splits, is_picture_group, split_cells
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.learning.head import Head, HeadFitter, fitter_here
-from napari_cytosynth.learning.training import capped, joined
+from napari_cytosynth.learning.training import SYNTHETIC_CAP, capped, joined
+from napari_cytosynth.learning.use_gate import UseAnswer
 from napari_cytosynth.workflows.controls import enriched
 from napari_cytosynth.workflows.drawn import EMBEDDING, Drawn, draw_vectors
 from napari_cytosynth.workflows.embed import embed_synthetic, vectors_of
@@ -183,11 +185,12 @@ def train_head(
     seed: int = 0,
     compute: Compute | None = None,
     fit: HeadFitter | None = None,
+    answer: UseAnswer | None = None,
 ) -> Task[Head]:
     """Fit the head on the training split and store it as the model ``"head"``.
 
     Audit cells never train. Accepted synthetic cells do, and vectors that a fill left,
-    at most ten of each for a real cell of their class.
+    at most ten of each for a real cell of their class, where the use gate lets them.
 
     Parameters
     ----------
@@ -207,6 +210,9 @@ def train_head(
         so does a control that makes pictures.
     fit : callable, optional
         Fits the head; by default this process does.
+    answer : UseAnswer, optional
+        What the use gate found: shut, nothing synthetic trains; open, so many as it
+        allows. By default the gate is passed by. Stored with the head.
 
     Raises
     ------
@@ -215,16 +221,17 @@ def train_head(
         to be drawn without a backend.
     """
     yield Progress(0, 2, "gathering labels")
-    real = _training_cells(project, embedder_key)
+    real = training_cells(project, embedder_key)
     rng = np.random.default_rng(seed)
+    cap = SYNTHETIC_CAP if answer is None else answer.ratio * answer.opened
     training = TrainingSet(real.vectors, real.codes, np.ones(len(real)))
     if enrich not in (None, NONE, EMBEDDING):
         control: Control = load("controls", enrich)()
         training = yield from enriched(control, project, real, compute, seed=seed)
-    made = yield from _synthetic(project, real, rng, compute)
-    if enrich == EMBEDDING:
+    made = yield from _synthetic(project, real, rng, compute, cap)
+    if enrich == EMBEDDING and cap:
         drawn = yield from draw_vectors(
-            real, project.taxonomy, _demanded(compute), seed=seed
+            real, project.taxonomy, demanded(compute), seed=seed, cap=cap
         )
         made = replace(made, drawn=drawn)
     added = made.together
@@ -236,11 +243,19 @@ def train_head(
         seed=seed,
     )
     counts = {"real": dict(Counter(real.codes)), **made.to_json()}
+    counts["use_gate"] = None if answer is None else answer.to_json()
     _store(project, head, {"embedder": embedder_key, "seed": seed, **counts})
     return head
 
 
-def _training_cells(project: Project, embedder_key: str) -> LabelledCells:
+def training_cells(project: Project, embedder_key: str) -> LabelledCells:
+    """Return all cells that may train a head.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
     real = labelled_cells(project, embedder_key, Split.TRAIN, abstain=True)
     if not len(real):
         raise InputError(
@@ -278,9 +293,10 @@ def _synthetic(
     real: LabelledCells,
     rng: np.random.Generator,
     compute: Compute | None,
+    cap: int,
 ) -> Task[_Made]:
-    cells = yield from accepted_vectors(project, real, rng, compute)
-    return _Made(cells, _kept(project, real, rng))
+    cells = yield from accepted_vectors(project, real, rng, compute, cap=cap)
+    return _Made(cells, _kept(project, real, rng, cap))
 
 
 def _store(project: Project, head: Head, meta: dict[str, Any]) -> None:
@@ -307,6 +323,8 @@ def accepted_vectors(
     real: LabelledCells,
     rng: np.random.Generator,
     compute: Compute | None = None,
+    *,
+    cap: int = SYNTHETIC_CAP,
 ) -> Task[Added]:
     """Return the accepted synthetic cells that may train, as vectors.
 
@@ -314,20 +332,30 @@ def accepted_vectors(
     ----------
     real : LabelledCells
         The training cells, for the embedder and the cap.
+    cap : int
+        At most so many for each real one of their class.
     """
-    known = _classes(project, abstain=False)
-    accepted = accepted_cells(project, held_out_cells(project))
-    named = [cell for cell in accepted if cell.code in known]
-    cells = tuple(named[i] for i in capped([c.code for c in named], real.codes, rng))
+    named = accepted_named(project)
+    chosen = capped([c.code for c in named], real.codes, rng, cap)
+    cells = tuple(named[i] for i in chosen)
     vectors = yield from embed_synthetic(project, real.embedder, cells, compute)
     return Added(vectors, tuple(c.code for c in cells))
 
 
-def _kept(project: Project, real: LabelledCells, rng: np.random.Generator) -> Added:
+def accepted_named(project: Project) -> tuple[SyntheticCell, ...]:
+    """Return the accepted synthetic cells of a cell class, none of an artefact."""
+    known = _classes(project, abstain=False)
+    accepted = accepted_cells(project, held_out_cells(project))
+    return tuple(cell for cell in accepted if cell.code in known)
+
+
+def _kept(
+    project: Project, real: LabelledCells, rng: np.random.Generator, cap: int
+) -> Added:
     """Return the synthetic vectors that the project keeps, as far as they may train."""
     dim, measure = real.vectors.shape[1], held_out_cells(project)
     vectors, codes = kept_vectors(project, real.embedder, dim, measure)
-    chosen = capped(codes, real.codes, rng)
+    chosen = capped(codes, real.codes, rng, cap)
     return Added(vectors[chosen], tuple(codes[i] for i in chosen))
 
 
@@ -336,7 +364,8 @@ def _rebalances(enrich: str | None) -> bool:
     return enrich in (None, EMBEDDING)
 
 
-def _demanded(compute: Compute | None) -> Compute:
+def demanded(compute: Compute | None) -> Compute:
+    """Return the backend, or raise InputError where there is none to draw vectors."""
     if compute is None:
         raise InputError(
             "Vectors are drawn by the compute backend, and none was given. Pass one, "

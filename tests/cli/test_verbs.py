@@ -14,7 +14,8 @@ from PIL import Image
 from napari_cytosynth import worker
 from napari_cytosynth.cli import demo, main
 from napari_cytosynth.cli.verbs import VERBS
-from napari_cytosynth.core.journal import EventKind, Mode
+from napari_cytosynth.core.ids import CellId
+from napari_cytosynth.core.journal import Author, EventKind, Mode
 from napari_cytosynth.core.project import JobState
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import create_project, open_project
@@ -286,6 +287,27 @@ def test_export_then_import(project: Path, capsys: pytest.CaptureFixture[str]) -
         document(capsys, "label", project, "--undo", "--annotator", "a")
     document(capsys, "import", project, table, "--format", "csv", "--annotator", "a")
     assert document(capsys, "info", project)["labels"] == {"LY": 3}
+
+
+def test_train_asks_the_use_gate_and_can_be_told_not_to(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = open_project(project)
+    teacher = Author("a")
+    for i, cell in enumerate(opened.cells().ids.tolist()):
+        opened.record(teacher.label(CellId(cell), ("EO", "LY")[i % 2]))
+    (made,) = opened.add_synthetic(tiny_synthetic(opened.taxonomy, "EO", 1))
+    opened.record(teacher.verdict(made.id, True))
+    opened.close()
+    gate = document(capsys, "train", project)["use_gate"]
+    listed = re.findall(r"`use_gate` holds `([^`]+)`", CLI_PAGE)
+    assert set(gate) == set(listed[0].split())
+    assert "macro-F1 over balanced weights" in gate["said"]
+    assert document(capsys, "train", project, "--ungated")["use_gate"] is None
+    assert main(["train", str(project)]) == 0
+    assert f"Use gate: {gate['said']}." in capsys.readouterr().out
+    assert main(["train", str(project), "--ungated"]) == 0
+    assert "not asked" in capsys.readouterr().out
 
 
 def test_suggest_and_train(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
