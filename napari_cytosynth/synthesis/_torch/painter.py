@@ -27,7 +27,8 @@ class PainterSize:
     classes : int
         Classes that it knows; one more index stands for "any".
     descriptor : int
-        Length of the vector that may describe the wanted look.
+        Length of the vector that may describe the wanted look: a reduced embedding
+        (:class:`~napari_cytosynth.synthesis.lookspace.LookSpace`).
     side : int
         Side of the picture that it paints, pixels; a multiple of 16.
     channels : int
@@ -37,7 +38,7 @@ class PainterSize:
     """
 
     classes: int = 11
-    descriptor: int = 15
+    descriptor: int = 48
     side: int = 80
     channels: int = 32
     widths: tuple[int, ...] = (96, 144, 160)
@@ -143,6 +144,9 @@ class Painter(nn.Module):
         self.look = nn.Sequential(
             nn.Linear(size.descriptor, 64), nn.SiLU(), nn.Linear(64, width)
         )
+        # Zero at first: a painter that learned classes alone keeps what it knows.
+        nn.init.zeros_(self.look[-1].weight)
+        nn.init.zeros_(self.look[-1].bias)
         self.unet = _unet(size)
 
     def condition(self, classes: Tensor, looks: Tensor, shown: Tensor) -> Tensor:
@@ -153,9 +157,9 @@ class Painter(nn.Module):
         classes : int64[n]
             Class index; ``size.classes`` for any.
         looks : float[n, descriptor]
-            Raw descriptors; ignored where not shown.
+            Looks; ignored where not shown.
         shown : float[n]
-            1 where the descriptor counts, else 0.
+            1 where the look counts, else 0.
         """
         looks = ((looks - self.look_mean) / self.look_spread).clamp(-3, 3)
         vector: Tensor = self.class_table(classes) + self.look(looks) * shown[:, None]

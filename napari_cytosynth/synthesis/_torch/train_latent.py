@@ -1,11 +1,15 @@
-"""Train the starter weights of the ``latent`` generator.
+r"""Train the starter weights of the ``latent`` generator.
 
-    python -m napari_cytosynth.synthesis._torch.train_latent --data DIR --out DIR
+    cytosynth embed DIR --embedder starter --mpp 0.2727 --out cells.npz
+    python -m napari_cytosynth.synthesis._torch.train_latent --data DIR \
+        --vectors cells.npz --out RUN --start latent.safetensors --minutes 75
 
 ``DIR`` holds a ``labels.csv`` (``file,class8,class11``) beside folders of 128 px
 pictures of single cells, such as the PBC Barcelona set of Acevedo et al. 2020 (CC BY).
 Only pictures whose base name has a SHA-1 of 0..5 modulo 10 train: the others are for
-figures. A run that was stopped goes on from its last checkpoint.
+figures. ``--start`` names weights to begin with: what fits in them by name and shape is
+taken over, and a conditioning that they lack begins at zero. A run that was stopped
+goes on from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -15,7 +19,9 @@ import csv
 import hashlib
 import json
 import logging
+import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +35,7 @@ from torch import Tensor
 
 from napari_cytosynth.synthesis._torch.painter import Painter, PainterSize
 from napari_cytosynth.synthesis._torch.turns import turned
-from napari_cytosynth.synthesis.appearance import describe
+from napari_cytosynth.synthesis.lookspace import LookSpace
 
 log = logging.getLogger(__name__)
 
@@ -48,22 +54,62 @@ CONCEPTS = {
 }
 """Codes of the training data, in the order of the class indices, and their concepts."""
 
+HARD = ("SNE", "BNE", "MMY", "MY", "PMY", "EO")
+"""Granulocytes, which differ by lobes, chromatin and granules: the hardest to draw."""
+
+HARDER = 1.5
+"""How much more often they are shown."""
+
 SOURCE_CROP = 88
 """Centre of a 128 px picture that spans 24 um: red cells of 7.5 um are 28 px wide."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Settings of a training run."""
+    """Settings of a training run.
 
-    steps: int = 3400
+    Parameters
+    ----------
+    steps, minutes : int, float
+        Length of the run: whichever ends first. The rate falls with the cosine of the
+        share that is gone, to ``last_rate`` of its height.
+    batch : int
+        Pictures a step.
+    rate, look_rate : float
+        Learning rate of AdamW; that of the looks' projection is a multiple of it.
+    warm_up : int
+        Steps over which the rate rises.
+    ema : float
+        Decay of the averaged weights.
+    late : float
+        Mean of the logit of the times: fine structure is drawn late (0 noise, 1 data).
+    fineness : float
+        Exponent of each component's share in the picture; 1 weighs errors as pixels do,
+        less gives fine structure more weight.
+    drop_both, drop_look, drop_class : float
+        Shares of pictures shown without class and look, without look, without class.
+    jitter : float
+        Noise added to looks, in units of their spread, so that none names one cell.
+    seed, save_every : int, float
+        Seed; seconds between checkpoints.
+    size : PainterSize
+        Of the network.
+    """
+
+    steps: int = 6000
+    minutes: float = math.inf
     batch: int = 48
-    rate: float = 3e-4
-    warm_up: int = 300
-    decay_from: float = 0.5
+    rate: float = 4e-4
+    look_rate: float = 3.0
+    warm_up: int = 100
+    last_rate: float = 0.02
     ema: float = 0.999
-    drop_class: float = 0.1
-    drop_look: float = 0.5
+    late: float = -0.2
+    fineness: float = 0.7
+    drop_both: float = 0.1
+    drop_look: float = 0.2
+    drop_class: float = 0.15
+    jitter: float = 0.2
     seed: int = 0
     save_every: float = 300.0
     size: PainterSize = field(default_factory=PainterSize)
@@ -79,16 +125,13 @@ class Pool:
         Pictures at 0.25 um a pixel.
     classes : int64[n]
         Class index, ``len(CONCEPTS)`` where unknown.
-    looks : float32[n, 15]
-        Descriptors.
-    names : list of str
-        Base names.
+    vectors : float32[n, dim]
+        Embeddings.
     """
 
     crops: npt.NDArray[np.uint8]
     classes: npt.NDArray[np.int64]
-    looks: npt.NDArray[np.float32]
-    names: list[str]
+    vectors: npt.NDArray[np.float32]
 
 
 def may_train(name: str) -> bool:
@@ -97,19 +140,22 @@ def may_train(name: str) -> bool:
     return int(digest, 16) % 10 <= 5
 
 
-def read_pool(folder: Path) -> Pool:
-    """Read the training share of a labelled folder."""
+def read_pool(folder: Path, vectors: Path) -> Pool:
+    """Read the training share of a labelled folder.
+
+    ``vectors`` is what ``cytosynth embed`` wrote for that folder: an NPZ file with
+    ``files`` and ``embeddings``.
+    """
     codes = list(CONCEPTS)
     with (folder / "labels.csv").open(newline="") as lines:
         rows = [r for r in csv.DictReader(lines) if may_train(Path(r["file"]).name)]
     crops = np.stack([_read_crop(folder / r["file"]) for r in rows])
-    known = [codes.index(c) if c in codes else len(codes) for c in _fine(rows)]
-    names = [Path(r["file"]).name for r in rows]
-    return Pool(crops, np.array(known), describe(crops), names)
-
-
-def _fine(rows: list[dict[str, str]]) -> list[str]:
-    return [r["class11"] for r in rows]
+    fine = [r["class11"] for r in rows]
+    known = [codes.index(c) if c in codes else len(codes) for c in fine]
+    with np.load(vectors) as embedded:
+        number = {str(name): i for i, name in enumerate(embedded["files"])}
+        chosen = embedded["embeddings"][[number[r["file"]] for r in rows]]
+    return Pool(crops, np.array(known), chosen)
 
 
 def _read_crop(path: Path) -> npt.NDArray[np.uint8]:
@@ -132,23 +178,21 @@ class Trainer:
         self.net = Painter(recipe.size)
         self.net.unet.to(memory_format=torch.channels_last)
         self.classes = torch.from_numpy(pool.classes)
-        self.looks = torch.from_numpy(pool.looks)
+        self.space = LookSpace.fit(
+            pool.vectors, pool.classes, recipe.size.descriptor, recipe.size.classes
+        )
+        self.looks = torch.from_numpy(self.space.looks(pool.vectors))
         codec = self.net.codec
         crops = torch.from_numpy(pool.crops)
         self.pictures = torch.cat(
             [_to_bytes(codec.resize(part)) for part in torch.split(crops, 256)]
         )
         codec.fit(_to_floats(self.pictures[:: max(1, len(crops) // 2000)]))
-        self.net.look_mean.copy_(self.looks.mean(0))
-        self.net.look_spread.copy_(self.looks.std(0).clamp_min(1e-3))
         self.average = {k: v.clone() for k, v in self.net.state_dict().items()}
-        self.optimiser = torch.optim.AdamW(
-            self.net.parameters(), lr=recipe.rate, weight_decay=0.01, fused=True
-        )
-        counts = np.bincount(pool.classes).clip(1)
-        self.odds = torch.from_numpy(1 / np.sqrt(counts[pool.classes]))
+        self.optimiser = _optimiser(self.net, recipe)
+        self.odds = _odds(pool.classes)
         self.focus = _focus(recipe.size.side // 4)
-        self.weight = codec.importance()
+        self.weight = codec.importance() ** recipe.fineness
         self.step = 0
         self.seconds = 0.0
         self.loss = 1.0
@@ -158,7 +202,7 @@ class Trainer:
         recipe = self.recipe
         rng = torch.Generator().manual_seed(recipe.seed * 1_000_003 + self.step)
         x, condition = self._draw(rng)
-        t = torch.sigmoid(torch.randn(len(x), generator=rng) * 1.3 - 0.5)
+        t = torch.sigmoid(torch.randn(len(x), generator=rng) * 1.4 + recipe.late)
         noise = torch.randn(x.shape, generator=rng)
         at = t[:, None, None, None]
         z = at * x + (1 - at) * noise
@@ -168,7 +212,7 @@ class Trainer:
         error = ((clean - x) / out) ** 2 * self.weight * self.focus
         loss = error.mean()
         for group in self.optimiser.param_groups:
-            group["lr"] = recipe.rate * self._schedule()
+            group["lr"] = group["top"] * self._schedule()
         self.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
@@ -181,20 +225,24 @@ class Trainer:
         recipe, n = self.recipe, self.recipe.batch
         rows = torch.multinomial(self.odds, n, replacement=True, generator=rng)
         pictures = turned(_to_floats(self.pictures[rows]), rng)
-        classes = self.classes[rows].clone()
-        classes[torch.rand(n, generator=rng) < recipe.drop_class] = recipe.size.classes
-        shown = (torch.rand(n, generator=rng) >= recipe.drop_look).float()
+        lot = torch.rand(n, generator=rng)
+        no_look = lot < recipe.drop_both + recipe.drop_look
+        no_class = (lot < recipe.drop_both) | (lot > 1 - recipe.drop_class)
+        classes = self.classes[rows].masked_fill(no_class, recipe.size.classes)
+        looks = self.looks[rows]
+        looks = looks + recipe.jitter * torch.randn(looks.shape, generator=rng)
+        shown = (~no_look).float()
         x = self.net.codec.encode(pictures).contiguous(
             memory_format=torch.channels_last
         )
-        return x, lambda: self.net.condition(classes, self.looks[rows], shown)
+        return x, lambda: self.net.condition(classes, looks, shown)
 
     def _schedule(self) -> float:
         recipe = self.recipe
         warm = min(1.0, (self.step + 1) / recipe.warm_up)
-        start = recipe.decay_from * recipe.steps
-        late = max(0.0, (self.step - start) / max(recipe.steps - start, 1))
-        return warm * (1 - 0.95 * min(late, 1.0))
+        gone = max(self.step / recipe.steps, self.seconds / (60 * recipe.minutes))
+        left = (1 + math.cos(math.pi * min(gone, 1.0))) / 2
+        return warm * (recipe.last_rate + (1 - recipe.last_rate) * left)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -202,12 +250,29 @@ class Trainer:
         for key, value in self.net.state_dict().items():
             self.average[key].lerp_(value, 1 - decay)
 
+    def begin_with(self, arrays: Mapping[str, Tensor]) -> None:
+        """Take over what fits by name and shape; another length of look begins anew."""
+        own = self.net.state_dict()
+        same_look = arrays["look.0.weight"].shape == own["look.0.weight"].shape
+        fitting = {
+            name: value.float()
+            for name, value in arrays.items()
+            if name in own
+            and value.shape == own[name].shape
+            and (same_look or not name.startswith("look"))
+        }
+        self.net.load_state_dict({**own, **fitting})
+        self.average = {k: v.clone() for k, v in self.net.state_dict().items()}
+        self.weight = self.net.codec.importance() ** self.recipe.fineness
+
     def save(self, folder: Path) -> None:
         """Write a checkpoint; a stop in the middle leaves the last one whole."""
         arrays = {f"net.{k}": v for k, v in self.net.state_dict().items()}
         arrays |= {f"ema.{k}": v for k, v in self.average.items()}
         for i, state in self.optimiser.state_dict()["state"].items():
             arrays |= {f"opt.{i}.{k}": v for k, v in state.items()}
+        parts = self.space.to_arrays().items()
+        arrays |= {name: torch.from_numpy(part) for name, part in parts}
         arrays = {k: v.contiguous().clone() for k, v in arrays.items()}
         note = {"step": self.step, "seconds": round(self.seconds), "loss": self.loss}
         save_file(arrays, folder / "new.safetensors", {"note": json.dumps(note)})
@@ -238,6 +303,24 @@ def _part(arrays: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     }
 
 
+def _optimiser(net: Painter, recipe: Recipe) -> torch.optim.Optimizer:
+    look = list(net.look.parameters())
+    rest = [p for name, p in net.named_parameters() if not name.startswith("look.")]
+    groups = [
+        {"params": rest, "top": recipe.rate},
+        {"params": look, "top": recipe.rate * recipe.look_rate},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.rate, weight_decay=0.01, fused=True)
+
+
+def _odds(classes: npt.NDArray[np.int64]) -> Tensor:
+    """Return how often each cell is shown: rare and hard classes more often."""
+    counts = np.bincount(classes, minlength=len(CONCEPTS) + 1).clip(1)
+    by_class = 1 / np.sqrt(counts)
+    by_class[[list(CONCEPTS).index(code) for code in HARD]] *= HARDER
+    return torch.from_numpy(by_class[classes])
+
+
 def _to_bytes(pictures: Tensor) -> Tensor:
     return ((pictures + 1) * 127.5).round().to(torch.uint8)
 
@@ -257,33 +340,37 @@ def main(arguments: list[str] | None = None) -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--vectors", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--start", type=Path, help="weights to begin with")
     parser.add_argument("--steps", type=int, default=Recipe().steps)
-    parser.add_argument("--minutes", type=float, default=1e9, help="stop after this")
+    parser.add_argument("--minutes", type=float, default=math.inf)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
     options.out.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(
-        read_pool(options.data), Recipe(steps=options.steps, seed=options.seed)
-    )
+    recipe = Recipe(options.steps, options.minutes, seed=options.seed)
+    trainer = Trainer(read_pool(options.data, options.vectors), recipe)
+    if options.start:
+        trainer.begin_with(load_file(options.start))
     trainer.resume(options.out)
-    run(trainer, options.out, options.minutes)
+    run(trainer, options.out)
 
 
-def run(trainer: Trainer, out: Path, minutes: float = 1e9) -> None:
-    """Train to the recipe's last step, or for so many minutes, saving as it goes."""
-    start = last = saved = time.monotonic()
-    while trainer.step < trainer.recipe.steps and last - start < 60 * minutes:
+def run(trainer: Trainer, out: Path) -> None:
+    """Train to the recipe's last step or minute, saving as it goes."""
+    recipe = trainer.recipe
+    last = saved = time.monotonic()
+    while trainer.step < recipe.steps and trainer.seconds < 60 * recipe.minutes:
         trainer.advance()
         now = time.monotonic()
         trainer.seconds += now - last
         last = now
         if trainer.step % 50 == 0:
             log.info("step %d loss %.4f", trainer.step, trainer.loss)
-        if now - saved > trainer.recipe.save_every:
+        if now - saved > recipe.save_every:
             trainer.save(out)
             saved = now
     trainer.save(out)
