@@ -1,15 +1,17 @@
 """The ``latent`` generator: a small diffusion model that paints cells.
 
-Starter weights ship with the package. Fitting it to a project measures the project's
-stain, and teaches it the classes that the starter weights do not know, by learning one
-vector a class while the network stands still (Gal et al. 2022, arXiv 2208.01618).
+Starter weights ship with the package. It paints a class, a look (an embedding, such as
+the ``embedding`` generator draws), or both. Fitting it to a project measures the
+project's stain, and teaches it the classes that the starter weights do not know, by
+learning one vector a class while the network stands still (Gal et al. 2022, arXiv
+2208.01618).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,73 +21,46 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth import __version__
-from napari_cytosynth.core.errors import InputError, WeightsError
+from napari_cytosynth.core.errors import WeightsError
 from napari_cytosynth.core.protocols import Batch, LabelledCells, Request, Weights
 from napari_cytosynth.core.provenance import Provenance, SyntheticCell
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.core.taxonomies import BUILT_IN, built_in
 from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.synthesis.appearance import Stain, StainShift
+from napari_cytosynth.synthesis.latent_options import LatentConfig as LatentConfig
+from napari_cytosynth.synthesis.parents import Parents
 from napari_cytosynth.synthesis.repertoire import MIN_TO_LEARN, Repertoire
-from napari_cytosynth.synthesis.starter import FOLDER, Starter, load_starter
+from napari_cytosynth.synthesis.starter import (
+    FOLDER,
+    Starter,
+    load_starter,
+    load_training_thumbnails,
+)
 
 if TYPE_CHECKING:
+    from napari_cytosynth.synthesis._torch.learn_class import Learned
+    from napari_cytosynth.synthesis._torch.paint import Strokes
     from napari_cytosynth.synthesis._torch.painter import Painter
+
+Floats = npt.NDArray[np.float32]
 
 BLOCK = 4
 """Draws painted together, always whole blocks: a draw depends on its number only."""
 
 
 @dataclass(frozen=True, slots=True)
-class LatentConfig:
-    """Options of the ``latent`` generator.
+class _Order:
+    """A request, with all that its draws have in common."""
 
-    Parameters
-    ----------
-    steps : int
-        Heun steps of a draw.
-    guidance : float
-        1 follows the class, more exaggerates it.
-    match_stain : bool
-        Move the colours to those of the real cells.
-    tune : str
-        Classes to learn from the real cells: ``"new"`` (those that the starter weights
-        do not know), ``"all"`` or ``"none"``.
-    only : str
-        Code of the one class to learn, where it is to be learned at all; empty: each.
-    tune_steps : int
-        Training steps of that.
-    seed : int
-        Seed of that.
-    concepts : mapping of str to str or None
-        Code of each class to its concept; where None, built-in taxonomies tell.
-    """
-
-    steps: int = 8
-    guidance: float = 2.0
-    match_stain: bool = True
-    tune: str = "new"
-    only: str = ""
-    tune_steps: int = 60
-    seed: int = 0
-    concepts: Mapping[str, str] | None = None
-
-    @classmethod
-    def read(cls, options: Mapping[str, Any]) -> LatentConfig:
-        """Build from a mapping; a name or value that is no option is refused."""
-        known = {f.name for f in fields(cls)}
-        if strange := set(options) - known:
-            raise InputError(
-                f"The latent generator has no option {sorted(strange)}. "
-                f"Its options are {', '.join(sorted(known))}."
-            )
-        config = cls(**options)
-        if config.tune not in ("new", "all", "none") or config.steps < 1:
-            raise InputError(
-                f"The latent generator got tune '{config.tune}' and {config.steps} "
-                "steps. Give tune 'new', 'all' or 'none', and at least one step."
-            )
-        return config
+    request: Request
+    options: LatentConfig
+    row: Floats
+    index: int | None
+    shift: StainShift
+    parents: Parents
+    provenance: Provenance
+    has_looks: bool
 
 
 class LatentGenerator:
@@ -136,8 +111,9 @@ class LatentGenerator:
         tensors: dict[str, npt.NDArray[Any]] = {
             "stain.mean": _stack([s.mean for s in stains]),
             "stain.spread": _stack([s.spread for s in stains]),
+            **Parents.kept(cells, options.only),
         }
-        meta = {
+        meta: dict[str, Any] = {
             "generator": self.key,
             "base": self.starter.sha256,
             "codes": list(codes),
@@ -150,8 +126,12 @@ class LatentGenerator:
         }
         weights = Weights(tensors, meta)
         if meta["tuned"]:
-            rows = yield from self._learn(cells, weights, options)
-            tensors["classes"] = rows
+            learned = yield from self._learn(cells, weights, options)
+            tensors["classes"] = np.stack([each.vector for each in learned])
+            meta["lessons"] = [
+                {"steps": each.step, "copy rate": _number(each.copies)}
+                for each in learned
+            ]
             tuned = [i for i, c in enumerate(cells.codes) if c in meta["tuned"]]
             tensors["cells.id"] = cells.ids[tuned].astype(np.int64)
         return Weights(tensors, meta)
@@ -170,23 +150,30 @@ class LatentGenerator:
         WeightsError
             If the class was learned on other starter weights.
         """
+        order = self._order(request, weights)
+        stop = request.start + request.count
+        for block in range(request.start // BLOCK, -(-stop // BLOCK)):
+            low = max(request.start, block * BLOCK)
+            high = min(stop, (block + 1) * BLOCK)
+            for crops in self._paint(order, block):
+                items: tuple[SyntheticCell, ...] = ()
+                if crops is not None:
+                    items = tuple(
+                        _cell(order, number, crops[number - block * BLOCK])
+                        for number in range(low, high)
+                    )
+                yield Batch(items, low)
+
+    def _order(self, request: Request, weights: Weights) -> _Order:
         options = LatentConfig.read(
             {**weights.meta.get("config", {}), **request.config}
         )
-        condition = self._condition(request, weights)
+        row, index = self._class(request, weights)
         shift = self._shift(request.taxonomy, weights, options)
+        parents = Parents.of(weights, request, options)
         provenance = self._provenance(request, weights, options, shift)
-        stop = request.start + request.count
-        for block in range(request.start // BLOCK, -(-stop // BLOCK)):
-            low, high = (
-                max(request.start, block * BLOCK),
-                min(stop, (block + 1) * BLOCK),
-            )
-            own = slice(low - block * BLOCK, high - block * BLOCK)
-            for crops in self._paint(request, block, condition, options):
-                wanted = () if crops is None else shift.apply(crops)[own]
-                items = (SyntheticCell(c, request.code, provenance) for c in wanted)
-                yield Batch(tuple(items), low)
+        known = index is not None and self.starter.space is not None
+        return _Order(request, options, row, index, shift, parents, provenance, known)
 
     def _is_to_learn(
         self,
@@ -205,9 +192,10 @@ class LatentGenerator:
 
     def _learn(
         self, cells: LabelledCells, weights: Weights, options: LatentConfig
-    ) -> Task[npt.NDArray[np.float32]]:
+    ) -> Task[list[Learned]]:
         from napari_cytosynth.synthesis._torch.learn_class import Lesson, learn_class
 
+        _, threshold = load_training_thumbnails(self.folder)
         shift = self._shift(None, weights, options).inverse()
         learned = []
         for code in weights.meta["tuned"]:
@@ -216,26 +204,23 @@ class LatentGenerator:
                 self._repertoire.index_of(weights.meta["concepts"][code]),
                 options.tune_steps,
                 options.seed,
+                threshold,
             )
-            vector = np.zeros(0, np.float32)
-            for step, vector in learn_class(self.net, lesson):  # noqa: B007 - the last
-                yield Progress(step, options.tune_steps, f"learning {code}")
-            learned.append(vector)
-        return np.stack(learned)
+            for now in learn_class(self.net, lesson):
+                yield Progress(now.step, options.tune_steps, f"learning {code}")
+            learned.append(now)
+        return learned
 
-    def _condition(self, request: Request, weights: Weights) -> npt.NDArray[np.float32]:
-        """Return the conditioning vector of the wanted class."""
+    def _class(self, request: Request, weights: Weights) -> tuple[Floats, int | None]:
+        """Return the vector of the wanted class, and its index if it is as trained."""
         tuned: list[str] = weights.meta.get("tuned", [])
         if request.code in tuned:
             self._demand_same_base(weights)
-            learned: npt.NDArray[np.float32] = weights.tensors["classes"][
-                tuned.index(request.code)
-            ]
-            return learned
+            return weights.tensors["classes"][tuned.index(request.code)], None
         index = self._repertoire.index_of(request.taxonomy[request.code].concept)
         if index is None:
             raise self._repertoire.unknown(request.code, request.taxonomy)
-        return self.net.class_table.weight[index].numpy()
+        return self.net.class_table.weight[index].cpu().numpy(), index
 
     def refuse_unknown(self, code: str, real: int, taxonomy: Taxonomy) -> None:
         """Raise at once, reading no weights; see :meth:`Repertoire.refuse_unknown`."""
@@ -272,26 +257,45 @@ class LatentGenerator:
         target = Stain.mix([Stain(means[i], spreads[i]) for _, _, i in pairs], shares)
         return StainShift.between(source, target, int(sum(shares)))
 
-    def _paint(
-        self,
-        request: Request,
-        block: int,
-        condition: npt.NDArray[np.float32],
-        options: LatentConfig,
-    ) -> Iterator[npt.NDArray[np.uint8] | None]:
-        from napari_cytosynth.synthesis._torch.paint import Stroke, paint
+    def _paint(self, order: _Order, block: int) -> Strokes:
+        from napari_cytosynth.synthesis._torch.paint import Sketch, Stroke, condition_of
+        from napari_cytosynth.synthesis._torch.strategies import Manner, follow
 
-        size = self.net.size
+        options, size = order.options, self.net.size
+        numbers = range(block * BLOCK, (block + 1) * BLOCK)
         shape = (size.channels, size.side // 4, size.side // 4)
-        key = [request.seed, *request.code.encode()]
+        key = [order.request.seed, *order.request.code.encode()]
         noise = np.stack(
-            [
-                np.random.default_rng([*key, block * BLOCK + i]).standard_normal(shape)
-                for i in range(BLOCK)
-            ]
+            [np.random.default_rng([*key, i]).standard_normal(shape) for i in numbers]
         )
-        stroke = Stroke(options.steps, options.guidance)
-        return paint(self.net, noise.astype(np.float32), condition, stroke)
+        looks = self._looks(order, numbers)
+        base = order.parents.pictures(numbers)
+        sketch = Sketch(
+            noise.astype(np.float32),
+            condition_of(self.net, order.row, looks),
+            None if base is None else order.shift.inverse().apply(base),
+        )
+        stroke = Stroke(
+            options.steps,
+            options.guidance,
+            options.guidance_start,
+            options.guidance_stop,
+        )
+        manner = Manner(options.strategy, options.strength)
+        return follow(self.net, sketch, stroke, manner)
+
+    def _looks(self, order: _Order, numbers: range) -> Floats | None:
+        """Return the look of each draw ``float32[n, k]``: given, drawn, or none."""
+        options, space = order.options, self.starter.space
+        if options.vector is not None:
+            given = self.starter.looks_of(options.vector, options.embedder)
+            chosen: Floats = given[np.array(numbers) % len(given)]
+            return chosen
+        if space is None or order.index is None or _look_kind(order) == "none":
+            return None
+        key = [order.request.seed, *order.request.code.encode()]
+        rngs = [np.random.default_rng([*key, i, 1]) for i in numbers]
+        return np.stack([space.draw(order.index, r, options.looks) for r in rngs])
 
     def _provenance(
         self,
@@ -303,6 +307,9 @@ class LatentGenerator:
         tuned = request.code in weights.meta.get("tuned", [])
         parents = weights.tensors.get("cells.id", ()) if tuned else ()
         both = f"{self.starter.sha256}:{weights.sha256}".encode()
+        lesson = {}
+        if tuned and "lessons" in weights.meta:
+            lesson = weights.meta["lessons"][weights.meta["tuned"].index(request.code)]
         return Provenance(
             generator=self.key,
             weights=hashlib.sha256(both).hexdigest(),
@@ -311,8 +318,10 @@ class LatentGenerator:
                 "real cells": weights.meta.get("counts", {}).get(request.code, 0),
                 "starter": self.starter.sha256,
                 "tuned": tuned,
+                **{f"tuned {name}": value for name, value in lesson.items()},
                 "steps": options.steps,
                 "guidance": options.guidance,
+                "strategy": options.strategy,
                 "stain": shift.to_json(),
             },
             seed=request.seed,
@@ -320,6 +329,34 @@ class LatentGenerator:
             version=__version__,
             time=datetime.now(UTC).isoformat(timespec="seconds"),
         )
+
+
+def _cell(order: _Order, number: int, painted: npt.NDArray[np.uint8]) -> SyntheticCell:
+    """Return draw ``number`` in the stain of the real cells."""
+    made, options = order.provenance, order.options
+    config = {**made.config, "look": _look_kind(order)}
+    parent = order.parents.id_of(number)
+    if parent is not None:
+        made = replace(made, parents=tuple(dict.fromkeys((parent, *made.parents))))
+        config["parent"] = parent
+    if options.strategy == "variation":
+        config["strength"] = options.strength
+    pixels = order.shift.apply(painted[None])[0]
+    return SyntheticCell(pixels, order.request.code, replace(made, config=config))
+
+
+def _look_kind(order: _Order) -> str:
+    """Tell where the looks of an order come from."""
+    options = order.options
+    if options.vector is not None:
+        return "given"
+    # A cell that is kept or varied has its own look, which another would fight.
+    free = options.strategy in ("class", "in-then-out")
+    return "drawn" if free and options.looks > 0 and order.has_looks else "none"
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else round(value, 3)
 
 
 def _stack(rows: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.shipped import read_card, read_checked
 from napari_cytosynth.synthesis.appearance import Stain
+from napari_cytosynth.synthesis.lookspace import LookSpace
 from napari_cytosynth.synthesis.thumbnails import SIDE, Thumbnails
 
 FOLDER = Path(__file__).parent / "weights"
@@ -43,6 +45,41 @@ class Starter:
     def concepts(self) -> tuple[str, ...]:
         """Concept of each class index."""
         return tuple(self.card["concepts"])
+
+    @property
+    def embedder(self) -> str:
+        """Fingerprint of the embedder whose vectors it can paint; empty if none."""
+        return str(self.card.get("embedder", ""))
+
+    @property
+    def space(self) -> LookSpace | None:
+        """The looks that it can paint, if it was taught any."""
+        return LookSpace.from_arrays(self.arrays)
+
+    def looks_of(
+        self, vectors: Sequence[Any], embedder: str
+    ) -> npt.NDArray[np.float32]:
+        """Return the looks ``float32[n, k]`` of embeddings, one or several.
+
+        Raises
+        ------
+        InputError
+            If they are not vectors of the embedder that these weights know.
+        """
+        space, given = self.space, np.atleast_2d(np.asarray(vectors, np.float32))
+        if space is None:
+            raise InputError(
+                "The latent generator was given vectors to paint, and its weights know "
+                "no embedder. Ask for a class without a vector."
+            )
+        wanted = space.axes.shape[1]
+        if embedder != self.embedder or given.shape[1:] != (wanted,):
+            raise InputError(
+                f"The latent generator was given vectors of length {given.shape[-1]} "
+                f"of embedder '{embedder}' to paint. Its weights know vectors of "
+                f"length {wanted} of '{self.embedder}'; embed with that."
+            )
+        return space.looks(given)
 
     def stain(self, index: int) -> Stain:
         """Return the colour of the training cells of a class."""

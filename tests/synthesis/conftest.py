@@ -62,14 +62,13 @@ def starter_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Trainer,
         run,
     )
-    from napari_cytosynth.synthesis.appearance import describe
 
     folder = tmp_path_factory.mktemp("starter")
     cells = _cells_of({"SNE": 6, "LY": 6, "MO": 4}, seed=9)
     classes = np.array([{"SNE": 0, "LY": 8, "MO": 7}[c] for c in cells.codes])
-    pool = Pool(cells.crops, classes, describe(cells.crops), [])
-    size = PainterSize(side=32, channels=8, widths=(16, 16))
+    pool = Pool(cells.crops, classes, cells.vectors)
+    size = PainterSize(descriptor=4, side=32, channels=8, widths=(16, 16))
     with one_thread():
         run(Trainer(pool, Recipe(steps=2, batch=2, size=size)), folder)
-    export(folder, pool, folder, size)
+    export(folder, pool, folder, embedder=cells.embedder, size=size)
     return folder

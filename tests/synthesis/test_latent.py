@@ -20,6 +20,19 @@ def generator(starter_folder):
     return LatentGenerator(starter_folder)
 
 
+@pytest.fixture(scope="module")
+def expressive(starter_folder):
+    """A generator that follows its condition strongly, though hardly trained."""
+    import torch
+
+    generator = LatentGenerator(starter_folder)
+    rng = torch.Generator().manual_seed(0)
+    generator.net.class_table.weight.mul_(20)
+    last = generator.net.look[-1].weight
+    last.copy_(20 * torch.randn(last.shape, generator=rng))
+    return generator
+
+
 def ask(code, count, *, seed=1, start=0, taxonomy="pbc11", config=QUICK):
     return Request(code, count, seed, built_in(taxonomy), start, config)
 
@@ -110,6 +123,108 @@ def test_known_classes_are_tuned_on_request(generator, cells_of):
     weights = fit(generator, cells_of({"LYT": 4}), tune="all", tune_steps=1)
     assert weights.meta["tuned"] == ["LYT"]
     assert fit(generator, cells_of({"LYT": 4})).meta["tuned"] == []
+
+
+def test_a_lesson_says_how_long_it_was_and_how_much_it_copied(generator, cells_of):
+    weights = fit(generator, cells_of({"PLM": 4, "LYT": 4}), tune_steps=2)
+    (lesson,) = weights.meta["lessons"]
+    assert lesson["steps"] == 2
+    assert lesson["copy rate"] <= 0.05
+    cell = draw(generator, ask("PLM", 1, taxonomy="marrow21"), weights)[0]
+    assert cell.provenance.config["tuned steps"] == 2
+
+
+def test_a_variation_begins_with_a_real_cell(generator, cells):
+    weights = fit(generator, cells, match_stain=False)
+
+    def distances(strength):
+        options = {"strategy": "variation", "strength": strength, "steps": 4}
+        made = draw(generator, ask("LY", 4, config={**options, "guidance": 1}), weights)
+        for cell in made:
+            (parent,) = cell.provenance.parents
+            assert cells.codes[parent - 1] == "LY"
+            assert cell.provenance.config["parent"] == parent
+            assert cell.provenance.config["strategy"] == "variation"
+            assert cell.provenance.config["strength"] == strength
+            assert cell.provenance.config["look"] == "none"
+        real = [cells.crops[c.provenance.parents[0] - 1].astype(float) for c in made]
+        return [np.abs(c.pixels - r).mean() for c, r in zip(made, real, strict=True)]
+
+    assert np.mean(distances(0.1)) < np.mean(distances(1.0))
+
+
+def test_a_kept_cell_keeps_its_pixels_and_gets_new_surroundings(generator, cells):
+    weights = fit(generator, cells, match_stain=False)
+    made = draw(
+        generator, ask("MO", 2, config={**QUICK, "strategy": "inpaint"}), weights
+    )
+    for cell in made:
+        real = cells.crops[cell.provenance.parents[0] - 1].astype(int)
+        change = np.abs(cell.pixels.astype(int) - real).max(axis=2)
+        assert change[42:54, 42:54].max() == 0
+        assert change[:8, :8].mean() > 3
+
+
+def test_in_then_out_makes_both_anew(generator, cells):
+    weights = fit(generator, cells, match_stain=False)
+    options = {**QUICK, "strategy": "in-then-out"}
+    request = ask("MO", 2, config=options)
+    made = draw(generator, request, weights)
+    for cell in made:
+        real = cells.crops[cell.provenance.parents[0] - 1].astype(int)
+        change = np.abs(cell.pixels.astype(int) - real).mean(axis=2)
+        assert change[42:54, 42:54].mean() > 3
+        assert change[:8, :8].mean() > 3
+    again = draw(generator, ask("MO", 1, start=1, config=options), weights)
+    np.testing.assert_array_equal(again[0].pixels, made[1].pixels)
+
+
+def test_a_strategy_without_a_real_cell_is_refused(generator, cells_of):
+    weights = fit(generator, cells_of({"LY": 4}))
+    with pytest.raises(InputError, match="Label one, or choose strategy 'class'"):
+        draw(generator, ask("BA", 1, config={"strategy": "variation"}), weights)
+    with pytest.raises(InputError, match="in-then-out"):
+        draw(generator, ask("LY", 1, config={"strategy": "outpaint"}), weights)
+    with pytest.raises(InputError, match="strength above 0"):
+        draw(generator, ask("LY", 1, config={"strength": 0.0}), weights)
+
+
+def test_a_fit_for_one_class_keeps_its_real_cells_alone(generator, cells):
+    weights = fit(generator, cells, only="LY")
+    kept = weights.tensors["parents.id"]
+    assert {cells.codes[i - 1] for i in kept} == {"LY"}
+    assert len(kept) == len(weights.tensors["parents.crops"]) == 30
+
+
+def test_vectors_are_painted_in_turn(expressive, cells):
+    vectors = [(10 * v).tolist() for v in cells.vectors[[0, 50]]]
+    options = {**QUICK, "vector": vectors, "embedder": expressive.starter.embedder}
+    made = draw(expressive, ask("LY", 3, config=options))
+    assert made[0].provenance.config["look"] == "given"
+    one = draw(expressive, ask("LY", 3, config={**options, "vector": vectors[0]}))
+    for a, b, same in zip(made, one, (True, False, True), strict=True):
+        change = np.abs(a.pixels.astype(float) - b.pixels).mean()
+        assert (change < 0.02) == same
+    with pytest.raises(InputError, match="of embedder 'other'"):
+        draw(expressive, ask("LY", 1, config={**options, "embedder": "other"}))
+
+
+def test_looks_of_a_class_are_drawn_or_not(expressive):
+    drawn = draw(expressive, ask("LY", 2))
+    plain = draw(expressive, ask("LY", 2, config={**QUICK, "looks": 0}))
+    assert drawn[0].provenance.config["look"] == "drawn"
+    assert plain[0].provenance.config["look"] == "none"
+    assert (drawn[0].pixels != plain[0].pixels).any()
+
+
+def test_guidance_acts_within_its_interval(expressive):
+    def pixels(**options):
+        made = draw(expressive, ask("LY", 1, config={"steps": 4, **options}))
+        return made[0].pixels
+
+    never = pixels(guidance_start=0.99, guidance_stop=0.99)
+    np.testing.assert_array_equal(never, pixels(guidance=1.0))
+    assert (never != pixels(guidance=6.0)).any()
 
 
 def test_no_real_cells_at_all_will_do(generator, cells_of):

@@ -1,11 +1,18 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from napari_cytosynth.synthesis._torch import learn_class as learning
 from napari_cytosynth.synthesis._torch.flow import even_times, heun
+from napari_cytosynth.synthesis._torch.learn_class import (
+    Lesson,
+    copied_share,
+    learn_class,
+)
 from napari_cytosynth.synthesis._torch.painter import PainterSize, PatchCodec
 from napari_cytosynth.synthesis._torch.train_latent import (
     Pool,
@@ -15,15 +22,18 @@ from napari_cytosynth.synthesis._torch.train_latent import (
     read_pool,
 )
 from napari_cytosynth.synthesis._torch.turns import turned
-from napari_cytosynth.synthesis.appearance import describe
 
-TINY = Recipe(steps=4, batch=2, size=PainterSize(side=32, channels=8, widths=(16, 16)))
+TINY = Recipe(
+    steps=4,
+    batch=2,
+    size=PainterSize(descriptor=4, side=32, channels=8, widths=(16, 16)),
+)
 
 
 @pytest.fixture
 def pool(cells):
     crops = cells.crops[::8]
-    return Pool(crops, np.arange(len(crops)) % 11, describe(crops), [])
+    return Pool(crops, np.arange(len(crops)) % 11, cells.vectors[::8])
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_not(pool, tmp_path):
@@ -49,9 +59,12 @@ def test_only_the_training_share_is_read(tmp_path):
     (tmp_path / "labels.csv").write_text("\n".join(["file,class8,class11", *rows]))
     for name in names:
         Image.new("RGB", (128, 128), (200, 150, 180)).save(tmp_path / name)
-    pool = read_pool(tmp_path)
-    assert pool.names == [n for n in names if may_train(n)]
-    assert 0 < len(pool.names) < 12
+    vectors = np.arange(12, dtype=np.float32)[:, None]
+    np.savez(tmp_path / "cells.npz", files=np.array(names), embeddings=vectors)
+    pool = read_pool(tmp_path, tmp_path / "cells.npz")
+    mine = [i for i, n in enumerate(names) if may_train(n)]
+    assert pool.vectors[:, 0].tolist() == mine
+    assert 0 < len(mine) < 12
     assert pool.crops.shape[1:] == (96, 96, 3)
     assert set(pool.classes) <= {8, 11}
 
@@ -79,3 +92,53 @@ def test_heun_follows_a_known_flow():
     start = torch.ones(3)
     end = heun(lambda x, t: x * 2 * t, start, even_times(200))
     torch.testing.assert_close(end, start * np.e, atol=0.02, rtol=0)
+
+
+def test_weights_to_begin_with_keep_what_they_know(pool):
+    old = Trainer(pool, replace(TINY, size=replace(TINY.size, descriptor=3)))
+    old.advance()
+    new = Trainer(pool, replace(TINY, seed=5))
+    new.begin_with({**old.net.state_dict(), "space.axes": torch.zeros(1)})
+    z = torch.randn(2, 8, 8, 8)
+    t, classes = torch.tensor([0.3, 0.7]), torch.tensor([0, 8])
+    with torch.no_grad():
+        before = old.net(z, t, old.net.class_table(classes))
+        looks = new.net.condition(classes, new.looks[:2] + 9, torch.ones(2))
+        after = new.net(z, t, looks)
+    torch.testing.assert_close(after, before)
+
+
+def test_the_rate_falls_to_the_end_of_steps_or_minutes(pool):
+    trainer = Trainer(pool, replace(TINY, steps=100, warm_up=1, minutes=10.0))
+    rates = []
+    for step, seconds in ((0, 0), (50, 0), (99, 0), (0, 300), (0, 600)):
+        trainer.step, trainer.seconds = step, seconds
+        rates.append(trainer._schedule())
+    assert rates[0] == pytest.approx(1)
+    assert rates[1] == rates[3] == pytest.approx(0.51)
+    assert rates[2] < 0.03
+    assert rates[4] == pytest.approx(0.02)
+
+
+def test_learning_a_class_ends_where_it_copies(pool, monkeypatch):
+    net = Trainer(pool, TINY).net.eval().requires_grad_(False)
+    lesson = Lesson(pool.crops, None, 6, 0)
+    shares = iter([0.0, 0.5])
+    monkeypatch.setattr(learning, "PROBE_EVERY", 2)
+    monkeypatch.setattr(learning, "copied_share", lambda *_: next(shares))
+    *_, last = learn_class(net, lesson)
+    assert last.step == 2
+    assert last.copies == 0.5
+    shares = iter([0.0, 0.0, 0.0])
+    *_, last = learn_class(net, lesson)
+    assert last.step == 6
+
+
+def test_copies_of_the_lesson_are_counted(pool, monkeypatch):
+    net = Trainer(pool, TINY).net.eval().requires_grad_(False)
+    lesson = Lesson(pool.crops, None, 6, 0)
+    row = np.zeros(64, np.float32)
+    assert copied_share(net, lesson, row) == 0
+    turned_cells = np.rot90(pool.crops[:4], axes=(1, 2)).copy()
+    monkeypatch.setattr(learning, "paint", lambda *_: iter([None, turned_cells]))
+    assert copied_share(net, lesson, row) == 1

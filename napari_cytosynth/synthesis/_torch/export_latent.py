@@ -1,7 +1,10 @@
 r"""Turn a training run into the weights that ship, with their card.
 
-    python -m napari_cytosynth.synthesis._torch.export_latent \
-        --run DIR --data DIR --out DIR
+    python -m napari_cytosynth.synthesis._torch.export_latent --run DIR \
+        --data DIR --vectors cells.npz --embedder starter-1-ba4f0a950639 --out DIR
+
+Any checkpoint will do. ``--vectors`` is what the run was given, and ``--embedder`` the
+fingerprint of what made them.
 
 Writes ``latent.safetensors`` (averaged weights, float16), ``latent_cells.safetensors``
 (thumbnails of the training cells, for the copy critic) and ``latent.json``, their card.
@@ -49,14 +52,25 @@ LIMITS = (
 )
 
 
-def export(run: Path, pool: Pool, out: Path, size: PainterSize | None = None) -> None:
-    """Write weights, thumbnails and card of a run into a folder."""
+def export(
+    run: Path,
+    pool: Pool,
+    out: Path,
+    *,
+    embedder: str,
+    size: PainterSize | None = None,
+) -> None:
+    """Write weights, thumbnails and card of a run into a folder.
+
+    ``embedder`` is the fingerprint of what made the pool's vectors.
+    """
     size = size or Recipe().size
     out.mkdir(parents=True, exist_ok=True)
     arrays = load_file(run / "checkpoint.safetensors")
     kept = {k.removeprefix("ema."): v for k, v in arrays.items() if k[:4] == "ema."}
     fixed = ("codec.", "look_")
     kept = {k: v if k.startswith(fixed) else v.half() for k, v in kept.items()}
+    kept |= {k: v for k, v in arrays.items() if k.startswith("space.")}
     save_file({k: v.contiguous() for k, v in kept.items()}, out / "latent.safetensors")
     small = thumbnails(pool.crops)
     save_file({"thumbnails": torch.from_numpy(small)}, out / "latent_cells.safetensors")
@@ -67,6 +81,7 @@ def export(run: Path, pool: Pool, out: Path, size: PainterSize | None = None) ->
         "cells_file": "latent_cells.safetensors",
         "cells_sha256": _sha256(out / "latent_cells.safetensors"),
         "copy_threshold": turned_threshold(small, np.random.default_rng(0)),
+        "embedder": embedder,
         "size": size.to_json(),
         "concepts": list(CONCEPTS.values()),
         "stains": _stains(pool),
@@ -104,10 +119,12 @@ def _sha256(path: Path) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("--run", "--data", "--out"):
+    for name in ("--run", "--data", "--vectors", "--out"):
         parser.add_argument(name, type=Path, required=True)
+    parser.add_argument("--embedder", required=True)
     options: Any = parser.parse_args(arguments)
-    export(options.run, read_pool(options.data), options.out)
+    pool = read_pool(options.data, options.vectors)
+    export(options.run, pool, options.out, embedder=options.embedder)
 
 
 if __name__ == "__main__":

@@ -145,8 +145,8 @@ class Painter(nn.Module):
             nn.Linear(size.descriptor, 64), nn.SiLU(), nn.Linear(64, width)
         )
         # Zero at first: a painter that learned classes alone keeps what it knows.
-        nn.init.zeros_(self.look[-1].weight)
-        nn.init.zeros_(self.look[-1].bias)
+        for last in self.look[-1].parameters():
+            nn.init.zeros_(last)
         self.unet = _unet(size)
 
     def condition(self, classes: Tensor, looks: Tensor, shown: Tensor) -> Tensor:
@@ -161,9 +161,19 @@ class Painter(nn.Module):
         shown : float[n]
             1 where the look counts, else 0.
         """
+        vector: Tensor = self.class_table(classes)
+        return vector + self.embedded_looks(looks) * shown[:, None]
+
+    def embedded_looks(self, looks: Tensor) -> Tensor:
+        """Return what looks ``float[n, descriptor]`` add to the condition."""
         looks = ((looks - self.look_mean) / self.look_spread).clamp(-3, 3)
-        vector: Tensor = self.class_table(classes) + self.look(looks) * shown[:, None]
+        vector: Tensor = self.look(looks)
         return vector
+
+    @property
+    def device(self) -> torch.device:
+        """Where it lies."""
+        return self.class_table.weight.device
 
     def forward(self, z: Tensor, t: Tensor, condition: Tensor) -> Tensor:
         """Return the clean components ``float[n, channels, h, w]``.

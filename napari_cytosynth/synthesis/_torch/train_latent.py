@@ -290,6 +290,8 @@ class Trainer:
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in _part(arrays, "opt.").items():
             index, name = key.split(".", 1)
+            if value.ndim == 4:  # as the network's own: fused AdamW walks raw memory
+                value = value.contiguous(memory_format=torch.channels_last)
             state.setdefault(int(index), {})[name] = value
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": state, "param_groups": groups})

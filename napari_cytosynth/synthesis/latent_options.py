@@ -1,0 +1,95 @@
+"""Options of the ``latent`` generator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from napari_cytosynth.core.errors import InputError
+
+STRATEGIES = {
+    "class": "a new cell",
+    "variation": "a real cell, changed as far as the strength says",
+    "inpaint": "a real cell kept, what surrounds it new",
+    "in-then-out": "a new cell in a real cell's place, then new surroundings",
+}
+"""Ways to make a cell, and what each makes. All but the first begin with a real one."""
+
+
+@dataclass(frozen=True, slots=True)
+class LatentConfig:
+    """Options of the ``latent`` generator.
+
+    Parameters
+    ----------
+    steps : int
+        Heun steps of a draw.
+    guidance : float
+        1 follows class and look, more exaggerates them.
+    guidance_start, guidance_stop : float
+        Guidance acts between these times only: 0 is noise, 1 the picture.
+    looks : float
+        Spread of the looks that are drawn for a class whose looks the weights know, in
+        units of that of real cells; 0 gives none, and the class alone is followed.
+    strategy : str
+        One of :data:`STRATEGIES`.
+    strength : float
+        How far a ``"variation"`` may leave its real cell, above 0 and up to 1.
+    vector : sequence of float, or of sequences, or None
+        Embeddings to paint; draw ``i`` takes number ``i``, and begins again at the end.
+    embedder : str
+        Fingerprint of the embedder of ``vector``.
+    match_stain : bool
+        Move the colours to those of the real cells.
+    tune : str
+        Classes to learn from the real cells: ``"new"`` (those that the starter weights
+        do not know), ``"all"`` or ``"none"``.
+    only : str
+        Code of the one class to learn, where it is to be learned at all; empty: each.
+    tune_steps : int
+        Training steps of that, at most: it ends early where cells become copies.
+    seed : int
+        Seed of that.
+    concepts : mapping of str to str or None
+        Code of each class to its concept; where None, built-in taxonomies tell.
+    """
+
+    steps: int = 8
+    guidance: float = 2.0
+    guidance_start: float = 0.1
+    guidance_stop: float = 0.8
+    looks: float = 1.0
+    strategy: str = "class"
+    strength: float = 0.6
+    vector: Sequence[Any] | None = None
+    embedder: str = ""
+    match_stain: bool = True
+    tune: str = "new"
+    only: str = ""
+    tune_steps: int = 60
+    seed: int = 0
+    concepts: Mapping[str, str] | None = None
+
+    @classmethod
+    def read(cls, options: Mapping[str, Any]) -> LatentConfig:
+        """Build from a mapping; a name or value that is no option is refused."""
+        known = {f.name for f in fields(cls)}
+        if strange := set(options) - known:
+            raise InputError(
+                f"The latent generator has no option {sorted(strange)}. "
+                f"Its options are {', '.join(sorted(known))}."
+            )
+        config = cls(**options)
+        if config.tune not in ("new", "all", "none") or config.steps < 1:
+            raise InputError(
+                f"The latent generator got tune '{config.tune}' and {config.steps} "
+                "steps. Give tune 'new', 'all' or 'none', and at least one step."
+            )
+        if config.strategy not in STRATEGIES or not 0 < config.strength <= 1:
+            raise InputError(
+                f"The latent generator got strategy '{config.strategy}' and strength "
+                f"{config.strength}. Give one of {', '.join(STRATEGIES)}, and a "
+                "strength above 0 and up to 1."
+            )
+        return config
