@@ -52,8 +52,7 @@ def reader_of(path: Path) -> SmearReader:
     InputError
         If none does.
     """
-    for name in names("readers"):
-        reader: SmearReader = load("readers", name)()
+    for reader in _readers():
         if reader.can_read(str(path)):
             return reader
     _demand_bytes(path)
@@ -67,6 +66,10 @@ def reader_of(path: Path) -> SmearReader:
         "JPEG, BMP, WebP, TIFF, OME-TIFF and OME-Zarr can; installed readers: "
         f"{', '.join(names('readers'))}."
     )
+
+
+def _readers() -> list[SmearReader]:
+    return [load("readers", name)() for name in names("readers")]
 
 
 def _demand_bytes(path: Path) -> None:
@@ -91,15 +94,18 @@ def _demand_bytes(path: Path) -> None:
 def find_pictures(folder: Path) -> list[Path]:
     """Return every picture below a folder, sorted; a Zarr folder counts as one.
 
-    What is only named like a picture is returned too: opening it says what is wrong.
-    Folders are searched once, whatever links lead to them.
+    So does the folder itself, if it is one. What is only named like a picture is
+    returned too: opening it says what is wrong. Folders are searched once, whatever
+    links lead to them.
 
     Raises
     ------
     InputError
         If there is none.
     """
-    readers = [load("readers", name)() for name in names("readers")]
+    readers = _readers()
+    if any(reader.can_read(str(folder)) for reader in readers):
+        return [folder]
     found: list[Path] = []
     waiting, seen = [folder], {folder.resolve()}
     while waiting:

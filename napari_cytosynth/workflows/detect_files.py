@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -82,7 +83,8 @@ def detect_files(
     -------
     Records
         Pictures without cells are listed too; file names are relative to the folder
-        that was given, else the base name.
+        that was given, else the base name. Where two would be the same, all are
+        relative to the folder that holds all pictures. One given twice counts once.
 
     Raises
     ------
@@ -91,7 +93,7 @@ def detect_files(
         it is the only file; or if none of several files can be read.
     """
     found = load("detectors", detector)()
-    files = [pair for path in paths for pair in _pictures(Path(path))]
+    files = _named([pair for path in paths for pair in _pictures(Path(path))])
     done: list[tuple[ImageRecord, list[ObjectRecord]]] = []
     refused: InputError | None = None
     for number, (path, name) in enumerate(files):
@@ -115,10 +117,22 @@ def _pictures(path: Path) -> Iterator[tuple[Path, str]]:
     """Yield each picture and its name relative to the folder that was given."""
     from napari_cytosynth.ingest.opening import find_pictures
 
-    if not path.is_dir() or path.suffix == ".zarr":
+    found = find_pictures(path) if path.is_dir() else [path]
+    if found == [path]:
         yield path, path.name
         return
-    yield from ((p, p.relative_to(path).as_posix()) for p in find_pictures(path))
+    yield from ((p, p.relative_to(path).as_posix()) for p in found)
+
+
+def _named(files: Sequence[tuple[Path, str]]) -> list[tuple[Path, str]]:
+    """Leave out repeats; name files by a common folder where their names clash."""
+    once: dict[Path, tuple[Path, str]] = {}
+    for path, name in files:
+        once.setdefault(path.absolute(), (path, name))
+    if len({name for _, name in once.values()}) == len(once):
+        return list(once.values())
+    folder = os.path.commonpath([path.parent for path in once])
+    return [(path, p.relative_to(folder).as_posix()) for p, (path, _) in once.items()]
 
 
 def _detect_file(

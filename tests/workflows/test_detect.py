@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -275,6 +277,39 @@ def test_files_and_folders(tmp_path: Path, picture: Path) -> None:
     assert first.label == "nucleated cell"
     assert first.score is not None
     assert len(first.outline) > 8
+
+
+def test_pictures_of_one_name_stay_apart(tmp_path: Path, picture: Path) -> None:
+    for folder in ("left", "right"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.png").write_bytes(picture.read_bytes())
+    Image.fromarray(field_picture(1, cells=4)).save(tmp_path / "right" / "a.png")
+    left, right = tmp_path / "left", tmp_path / "right"
+    records = run_to_end(detect_files([left, right, left / "a.png"]))
+    counts = Counter(o.image for o in records.objects)
+    assert [i.file_name for i in records.images] == ["left/a.png", "right/a.png"]
+    assert counts == {"left/a.png": 9, "right/a.png": 4}
+    again = run_to_end(detect_files([picture, picture]))
+    assert [i.file_name for i in again.images] == ["field.png"]
+    assert len(again.objects) == 9
+
+
+def test_a_bad_file_is_told_by_the_path_that_was_given(
+    tmp_path: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "b.png").write_text("no picture")
+    told: list[Path] = []
+    given = [Path("b.png"), picture]
+    run_to_end(detect_files(given, on_damaged=lambda path, _: told.append(path)))
+    assert told == given[:1]
+
+
+def test_a_zarr_folder_of_any_name_is_one_picture(tmp_path: Path) -> None:
+    shutil.copytree(sample_smear_path(), tmp_path / "scan")
+    task = detect_files([tmp_path / "scan"])
+    assert next(task).note == "scan"
+    task.close()
 
 
 def test_of_a_large_picture_the_tiles_are_told() -> None:
