@@ -39,6 +39,7 @@ class EvidencePresenter:
         session.events.tasks.connect(self._show_busy)
         session.events.history.connect(self._show_verdict)
         session.events.classes.connect(self._show_verdict)
+        session.events.use_gate.connect(self._show_verdict)
         view.evaluateAsked.connect(session.evaluate)
         view.reportAsked.connect(self._save)
 
@@ -54,7 +55,9 @@ class EvidencePresenter:
         journal = self._session.project.journal
         old = "" if evidence is None else evidence.outdated(journal)
         limits = caveats(evidence)
-        said = verdict(evidence), (old, *limits) if old else limits
+        gate = self._session.state.use_gate
+        told = f"training: {gate}" if gate else ""
+        said = verdict(evidence), tuple(s for s in (old, told, *limits) if s)
         if said != self._said:
             self._said = said
             self._view.show_verdict(*said)

@@ -19,11 +19,12 @@ from napari_cytosynth.core.tasks import Progress, Task
 
 if TYPE_CHECKING:
     from napari_cytosynth.learning.head import Head, HeadFitter
+    from napari_cytosynth.learning.use_gate import UseAnswer
     from napari_cytosynth.workflows.suggest import Suggestion
     from napari_cytosynth.workflows.summary import ClassSummary
 
-LEARN, RANK = "learn", "rank"
-"""Keys of the two tasks."""
+LEARN, RANK, ASK = "learn", "rank", "use-gate"
+"""Keys of the three tasks."""
 
 _AHEAD = 60
 
@@ -85,6 +86,11 @@ class Learned:
         Why new cells have no vectors.
     caveat : str
         What every figure must say of the split; empty: by patient or slide.
+    gate : UseAnswer or None
+        What the use gate said of the synthetic cells; None: there are none.
+    to_ask : str
+        Fingerprint of the synthetic cells of which the use gate must be asked; empty:
+        its answer stands.
     """
 
     key: str
@@ -95,6 +101,8 @@ class Learned:
     strategy: str
     problem: WorkerError | WeightsError | None = None
     caveat: str = ""
+    gate: UseAnswer | None = None
+    to_ask: str = ""
 
 
 class Learner:
@@ -131,7 +139,7 @@ class Learner:
         self._project, self._compute, self._jobs = project, compute, jobs
         self._config, self._state = config, state
         self._behind, self._told = False, ""
-        self._rounds = 0
+        self._rounds, self._asked = 0, ""
         self.key, self.caveat = "", ""
         self.head: Head | None = None
         self.fitter: HeadFitter | None = None
@@ -164,11 +172,34 @@ class Learner:
         self.key, self.head = learned.key, learned.head
         self.caveat = learned.caveat
         self._tell(learned.problem)
+        self._state.use_gate = "" if learned.gate is None else str(learned.gate)
         self.on_learned(learned)
+        # An offer on which it failed is not asked of again after every label.
+        if learned.to_ask not in ("", self._asked) and not self._jobs.is_running(ASK):
+            self._asked = learned.to_ask
+            task = self._asking(learned.key)
+            title = "Asking whether synthetic cells help"
+            self._jobs.start(Order(ASK, title, task, self._answered))
         if learned.strategy == self._state.strategy:
             self.on_ranked(learned.suggestion)
         else:
             self.rerank()
+
+    def _asking(self, key: str) -> Task[UseAnswer | None]:
+        """Ask the use gate beside the rounds: it takes a hundred fits."""
+        from napari_cytosynth.workflows.use_gate import ask
+
+        config, fit = self._config, self.fitter
+        return (
+            yield from ask(self._project, key, self._compute, seed=config.seed, fit=fit)
+        )
+
+    def _answered(self, answer: UseAnswer | None) -> None:
+        """Say what the gate found; a round follows that obeys it."""
+        self._asked = ""
+        if answer is not None:
+            self._state.say(f"Use gate: {answer}.")
+        self.refit()
 
     def _tell(self, problem: WorkerError | WeightsError | None) -> None:
         """Say why the backend did not answer; once, and not after every label."""
@@ -188,7 +219,7 @@ class Learner:
         except (WorkerError, WeightsError) as error:
             # Labelling goes on with the vectors that there are, or at random.
             key, problem = fingerprint(embedder), error
-        head = yield from self._fitted(key)
+        head, gate, to_ask = yield from self._fitted(key)
         guesses = yield from predict(self._project, key, head)
         summary = summarise(self._project, key, head)
         strategy, suggestion = yield from self._rank_with(key, head)
@@ -201,21 +232,30 @@ class Learner:
             strategy,
             problem,
             caveat_of(self._project),
+            gate,
+            to_ask,
         )
 
-    def _fitted(self, key: str) -> Task[Head | None]:
-        """Fit a head; None while the training split holds fewer than two classes."""
+    def _fitted(self, key: str) -> Task[tuple[Head | None, UseAnswer | None, str]]:
+        """Fit a head; None while the training split holds fewer than two classes.
+
+        Synthetic cells train if the use gate let them; it is asked after the round.
+        """
         from napari_cytosynth.workflows.train import labelled_cells, train_head
+        from napari_cytosynth.workflows.use_gate import Offer, standing_answer
 
         yield Progress(0, 0, "fitting")
         project = self._project
         cells = labelled_cells(project, key, Split.TRAIN, abstain=True)
         if len(set(cells.codes)) < 2:
-            return None
+            return None, None, ""
+        offer = Offer.of(project, key)
+        gate, to_ask = standing_answer(project, key, len(cells), offer)
         seed, compute, fit = self._config.seed, self._compute, self.fitter
-        return (
-            yield from train_head(project, key, seed=seed, compute=compute, fit=fit)
+        head = yield from train_head(
+            project, key, seed=seed, compute=compute, fit=fit, answer=gate
         )
+        return head, gate, to_ask
 
     def _ranking(self) -> Task[tuple[str, Suggestion]]:
         return (yield from self._rank_with(self.key, self.head))

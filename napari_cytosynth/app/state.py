@@ -48,6 +48,7 @@ class SessionEvents(SignalGroup):
     synthetic = Signal(object)
     review = Signal(object)
     evidence = Signal(object)
+    use_gate = Signal(str)
     fill_class = Signal(str)
     fill_outcome = Signal(str)
     history = Signal(object)
@@ -108,6 +109,8 @@ class SessionState:
         The synthetic cell under the user's eye.
     evidence : object
         Result of the last evaluation, or None.
+    use_gate : str
+        What the use gate found of the synthetic cells there are; empty: there are none.
     fill_class : str
         Class that the *Fill* form stands at; empty: closed.
     fill_outcome : str
@@ -136,6 +139,7 @@ class SessionState:
     synthetic: tuple[SyntheticId, ...] = ()
     review: SyntheticId | None = None
     evidence: Any = None
+    use_gate: str = ""
     fill_class: str = ""
     fill_outcome: str = ""
     history: tuple[str, str] = ("", "")

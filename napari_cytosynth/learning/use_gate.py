@@ -138,13 +138,15 @@ def ask_use_gate(
             yield Progress(number, 2 * REPEATS, "asking whether synthetic cells help")
             train, test = real.take(side == turn), real.take(side != turn)
             if len(set(train.codes)) < 2 or not set(train.codes) & set(test.codes):
-                return _unknown(real, "too few training cells to halve them")
+                return unanswered(len(real), "too few training cells to halve them")
             added = yield from make(train, seed + number)
             made.append(len(added.codes))
             gains = yield from _gains(train, test, added, fit, rng)
             rows.append(gains)
     if not any(made):
-        return _unknown(real, "no synthetic cell could be made from half of the cells")
+        return unanswered(
+            len(real), "no synthetic cell could be made from half of the cells"
+        )
     return answer_of(np.stack(rows), real, float(np.mean(made)))
 
 
@@ -267,5 +269,6 @@ def _macro_f1(predicted: Sequence[str], test: LabelledCells) -> float:
     return float(weighted_scores(truth, guesses, ones, len(codes)).macro_f1[0])
 
 
-def _unknown(real: LabelledCells, why: str) -> UseAnswer:
-    return UseAnswer(False, 0.0, 0.0, RATIOS[0], {}, (), len(real), 0.0, why)
+def unanswered(cells: int, why: str) -> UseAnswer:
+    """Return a shut gate that says why nothing was measured on so many cells."""
+    return UseAnswer(False, 0.0, 0.0, RATIOS[0], {}, (), cells, 0.0, why)

@@ -26,7 +26,7 @@ from napari_cytosynth.core.provenance import SyntheticCell
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.learning.head import HeadFitter, fitter_here
 from napari_cytosynth.learning.training import SYNTHETIC_CAP
-from napari_cytosynth.learning.use_gate import UseAnswer, ask_use_gate
+from napari_cytosynth.learning.use_gate import UseAnswer, ask_use_gate, unanswered
 from napari_cytosynth.workflows.drawn import EMBEDDING, fit_source, shortfall
 from napari_cytosynth.workflows.embed import embed_synthetic
 from napari_cytosynth.workflows.kept import kept_fills
@@ -196,3 +196,20 @@ def current_answer(
             near = cells <= GROWN * answer.cells and answer.cells <= GROWN * cells
             return answer if near else None
     return None
+
+
+def standing_answer(
+    project: Project, embedder_key: str, cells: int, offer: Offer
+) -> tuple[UseAnswer | None, str]:
+    """Return what a fit must obey now, and of which offer the gate is to be asked.
+
+    The gate is shut until it was asked. Without an offer there is no answer, and
+    nothing to ask.
+    """
+    if not offer:
+        return None, ""
+    answer = current_answer(project, embedder_key, cells, offer)
+    if answer is not None:
+        return answer, ""
+    waiting = unanswered(cells, "the use gate was not asked yet")
+    return waiting, offer.fingerprint(embedder_key)
