@@ -44,17 +44,19 @@ def run(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write ``files`` (sorted, POSIX) and ``embeddings`` (float32).
+    """Write ``files`` (sorted, POSIX), ``embeddings`` (float32), ``synthetic`` (bool).
 
     What cannot be read is named and left out.
     """
+    from napari_cytosynth.formats.painted import is_painted
     from napari_cytosynth.workflows.embed import embed_folder
 
     name = _with_weights(embedder, weights, sha256)
     unread = Unread()
     task = embed_folder(folder, embedder=name, mpp=mpp, on_damaged=unread)
     files, vectors = drive(task, "embed")
-    _write(out, files, vectors)
+    painted = [is_painted(folder / file) for file in files]
+    _write(out, files, vectors, painted)
     document = {
         "out": str(out),
         "files": len(files),
@@ -78,11 +80,16 @@ def _with_weights(embedder: str, weights: Path | None, sha256: str | None) -> st
     return embedder
 
 
-def _write(out: Path, files: list[str], vectors: Vectors) -> None:
+def _write(out: Path, files: list[str], vectors: Vectors, painted: list[bool]) -> None:
     import numpy as np
 
     data = io.BytesIO()
-    np.savez(data, files=np.array(files, dtype=np.str_), embeddings=vectors)
+    np.savez(
+        data,
+        files=np.array(files, dtype=np.str_),
+        embeddings=vectors,
+        synthetic=np.array(painted, dtype=np.bool_),
+    )
     try:
         write_durably(out, data.getvalue())
     except OSError as error:

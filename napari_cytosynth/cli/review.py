@@ -33,6 +33,7 @@ def run(
         rows = [
             {
                 "id": int(cell.id),
+                "synthetic": True,
                 "class": cell.code,
                 "status": str(cell.status),
                 "verified": cell.verified,

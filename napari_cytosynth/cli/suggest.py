@@ -60,6 +60,7 @@ def run(
         flaws = flaws_by_cell(project, cells)
         for row in rows:
             row["quality"] = names(int(flaws[cells.row(row["cell"])]))
+            row["synthetic"] = False
     keys = ("cell", "reason") if why else ("cell", "smear", "x", "y")
     told = [[*(row[key] for key in keys), ", ".join(row["quality"])] for row in rows]
     lines = table((*keys, "quality"), told)

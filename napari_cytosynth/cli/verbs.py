@@ -35,7 +35,7 @@ VERBS = {
     "review": "List, accept or reject synthetic cells.",
     "evaluate": "Measure on real audit cells whether synthesis helped.",
     "import": "Read labels from VOC, COCO, YOLO or CSV.",
-    "export": "Write labels as VOC, COCO, YOLO or CSV.",
+    "export": "Write labels as VOC, COCO, YOLO or CSV; or generators.",
     "detect": "Find cells in pictures, without a project.",
     "embed": "Turn a folder of cell pictures into vectors.",
     "bench": "Measure this program on this machine.",

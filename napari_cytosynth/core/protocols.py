@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.cells import Detections
-from napari_cytosynth.core.provenance import (
-    Assessment,
-    SyntheticCell,
-    SyntheticVector,
-)
+from napari_cytosynth.core.draws import Batch as Batch
+from napari_cytosynth.core.draws import Request as Request
+from napari_cytosynth.core.draws import Weights as Weights
+from napari_cytosynth.core.provenance import Assessment
 from napari_cytosynth.core.records import ImageRecord as ImageRecord
 from napari_cytosynth.core.records import ObjectRecord as ObjectRecord
 from napari_cytosynth.core.records import Records as Records
@@ -187,89 +185,6 @@ class QueryStrategy(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """Weights of a generator or head: named arrays and what they are.
-
-    Parameters
-    ----------
-    tensors : mapping of str to array
-        float16, float32 or integer arrays.
-    meta : mapping
-        JSON-able: generator, architecture, classes, data, counts a class.
-    """
-
-    tensors: Mapping[str, npt.NDArray[Any]]
-    meta: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        # safetensors writes an array's memory as it lies: a transposed view would come
-        # back scrambled.
-        rows_first = {k: np.asarray(v, order="C") for k, v in self.tensors.items()}
-        object.__setattr__(self, "tensors", rows_first)
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 over names, types, shapes and bytes of all tensors."""
-        digest = hashlib.sha256()
-        for name in sorted(self.tensors):
-            array = np.ascontiguousarray(self.tensors[name])
-            digest.update(f"{name}:{array.dtype.str}:{array.shape};".encode())
-            digest.update(array.tobytes())
-        return digest.hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a generator is asked for.
-
-    Parameters
-    ----------
-    code : str
-        Class code in ``taxonomy``.
-    count : int
-        Draws wanted, >= 1.
-    seed : int
-        Draw ``i`` depends on ``seed`` and ``i`` only, so a job resumes where it
-        stopped.
-    start : int
-        Number of the first draw; > 0 when resumed or when asking for more.
-    taxonomy : Taxonomy
-        The project's.
-    config : mapping
-        JSON-able options of the generator: steps, guidance, ...
-    """
-
-    code: str
-    count: int
-    seed: int
-    taxonomy: Taxonomy
-    start: int = 0
-    config: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Draws as they are made, in order of their number.
-
-    Parameters
-    ----------
-    items : tuple of SyntheticCell, or of SyntheticVector
-        The draws.
-    start : int
-        Number of the first draw of this batch.
-    note : str
-        Of an empty batch, a sign of life: what is being waited for, for a person.
-    """
-
-    items: tuple[SyntheticCell, ...] | tuple[SyntheticVector, ...]
-    start: int
-    note: str = ""
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-
 @runtime_checkable
 class CellGenerator(Protocol):
     """Makes synthetic cells or vectors of a class."""
@@ -299,6 +214,16 @@ class ChoosyGenerator(Protocol):
 
     def refuse_unknown(self, code: str, real: int, taxonomy: Taxonomy) -> None:
         """Raise UnknownClassError if ``real`` cells of ``code`` would not do."""
+
+
+@runtime_checkable
+class Carded(Protocol):
+    """A generator that starts from weights which ship with it."""
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """What is known of them: ``sha256``, ``source`` with licence, ``limits``."""
+        ...
 
 
 @runtime_checkable

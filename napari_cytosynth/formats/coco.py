@@ -62,9 +62,13 @@ class Coco:
         numbers = {i.file_name: n for n, i in enumerate(records.images, 1)}
         names = {name: n for n, name in enumerate(category_names(records), 1)}
         demand_listed(records, path)
+        painted = {o.image for o in records.objects if o.synthetic}
         document = {
             "info": {"description": "napari-cytosynth", "version": "1"},
-            "images": [_image_entry(i, numbers) for i in records.images],
+            "images": [
+                _image_entry(i, numbers[i.file_name], i.file_name in painted)
+                for i in records.images
+            ],
             "annotations": [
                 _object_entry(o, n, (numbers, names))
                 for n, o in enumerate(records.objects, 1)
@@ -211,14 +215,15 @@ def _id(entry: Json, key: str, where: str) -> int:
     return int(value)
 
 
-def _image_entry(image: ImageRecord, numbers: Mapping[str, int]) -> Json:
+def _image_entry(image: ImageRecord, number: int, synthetic: bool) -> Json:
     return {
-        "id": numbers[image.file_name],
+        "id": number,
         "file_name": safe_name(image.file_name, "export"),
         "width": int(image.width),
         "height": int(image.height),
         "mpp": None if image.mpp is None else float(image.mpp),
         "mpp_source": image.mpp_source,
+        "synthetic": synthetic,
     }
 
 
@@ -238,6 +243,7 @@ def _object_entry(
         "iscrowd": 0,
         "segmentation": [],
         "edge": bool(found.edge),
+        "synthetic": bool(found.synthetic),
     }
     if found.score is not None:
         entry["score"] = float(found.score)
@@ -245,8 +251,6 @@ def _object_entry(
         points = [(float(x), float(y)) for x, y in found.outline]
         entry["segmentation"] = [[v for point in points for v in point]]
         entry["area"] = _area(points)
-    if found.synthetic:
-        entry["synthetic"] = True
     if found.attributes:
         entry["attributes"] = dict(found.attributes)
     return entry

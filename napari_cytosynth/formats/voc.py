@@ -192,8 +192,7 @@ def _write_object(element: Element, found: ObjectRecord) -> None:
     _child(element, "difficult", 0)
     if found.score is not None:
         _child(element, "score", repr(float(found.score)))
-    if found.synthetic:
-        _child(element, "synthetic", 1)
+    _child(element, "synthetic", int(found.synthetic))
     box = SubElement(element, "bndbox")
     for name, value in zip(_CORNERS, (left, top, right, bottom), strict=True):
         _child(box, name, value)

@@ -186,6 +186,7 @@ def _pack(
         "embedder": cells.embedder,
         "codes": list(codes),
         "counts": {c: cells.count(c) for c in codes},
+        "personal": True,
         "config": asdict(options),
     }
     return Weights(tensors, meta)

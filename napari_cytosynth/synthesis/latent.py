@@ -84,6 +84,11 @@ class LatentGenerator:
         """The weights that this generator starts from, checked."""
         return load_starter(self.folder)
 
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """What is known of the starter weights."""
+        return self.starter.card
+
     @cached_property
     def net(self) -> Painter:
         """The painter, loaded once."""
@@ -124,6 +129,7 @@ class LatentGenerator:
             ],
             "config": asdict(options),
         }
+        meta["personal"] = bool(meta["tuned"])
         weights = Weights(tensors, meta)
         if meta["tuned"]:
             learned = yield from self._learn(cells, weights, options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,12 +19,12 @@ from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.smear import Smear
 from napari_cytosynth.core.tasks import Progress, Task, run_to_end
 from napari_cytosynth.formats.files import write_folder
+from napari_cytosynth.formats.painted import PICTURES, is_painted, painted
+from napari_cytosynth.workflows.model_card import CARD_NAME, cards_of, is_card
 from napari_cytosynth.workflows.pairing import smear_names
 from napari_cytosynth.workflows.quality import flaws_by_cell
 
 _PROVENANCE = "provenance.json"
-_TITLE = "Synthetic cell: not a real one"
-_HEAD = 1024  # bytes of a PNG within which its title stands
 _STEP = 200
 
 
@@ -65,9 +64,10 @@ def export_labels(
     *,
     include_synthetic: bool = False,
     unlabelled: bool = False,
+    pictures: str = PICTURES[0],
 ) -> ExportReport:
     """Write the current labels and return when done; see :func:`exporting`."""
-    options = ExportOptions(include_synthetic, unlabelled)
+    options = ExportOptions(include_synthetic, unlabelled, pictures)
     return run_to_end(exporting(project, path, format, options))
 
 
@@ -79,13 +79,16 @@ class ExportOptions:
     ----------
     include_synthetic : bool
         Add accepted synthetic cells, flagged: their pictures and provenance go to a
-        folder ``NAME_synthetic`` beside the labels.
+        folder ``NAME_synthetic`` beside the labels, with a card for each generator.
     unlabelled : bool
         Write cells without a label too.
+    pictures : str
+        ``"png"`` or ``"tiff"``: how synthetic cells are written.
     """
 
     include_synthetic: bool = False
     unlabelled: bool = False
+    pictures: str = PICTURES[0]
 
 
 def exporting(
@@ -128,18 +131,20 @@ def exporting(
     images = [_image(project, s, names[int(s.id)]) for s in project.smears()]
     objects = yield from _cells(project, names, options.unlabelled)
     wanted = options.include_synthetic
-    painted = project.synthetic(status=Status.ACCEPTED) if wanted else ()
+    made = project.synthetic(status=Status.ACCEPTED) if wanted else ()
     yield Progress(len(objects), len(objects), f"writing {target.name}")
     folder = target.with_name(f"{target.stem}_synthetic")
-    if painted:
-        _write_pictures(folder, painted)
-    extra_images, extra_objects = _synthetic_records(folder.name, painted)
+    if made:
+        _write_pictures(project, folder, made, options.pictures)
+    extra_images, extra_objects = _synthetic_records(
+        folder.name, made, options.pictures
+    )
     records = Records(
         (*images, *extra_images), (*objects, *extra_objects), project.taxonomy.codes
     )
     writer.write(records, target)
-    beside = str(folder) if painted else ""
-    return ExportReport(str(target), len(images), len(objects), len(painted), beside)
+    beside = str(folder) if made else ""
+    return ExportReport(str(target), len(images), len(objects), len(made), beside)
 
 
 def _image(project: Project, smear: Smear, name: str) -> ImageRecord:
@@ -190,12 +195,12 @@ def _said(annotator: str, concept: str) -> dict[str, str]:
 
 
 def _synthetic_records(
-    folder: str, cells: Sequence[SyntheticCell]
+    folder: str, cells: Sequence[SyntheticCell], kind: str
 ) -> tuple[list[ImageRecord], list[ObjectRecord]]:
     side = float(CROP_PIXELS)
     images, objects = [], []
     for cell in cells:
-        name = f"{folder}/{_picture_name(cell)}"
+        name = f"{folder}/{_picture_name(cell, kind)}"
         mpp = CROP_UM / CROP_PIXELS
         images.append(ImageRecord(name, CROP_PIXELS, CROP_PIXELS, mpp, "synthetic"))
         said = {"cell": f"synthetic {cell.id}", "generator": cell.provenance.generator}
@@ -206,12 +211,14 @@ def _synthetic_records(
     return images, objects
 
 
-def _picture_name(cell: SyntheticCell) -> str:
-    return f"{int(cell.id):06d}.png"
+def _picture_name(cell: SyntheticCell, kind: str) -> str:
+    return f"{int(cell.id):06d}.{kind}"
 
 
-def _write_pictures(folder: Path, cells: Sequence[SyntheticCell]) -> None:
-    """Write PNG files that say in themselves that they are synthetic, and how made."""
+def _write_pictures(
+    project: Project, folder: Path, cells: Sequence[SyntheticCell], kind: str
+) -> None:
+    """Write pictures that say in themselves that they are synthetic, and how made."""
     origins = {}
     files: dict[str, str | bytes] = {}
     for cell in cells:
@@ -221,16 +228,20 @@ def _write_pictures(folder: Path, cells: Sequence[SyntheticCell]) -> None:
             "assessments": [asdict(a) for a in cell.assessments],
             **cell.provenance.to_json(),
         }
-        origins[_picture_name(cell)] = origin
-        files[_picture_name(cell)] = _png(cell, origin)
+        name = _picture_name(cell, kind)
+        origins[name], files[name] = origin, painted(cell, origin, kind)
     files[_PROVENANCE] = json.dumps(origins, indent=1, ensure_ascii=False) + "\n"
+    generators = {cell.provenance.generator for cell in cells}
+    for generator, card in cards_of(project, generators).items():
+        files[CARD_NAME.format(generator)] = card
     write_folder(folder, files, _ours)
 
 
 def _ours(folder: Path, name: str) -> bool:
     """Tell whether an export wrote a file: its folder says where its cells are from."""
-    picture = name.endswith(".png") and name[:-4].isdigit()
-    return name == _PROVENANCE or (picture and (folder / _PROVENANCE).is_file())
+    stem, _, kind = name.rpartition(".")
+    ours = (kind in PICTURES and stem.isdigit()) or is_card(name)
+    return name == _PROVENANCE or (ours and (folder / _PROVENANCE).is_file())
 
 
 def refuse_painted(picture: Path) -> None:
@@ -241,25 +252,8 @@ def refuse_painted(picture: Path) -> None:
     InputError
         Naming it.
     """
-    try:
-        with picture.open("rb") as file:
-            head = file.read(_HEAD)
-    except OSError:
-        return  # a folder, an address, or what its reader will name
-    if f"Title\0{_TITLE}".encode() in head:
+    if is_painted(picture):
         raise InputError(
             f"'{picture}' is a synthetic cell that an export wrote. Only real cells "
             "are labelled, counted and measured on; give the picture of a real smear."
         )
-
-
-def _png(cell: SyntheticCell, origin: dict[str, Any]) -> bytes:
-    from PIL import Image
-    from PIL.PngImagePlugin import PngInfo
-
-    info = PngInfo()
-    info.add_text("Title", _TITLE)
-    info.add_itxt("Provenance", json.dumps(origin, ensure_ascii=False))
-    data = io.BytesIO()
-    Image.fromarray(cell.pixels).save(data, "PNG", pnginfo=info)
-    return data.getvalue()

@@ -43,6 +43,7 @@ from napari_cytosynth.synthesis.gate import (
 from napari_cytosynth.workflows.drawn import closable
 from napari_cytosynth.workflows.fill_jobs import LOST, PREFIX, Ask, refuse_unknown
 from napari_cytosynth.workflows.fill_jobs import resumable_jobs as resumable_jobs
+from napari_cytosynth.workflows.model_card import weights_name
 from napari_cytosynth.workflows.train import splits_of
 
 _DESCRIBED = 100
@@ -344,7 +345,7 @@ def _weights(
     fill that goes on keeps to the weights that it began with.
     """
     generator, code = str(job.data["generator"]), str(job.data["code"])
-    name, known = f"generator:{generator}:{code}", _digest(cells)
+    name, known = weights_name(generator, code), _digest(cells)
     weights = project.model(name)
     begun = weights is not None and weights.sha256 == job.data.get("weights")
     if weights is None or not (begun or weights.meta.get("fitted on") == known):

@@ -326,7 +326,7 @@ def test_suggest_and_train(project: Path, capsys: pytest.CaptureFixture[str]) ->
     assert set(first) == documented_keys()["suggest"]
     assert first == document(capsys, "suggest", project, "-n", 5, "--seed", 3)
     assert {frozenset(c) for c in first["cells"]} == {
-        frozenset({"cell", "smear", "x", "y", "quality"})
+        frozenset({"cell", "smear", "x", "y", "quality", "synthetic"})
     }
     assert all(c["x"] == round(c["x"], 1) for c in first["cells"])
     asked = ("suggest", project, "-n", 200)
