@@ -57,7 +57,9 @@ class Circles:
         return np.asarray(self.clear * belief * np.pi * self.radii**2, np.float64)
 
 
-def count_circles(density: Image32, free: Mask, threshold: float) -> Circles:
+def count_circles(
+    density: Image32, free: Mask, threshold: float, *, large: bool = False
+) -> Circles:
     """Count circles whose inside is stained more than their outside.
 
     Parameters
@@ -68,6 +70,8 @@ def count_circles(density: Image32, free: Mask, threshold: float) -> Circles:
         Where edges count.
     threshold : float
         Density that parts pale cells from glass.
+    large : bool
+        Look for circles of 8 pixels of radius or more only, four times as fast.
 
     Returns
     -------
@@ -79,10 +83,13 @@ def count_circles(density: Image32, free: Mask, threshold: float) -> Circles:
     radii: list[float] = []
     clear: list[float] = []
     octave = _FIRST * 2 ** (np.arange(_STEPS) / _STEPS)
-    for level in range(_MOST_LEVELS):
+    first = int(large)
+    if large:
+        density, free = _halved(density), _halved(free) == 1
+    for level in range(first, _MOST_LEVELS):
         if min(density.shape) < 2 * _FIRST:
             break
-        sizes = np.concatenate([octave / 2, octave]) if level == 0 else octave
+        sizes = np.concatenate([octave / 2, octave]) if level == first else octave
         sizes = sizes[sizes <= min(density.shape) / 2]
         voters = _voters(density, free, _FULL * threshold)
         for radius in sizes.tolist():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
@@ -48,10 +49,14 @@ _RIM_EDGE, _NUCLEUS_EDGE = 6, 3  # pixels beside black and nuclei that are no ce
 _PALE_RED = 0.7  # of the threshold that parts red cells from glass; closes thin rings
 _LOBED = 0.96  # a nucleus is a little larger with the gaps between its lobes filled
 _GAP = 0.5  # of the radius of the thickest nucleus: gaps between lobes
+_LARGE = 14.0  # pixels of radius of red cells that a reduced picture shows as well
+_SMALL = 7.0  # pixels of radius below which red cells are looked at enlarged
+_MIDDLE = 400  # pixels: side of the part of a window that is enlarged
 _CROWDED = 800  # discs a megapixel
 _FEW = 3.0  # cells that are believed by half
 _MOST_DISCS = 2000
 _SIZES = np.geomspace(0.03, 1.2, 370)
+_NO_CIRCLES = Circles(np.zeros(0), np.zeros(0))
 # Objectives of 10x to 100x; gentle, so that it only breaks near-ties.
 _PRIOR = np.exp(-0.5 * (np.log(_SIZES / 0.2) / 1.2) ** 2)
 
@@ -97,8 +102,34 @@ def estimate_scale(windows: list[RGB], background: Colour, nucleus: float) -> Sc
     Scale
         From red cells; else nuclei; else the fallback with confidence 0.
     """
-    red, nuclei = [], []
-    circles = Circles(np.zeros(0), np.zeros(0))
+    found = _at_size(windows, background, nucleus)
+    if found.mpp == FALLBACK_MPP or _red_radius(found) >= _SMALL:
+        return found
+    # Cells of few pixels are all edge, and discs in them come out too large.
+    twice = [_enlarged(window) for window in windows]
+    closer = _at_size(twice, background, nucleus)
+    return replace(closer, mpp=2 * closer.mpp)
+
+
+def _red_radius(scale: Scale) -> float:
+    """Return the radius of a red cell, pixels."""
+    return RED_CELL_UM / 2 / scale.mpp
+
+
+def _enlarged(window: RGB) -> RGB:
+    """Return the middle of a window at twice its size."""
+    height, width = window.shape[:2]
+    y, x = max(height - _MIDDLE, 0) // 2, max(width - _MIDDLE, 0) // 2
+    middle = Image.fromarray(window[y : y + _MIDDLE, x : x + _MIDDLE])
+    size = (2 * middle.width, 2 * middle.height)
+    return np.asarray(middle.resize(size, Image.Resampling.BICUBIC))
+
+
+def _at_size(windows: list[RGB], background: Colour, nucleus: float) -> Scale:
+    """Estimate the pixel size from windows as large as they are."""
+    red: list[Radii] = []
+    nuclei: list[Radii] = []
+    edges = []
     for window in windows:
         rim = ndimage.binary_dilation(brightest(window) <= RIM, iterations=_RIM_EDGE)
         dye = smooth(purple(window, background), SMOOTH_PIXELS)
@@ -109,10 +140,18 @@ def estimate_scale(windows: list[RGB], background: Colour, nucleus: float) -> Sc
         taken = rim | white
         masks = _red_cells(window, background, taken)
         red += [_radii(ndimage.distance_transform_edt(mask)) for mask in masks]
-        circles = circles.plus(_circles(window, background, ~taken))
+        edges.append((window, ~taken))
     pixels = sum(w.shape[0] * w.shape[1] for w in windows)
     cells = np.concatenate([np.zeros(0), *red])
-    return _agreed(_Clues(cells, np.concatenate(nuclei), circles, pixels))
+    clues = _Clues(cells, np.concatenate(nuclei), _NO_CIRCLES, pixels)
+    for large in (True, False):
+        circles = _NO_CIRCLES
+        for window, free in edges:
+            circles = circles.plus(_circles(window, background, free, large=large))
+        found = _agreed(replace(clues, circles=circles))
+        if _red_radius(found) >= _LARGE:
+            break
+    return found
 
 
 def _agreed(clues: _Clues) -> Scale:
@@ -152,14 +191,14 @@ def _circle_evidence(circles: Circles) -> Radii:
     return np.asarray(near @ circles.areas(), np.float64)
 
 
-def _circles(window: RGB, background: Colour, free: Mask) -> Circles:
+def _circles(window: RGB, background: Colour, free: Mask, *, large: bool) -> Circles:
     """Count the circles of red cells in a window, from the edges where it is free."""
     density = optical_density(window, background)[..., 1]
     black = brightest(window) <= RIM
     threshold = _pale(density[~black].clip(-0.1, 0.5))
     if threshold is None:
-        return Circles(np.zeros(0), np.zeros(0))
-    return count_circles(density, free, threshold)
+        return _NO_CIRCLES
+    return count_circles(density, free, threshold, large=large)
 
 
 def _pale(density: npt.NDArray[np.float32]) -> float | None:

@@ -51,6 +51,12 @@ def test_red_cells_tell_the_scale(mpp: float) -> None:
     assert f"from {calibration.seen} red cells, confidence high" in calibration.words
 
 
+@pytest.mark.parametrize("mpp", [0.8, 1.0])
+def test_red_cells_of_few_pixels_tell_the_scale(mpp: float) -> None:
+    """Discs in cells of eight pixels come out too large until they are enlarged."""
+    assert measured(painted(mpp).pixels).mpp == pytest.approx(mpp, rel=0.15)
+
+
 @pytest.mark.parametrize("mpp", SCALES)
 def test_a_black_rim_all_around_is_no_nucleus(mpp: float) -> None:
     calibration = measured(in_eyepiece(painted(mpp).pixels))
@@ -137,6 +143,19 @@ def test_circles_of_windows_of_different_sizes_add_up() -> None:
         assert both.radii.tolist() == [4.0, 5.0, 6.0]
         assert both.clear.tolist() == [11.0, 12.0, 3.0]
     assert large.clear.tolist() == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize("radius", [11.0, 23.0])
+def test_large_circles_show_as_well_on_a_reduced_picture(radius: float) -> None:
+    y, x = np.mgrid[:300, :300] + 0.5
+    density = np.zeros((300, 300), np.float32)
+    for cy, cx in ((60, 60), (60, 220), (220, 60), (220, 220)):
+        density[np.hypot(y - cy, x - cx) < radius] = 0.3
+    free = np.ones(density.shape, bool)
+    circles = count_circles(density, free, 0.15, large=True)
+    assert circles.radii[0] == 8
+    near = np.abs(np.log(circles.radii / radius)) < 0.12
+    assert circles.clear[near].max() == pytest.approx(4, rel=0.3)
 
 
 def test_blank_glass_has_no_circles() -> None:
