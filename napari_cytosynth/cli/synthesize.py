@@ -4,10 +4,14 @@ A fill that was interrupted, by Ctrl-C too, goes on when it is asked for again, 
 --resume.
 
 Example: cytosynth synthesize smears.cytosynth BAS --count 24 --seed 1
+
+Options of the generator are set by name, such as variations of the real cells:
+cytosynth synthesize smears.cytosynth BAS --set strategy=variation --set strength=0.5
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,6 +36,10 @@ def run(
     generator: Annotated[str, typer.Option(help="Which backend.")] = "latent",
     embedder: Embedder = DEFAULT_EMBEDDER,
     seed: Seed = 0,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Option of the generator."),
+    ] = None,
     go_on: Annotated[
         bool,
         typer.Option("--resume", help="Go on with the newest interrupted fill of it."),
@@ -42,16 +50,50 @@ def run(
     with opened(path) as project:
         # Before anything heavy is loaded: a wrong class is said at once.
         name = project.taxonomy.find(code).code
+        options = read_settings(settings or [])
         if makes_vectors(generator):
+            _refuse_settings(options, generator)
             _fill_vectors(project, name, (count, generator, seed), embedder, as_json)
             return
         from napari_cytosynth.workflows.fill_jobs import Ask
 
-        ask = Ask(name, count, generator, seed)
+        ask = Ask(name, count, generator, seed, options)
         job = _job(project, ask, go_on)
         report = _filled(project, job, name)
     document = _document(report, int(job.data["seed"]))
     show(document, [*_lines(report), f"Review them: cytosynth review {path}"], as_json)
+
+
+def read_settings(settings: list[str]) -> dict[str, Any]:
+    """Return options by name; values are JSON where they can be, else words.
+
+    Raises
+    ------
+    InputError
+        If one is not of the form NAME=VALUE.
+    """
+    options: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not name or not equals:
+            raise InputError(
+                f"'--set {setting}' is no option with a value. Write --set NAME=VALUE, "
+                "such as --set steps=6."
+            )
+        try:
+            options[name] = json.loads(value)
+        except ValueError:
+            options[name] = value
+    return options
+
+
+def _refuse_settings(options: dict[str, Any], generator: str) -> None:
+    if options:
+        raise InputError(
+            f"Generator '{generator}' makes vectors and takes no --set "
+            f"{', '.join(sorted(options))}. Leave it out, or fill with a generator "
+            "that makes cells, such as 'latent'."
+        )
 
 
 def _filled(project: Project, job: Job, code: str) -> FillReport:
