@@ -21,6 +21,7 @@ from napari_cytosynth.ingest.stain import (
     brightest,
     estimate_background,
     nuclear_dye,
+    optical_density,
     painted,
     purple,
     smooth,
@@ -44,6 +45,7 @@ DEFAULT_STAINS: tuple[Colour, Colour] = ((0.55, 0.80, 0.24), (0.35, 0.75, 0.56))
 
 _DEFAULT_LEVEL = 1.0  # density of the nuclear dye in nuclei
 _WEAKEST_LEVEL = 0.25
+_HAEMOGLOBIN = -0.045  # hue; of nuclei it is higher, just so on yellow glass
 _RED = 0.4  # of the threshold that parts red cells from glass: some are pale
 _RANGE = (-0.2, 2.0)
 _BINS = 80
@@ -122,13 +124,15 @@ def _scale(
         return Scale(float(mpp), MppSource.USER, 1.0)
     if image.smear.mpp is not None:
         return Scale(image.smear.mpp, MppSource.METADATA, 0.95)
-    maps = [
-        smooth(purple(w, background), SMOOTH_PIXELS)[brightest(w) > RIM]
-        for w in windows
-    ]
+    seen = [brightest(w) > RIM for w in windows]
+    pairs = list(zip(windows, seen, strict=True))
+    maps = [smooth(purple(w, background), SMOOTH_PIXELS)[kept] for w, kept in pairs]
     values = np.concatenate(maps)
-    strongest = values[values > _upper_otsu(values)]
-    level = float(np.median(strongest)) if len(strongest) else _RANGE[1]
+    strongest = values > _upper_otsu(values)
+    pixels = np.concatenate([w[kept] for w, kept in pairs])[strongest]
+    level = _RANGE[1]
+    if len(pixels) and not _is_haemoglobin(optical_density(pixels, background)):
+        level = float(np.median(values[strongest]))
     return estimate_scale(windows, background, 0.5 * level)
 
 
@@ -160,16 +164,30 @@ def estimate_stains(density: Image32) -> tuple[tuple[Colour, Colour], float]:
     dyed = density @ PURPLE
     strongest = dyed > max(_upper_otsu(dyed), _WEAKEST_LEVEL / 2)
     total = density.sum(axis=-1)
-    hue = (density[:, 0] - density[:, 2]) / np.maximum(total, 0.05)
-    if strongest.sum() < 20:
+    if strongest.sum() < 20 or _is_haemoglobin(density[strongest]):
         red = density[total > 0.12]
         return (DEFAULT_STAINS[0], _direction(red, DEFAULT_STAINS[1])), _DEFAULT_LEVEL
     nuclear = _direction(density[strongest], DEFAULT_STAINS[0])
     # Cytoplasm is as blue as nuclei are; only what is clearly redder is a red cell.
+    hue = _hue(density)
     redder = hue < 0.5 * float(np.median(hue[strongest]))
     red = _direction(density[(total > 0.12) & ~strongest & redder], DEFAULT_STAINS[1])
     level = float(np.median(nuclear_dye(density[strongest], (nuclear, red))))
     return (nuclear, red), max(level, _WEAKEST_LEVEL)
+
+
+def _hue(density: Image32) -> Image32:
+    """Return float32[n]: density of red less that of blue, as a share of all three."""
+    total = np.maximum(density.sum(axis=-1), 0.05)
+    return np.asarray((density[:, 0] - density[:, 2]) / total, np.float32)
+
+
+def _is_haemoglobin(strongest: Image32) -> bool:
+    """Tell whether what is dyed most takes blue rather than red: there are no nuclei.
+
+    A field of red cells alone is dyed too, and something in it most.
+    """
+    return float(np.median(_hue(strongest))) < _HAEMOGLOBIN
 
 
 def _upper_otsu(dyed: npt.NDArray[np.float32]) -> float:

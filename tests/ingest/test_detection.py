@@ -113,6 +113,37 @@ def test_blank_pictures_hold_no_cells(shape: tuple[int, int], level: int) -> Non
     assert len(found_in(image, calibration, objects="all")) == 0
 
 
+def test_deep_red_cells_alone_are_no_nuclei() -> None:
+    """Something is dyed most in any field; haemoglobin takes blue, no nucleus does."""
+    mpp, side = 0.2, 480
+    rng = np.random.default_rng(4)
+    picture = np.empty((side, side, 3))
+    picture[:] = (150, 155, 150)
+    y, x = (np.mgrid[:side, :side] + 0.5) * mpp
+    for cy in np.arange(6, 90, 11):
+        for cx in np.arange(6, 90, 11):
+            at = np.hypot(y - cy - rng.uniform(-1, 1), x - cx - rng.uniform(-1, 1))
+            picture[at < 3.75] = (123, 96, 110)
+    noisy = picture + rng.normal(0, 2, picture.shape)
+    image = image_of(noisy.clip(0, 255).astype(np.uint8))
+    calibration = calibrate(image)
+    assert calibration.mpp_source is MppSource.RED_CELLS
+    assert calibration.mpp == pytest.approx(mpp, rel=0.15)
+    found = found_in(image, calibration, objects="all")
+    kinds = np.bincount(found.kinds, minlength=3)
+    assert kinds[ObjectKind.NUCLEATED] == 0
+    assert kinds[ObjectKind.RED_CELL] == 64
+
+
+@pytest.mark.data
+def test_fields_of_red_cells_alone(developer_data: Path) -> None:
+    """No white cell is in them, only a few deeply dyed specks."""
+    for path in sorted((developer_data / "detection/chula_rbc12").rglob("*.jpg"))[1::6]:
+        image = open_smear(path)
+        assert len(found_in(image, calibrate(image))) <= 3
+        image.close()
+
+
 def test_calibration_survives_json() -> None:
     pixels, _ = paint((300, 300), 0.25, white=2, red=10, seed=1)
     calibration = calibrate(image_of(pixels))
