@@ -33,7 +33,7 @@ class _Shown:
     """A smear in the stain of another: which, by what calibrations, and the picture."""
 
     pair: _Pair
-    by: tuple[Calibration | None, ...]
+    by: tuple[Calibration, ...]
     image: NormalisedImage
 
 
@@ -103,15 +103,21 @@ class Stains:
 
         A picture that is not whole in memory is read by the canvas, piece by piece.
         """
-        from napari_cytosynth.ingest.normalise import NormalisedImage, StainMap
+        from napari_cytosynth.ingest.normalise import (
+            NormalisedImage,
+            StainLook,
+            StainMap,
+        )
 
         looks: list[StainLook] = []
+        by: list[Calibration] = []
         images: list[SmearImage] = []
         try:
             for smear in pair:
                 yield Progress(len(looks), len(pair), self.name(smear))
                 images.append(self._smears.opened_anew(smear))
-                looks.append(self._look(smear, images[-1]))
+                by.append(self._calibrated(smear, images[-1]))
+                looks.append(StainLook.of(images[-1], by[-1]))
             shown = NormalisedImage(images[0], StainMap.between(*looks))
             yield from shown.kept_in_memory()
         except BaseException:
@@ -121,17 +127,16 @@ class Stains:
         finally:
             for image in images[1:]:
                 image.close()
-        return _Shown(pair, self._by(pair), shown)
+        return _Shown(pair, tuple(by), shown)
 
-    def _look(self, smear: SmearId, image: SmearImage) -> StainLook:
+    def _calibrated(self, smear: SmearId, image: SmearImage) -> Calibration:
         from napari_cytosynth.ingest import calibrate
-        from napari_cytosynth.ingest.normalise import StainLook
 
         calibration = self._project.calibration(smear)
         if calibration is None:
             calibration = calibrate(image)
             self._project.set_calibration(smear, calibration)
-        return StainLook.of(image, calibration)
+        return calibration
 
     def _keep(self, shown: _Shown) -> None:
         self._kept.append(shown)

@@ -107,10 +107,5 @@ def areas_of(
     return np.array([outline_area(o) * m**2 for o, m in pairs], np.float64)
 
 
-def _um2(masks: npt.NDArray[np.bool_]) -> _Floats:
-    areas: _Floats = masks.sum(axis=(1, 2)) * UM2_PER_PIXEL
-    return areas
-
-
 def _diameter(area: float) -> float:
     return float(2 * np.sqrt(area / np.pi))

@@ -34,6 +34,9 @@ WINDOW = 768
 
 _ONE_WINDOW = 1152  # side up to which one window holds it all, level-0 pixels
 
+MOST_EVENED = 1536
+"""Longest side of what is looked at of a window at :data:`WORKING_MPP`, pixels."""
+
 WORKING_MPP = 0.4
 """Pixel size at which stain is measured and the ``classic`` detector works."""
 
@@ -137,14 +140,24 @@ def _scale(
 
 
 def _evened(window: RGB, mpp: float, background: Colour) -> tuple[Image32, Mask]:
-    """Return density float32[y, x, 3] as the detector sees it, and what is smear."""
+    """Return density float32[y, x, 3] as the detector sees it, and what is smear.
+
+    A coarse picture is enlarged for that; of such a one the middle is enough.
+    """
     factor = max(WORKING_MPP / mpp, 1e-6)
+    window = _middle(window, max(int(MOST_EVENED * factor), 1))
     size = [max(round(n / factor), 1) for n in window.shape[:2]]
     small = Image.fromarray(window).resize((size[1], size[0]), Image.Resampling.BOX)
     pixels = np.asarray(small)
     density = smooth_density(pixels, background, SMOOTH_UM / WORKING_MPP)
     nothing = unusable(pixels, background, WORKING_MPP)
     return density, ~(nothing | painted(pixels, background, WORKING_MPP))
+
+
+def _middle(window: RGB, side: int) -> RGB:
+    """Return the middle of a window, no longer than ``side`` either way."""
+    top, left = (max(n - side, 0) // 2 for n in window.shape[:2])
+    return np.ascontiguousarray(window[top : top + side, left : left + side])
 
 
 def estimate_stains(density: Image32) -> tuple[tuple[Colour, Colour], float]:

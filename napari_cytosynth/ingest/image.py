@@ -149,17 +149,30 @@ class PyramidImage:
 
     def read(self, x: int, y: int, width: int, height: int, level: int = 0) -> RGB:
         """Return uint8[height, width, 3]; white outside. (x, y) in level pixels."""
-        source = self.levels[level]
-        out = np.full((height, width, 3), _WHITE, np.uint8)
-        y0, y1 = max(y, 0), min(y + height, source.shape[0])
-        x0, x1 = max(x, 0), min(x + width, source.shape[1])
-        if y0 < y1 and x0 < x1:
-            out[y0 - y : y1 - y, x0 - x : x1 - x] = source.fetch(y0, y1, x0, x1)
-        return out
+        return read_window(self.levels[level], (x, y), (width, height))
 
     def close(self) -> None:
         """Release the file. Idempotent."""
         self._release()
+
+
+def read_window(level: Any, corner: tuple[int, int], size: tuple[int, int]) -> RGB:
+    """Return a window of a level, white where it leaves the picture.
+
+    Parameters
+    ----------
+    level : array-like
+        uint8[y, x, 3], sliceable.
+    corner, size : tuple of 2 ints
+        x and y of the first pixel, width and height; pixels of this level.
+    """
+    (x, y), (width, height) = corner, size
+    out = np.full((height, width, 3), _WHITE, np.uint8)
+    y0, y1 = max(y, 0), min(y + height, level.shape[0])
+    x0, x1 = max(x, 0), min(x + width, level.shape[1])
+    if y0 < y1 and x0 < x1:
+        out[y0 - y : y1 - y, x0 - x : x1 - x] = level[y0:y1, x0:x1]
+    return out
 
 
 @lru_cache(maxsize=4096)

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from napari_cytosynth.core.smear import Calibration, Smear, SmearImage
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.ingest.calibration import sample_windows
+from napari_cytosynth.ingest.image import read_window
 from napari_cytosynth.ingest.stain import (
     RGB,
     Colour,
@@ -184,8 +185,8 @@ class NormalisedImage:
     def read(
         self, x: int, y: int, width: int, height: int, level: int = 0
     ) -> npt.NDArray[np.uint8]:
-        """Return uint8[height, width, 3]; what lies outside is the other's glass."""
-        return self._stain.apply(self._image.read(x, y, width, height, level))
+        """Return uint8[height, width, 3]; white outside, whatever the stain."""
+        return read_window(self._levels[level], (x, y), (width, height))
 
     def close(self) -> None:
         """Close the picture."""

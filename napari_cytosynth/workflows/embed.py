@@ -263,8 +263,8 @@ def embed_folder(
     embedder : str
         Name in the registry.
     mpp : float, optional
-        Micrometres a pixel of all pictures. By default the median of what the first
-        pictures themselves tell; they are taken to come from one scanner.
+        Micrometres a pixel of all pictures. By default the median of what an even
+        choice of the pictures tells; they are taken to come from one scanner.
     compute : Compute, optional
         Where the embedder runs; in this process if none is given.
     on_damaged : callable, optional
@@ -332,8 +332,8 @@ def _pictures_below(root: Path) -> list[str]:
 def _common_mpp(root: Path, paths: list[str]) -> Task[float]:
     """Return the median of the scales that an even choice of the pictures tell."""
     told = []
-    step = max(len(paths) // _CALIBRATED, 1)
-    for path in paths[::step][:_CALIBRATED]:
+    many = min(len(paths), _CALIBRATED)
+    for path in (paths[i * len(paths) // many] for i in range(many)):
         yield Progress(0, len(paths), f"measuring the scale of {path}")
         try:
             with closing(open_smear(root / path)) as image:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -230,6 +231,21 @@ def test_smears_are_shown_in_the_stain_of_another(
     assert canvas.shown("show_stain")[0].smear.fingerprint == "tiny-3"
     session.stains.choose(None)
     assert canvas.shown("show_stain") == (None, "")
+
+
+def test_a_stain_by_a_calibration_that_was_corrected_meanwhile_is_not_shown(
+    held: Desk, runner: HeldRunner
+) -> None:
+    canvas, project = held.views.canvas, held.session.project
+    held.session.stains.choose(SmearId(2))
+    assert runner.step("stain", steps=3)  # both smears were measured
+    before = project.calibration(SmearId(2))
+    assert before is not None
+    project.set_calibration(SmearId(2), replace(before, background=(200, 190, 180)))
+    runner.release("stain")
+    assert canvas.shown("show_stain")[0] is None
+    runner.release("stain")
+    assert canvas.shown("show_stain")[0] is not None
 
 
 def test_a_stain_whose_smear_is_gone_is_told(held: Desk, runner: HeldRunner) -> None:

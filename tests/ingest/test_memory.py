@@ -1,6 +1,10 @@
 from __future__ import annotations
 
-from napari_cytosynth.bench.memory import peak_of, repeated
+from pathlib import Path
+
+import numpy as np
+
+from napari_cytosynth.bench.memory import most_held, peak_apart, repeated
 
 
 def test_a_repeated_smear_is_the_same_everywhere() -> None:
@@ -13,7 +17,17 @@ def test_a_repeated_smear_is_the_same_everywhere() -> None:
 
 
 def test_a_larger_smear_has_more_cells_and_takes_hardly_more_memory() -> None:
-    small, few = peak_of(700)
-    large, many = peak_of(2100)
+    small, few = peak_apart(700)
+    large, many = peak_apart(2100)
     assert many > 4 * few > 0
-    assert large < small + 300
+    assert 50 < large < small + 200
+
+
+def test_the_most_memory_is_told_after_it_was_given_back() -> None:
+    held = np.ones(300 << 20, np.uint8)
+    del held
+    assert most_held() > 300 << 20
+
+
+def test_without_a_record_what_is_held_now_is_told(tmp_path: Path) -> None:
+    assert most_held(tmp_path / "none") > 20 << 20

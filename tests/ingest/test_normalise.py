@@ -98,6 +98,19 @@ def test_the_picture_itself_is_left_alone(smears: Smears) -> None:
     np.testing.assert_array_equal(np.asarray(other.levels[0][:]), before)
 
 
+def test_beyond_the_picture_is_white_in_any_stain(smears: Smears) -> None:
+    reference, other = smears
+    for own, wanted in ((other, reference), (reference, other)):
+        stain = StainMap.between(look(own), look(wanted))
+        shown = NormalisedImage(own, stain)
+        part = shown.read(-20, -10, 50, 40)
+        assert (part[:10] == 255).all()
+        assert (part[:, :20] == 255).all()
+        np.testing.assert_array_equal(part[10:, 20:], shown.levels[0][:30, :30])
+        beyond = shown.read(shown.smear.width, 0, 5, 5)
+        assert (beyond == 255).all()
+
+
 def test_black_rims_stay_black(smears: Smears) -> None:
     stain = StainMap.between(look(smears[1]), look(smears[0]))
     black = np.zeros((4, 4, 3), np.uint8)

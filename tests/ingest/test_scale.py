@@ -171,6 +171,24 @@ def test_a_picture_without_colour_tells_its_scale_and_no_nonsense() -> None:
     assert 0 < calibration.thresholds["level"] < 5
 
 
+@pytest.mark.parametrize("mpp", [0.25, 0.8, 5.0])
+def test_coarse_pictures_are_not_enlarged_without_end(
+    mpp: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[int] = []
+
+    def noting(pixels: np.ndarray, *how: object) -> np.ndarray:
+        looked_at.extend(pixels.shape[:2])
+        return np.zeros(pixels.shape[:2], bool)
+
+    for name in ("unusable", "painted"):
+        monkeypatch.setattr(f"napari_cytosynth.ingest.calibration.{name}", noting)
+    calibrate(image_of(painted(0.25).pixels), mpp)
+    assert 100 < max(looked_at) <= 1536
+    if mpp <= 0.8:
+        assert max(looked_at) == round(420 * mpp / 0.4)
+
+
 def test_two_stains_of_one_colour_are_not_parted() -> None:
     gray = (3**-0.5, 3**-0.5, 3**-0.5)
     nearly = (0.5774, 0.5773, 0.5774)

@@ -25,6 +25,7 @@ from napari_cytosynth.core.protocols import (
 )
 from napari_cytosynth.core.provenance import SyntheticVector
 from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, names
+from napari_cytosynth.core.smear import Calibration, SmearImage
 from napari_cytosynth.core.splits import Split, picture_group
 from napari_cytosynth.core.tasks import Progress, Task, run_to_end
 from napari_cytosynth.core.taxonomies import built_in
@@ -36,7 +37,12 @@ from napari_cytosynth.testing.fakes import (
     FakeCompute,
     FakeVectorGenerator,
 )
-from napari_cytosynth.testing.tiny import tiny_project, tiny_smear, tiny_synthetic
+from napari_cytosynth.testing.tiny import (
+    tiny_calibration,
+    tiny_project,
+    tiny_smear,
+    tiny_synthetic,
+)
 from napari_cytosynth.worker import InlineCompute
 from napari_cytosynth.workflows.audit import record_draws, stamped_by_number
 from napari_cytosynth.workflows.drawn import fit_source
@@ -202,6 +208,26 @@ def test_embeds_a_folder_of_cells(tmp_path: Path) -> None:
     assert files == ["a.png", "b/a.jpg", "z.png"]
     assert len(vectors) == 3
     assert vectors.dtype == np.float32
+
+
+@pytest.mark.parametrize("many", [1, 20, 33, 63, 100])
+def test_pictures_of_the_whole_folder_tell_its_scale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    for number in range(many):
+        pixels = np.full((8, 8, 3), 200, np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number:03d}.png")
+    asked: list[int] = []
+
+    def told(image: SmearImage) -> Calibration:
+        asked.append(int(Path(image.smear.uri).stem))
+        return tiny_calibration()
+
+    monkeypatch.setattr("napari_cytosynth.workflows.embed.calibrate", told)
+    run_to_end(embed_folder(tmp_path, embedder="morphology"))
+    assert len(set(asked)) == len(asked) == min(many, 32)
+    gaps = np.diff([-1, *asked, many])
+    assert gaps.max() <= many / 32 + 1
 
 
 def test_a_folder_without_pictures(tmp_path: Path) -> None:

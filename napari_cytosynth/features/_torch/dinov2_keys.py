@@ -49,6 +49,12 @@ _IN_BLOCK = {
 }
 _BLOCK = re.compile(r"blocks\.(?:\d+\.)?(\d+)\.(.+)")
 _LAYER = re.compile(r"encoder\.layer\.(\d+)\.(.+)")
+_RANKS = {
+    "embeddings.cls_token": 3,
+    "embeddings.position_embeddings": 3,
+    "embeddings.patch_embeddings.projection.weight": 4,
+}
+_NORMS = re.compile(r"\bnorm[12]?\.weight$|\blayernorm\.weight$")
 _PARTS = ("query", "key", "value")
 _TRAINING_HEADS = ("dino_head.", "ibot_head.")
 _PREFIXES = ("backbone.", "dinov2.")
@@ -98,6 +104,7 @@ def read_checkpoint(loaded: object, name: str) -> Checkpoint:
     """
     flat = _flat(loaded, name)
     _refuse_registers(flat, name)
+    _refuse_odd_ranks(flat, name)
     tensors = {k: v.float() for k, v in _translated(flat).items()}
     layers = _count_layers(tensors)
     swiglu = "encoder.layer.0.mlp.weights_in.weight" in tensors
@@ -139,6 +146,20 @@ def _refuse_registers(tensors: Iterable[str], name: str) -> None:
             f"'{name}' is a DINOv2 with register tokens, which is another network. "
             "Use the checkpoint without registers; DinoBloom has none."
         )
+
+
+def _refuse_odd_ranks(flat: Mapping[str, Tensor], name: str) -> None:
+    """Refuse what has not as many axes as its name says; the sizes come later."""
+    for key, value in flat.items():
+        matrix = key.endswith(".weight") and not _NORMS.search(key)
+        wanted = _RANKS.get(_TOP.get(key, key), 2 if matrix else 1)
+        if key not in _MASKS and (value.ndim != wanted or 0 in value.shape):
+            raise WeightsError(
+                f"'{name}' holds a tensor '{key}' of shape {tuple(value.shape)}; that "
+                f"of a DINOv2 ViT/14 is not empty and has axes to the number of "
+                f"{wanted}. Give the original checkpoint of a DINOv2 or DinoBloom "
+                "model."
+            )
 
 
 def _translated(flat: Mapping[str, Tensor]) -> dict[str, Tensor]:
