@@ -286,6 +286,7 @@ class LatentGenerator:
             options.guidance,
             options.guidance_start,
             options.guidance_stop,
+            options.solver,
         )
         manner = Manner(options.strategy, options.strength)
         return follow(self.net, sketch, stroke, manner)
@@ -326,6 +327,7 @@ class LatentGenerator:
                 "tuned": tuned,
                 **{f"tuned {name}": value for name, value in lesson.items()},
                 "steps": options.steps,
+                "solver": options.solver,
                 "guidance": options.guidance,
                 "strategy": options.strategy,
                 "stain": shift.to_json(),

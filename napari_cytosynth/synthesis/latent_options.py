@@ -17,6 +17,10 @@ STRATEGIES = {
 """Ways to make a cell, and what each makes. All but the first begin with a real one."""
 
 
+SOLVERS = ("heun", "multistep")
+"""Ways to follow the flow from noise to a picture."""
+
+
 @dataclass(frozen=True, slots=True)
 class LatentConfig:
     """Options of the ``latent`` generator.
@@ -24,7 +28,9 @@ class LatentConfig:
     Parameters
     ----------
     steps : int
-        Heun steps of a draw.
+        Steps of a draw.
+    solver : str
+        ``"heun"`` evaluates the network twice a step, ``"multistep"`` once.
     guidance : float
         1 follows class and look, more exaggerates them.
     guidance_start, guidance_stop : float
@@ -55,7 +61,8 @@ class LatentConfig:
         Code of each class to its concept; where None, built-in taxonomies tell.
     """
 
-    steps: int = 8
+    steps: int = 12
+    solver: str = "multistep"
     guidance: float = 2.0
     guidance_start: float = 0.1
     guidance_stop: float = 0.8
@@ -85,6 +92,11 @@ class LatentConfig:
             raise InputError(
                 f"The latent generator got tune '{config.tune}' and {config.steps} "
                 "steps. Give tune 'new', 'all' or 'none', and at least one step."
+            )
+        if config.solver not in SOLVERS:
+            raise InputError(
+                f"The latent generator got solver '{config.solver}'. Its solvers are "
+                f"{', '.join(SOLVERS)}."
             )
         if config.strategy not in STRATEGIES or not 0 < config.strength <= 1:
             raise InputError(

@@ -228,6 +228,17 @@ def test_guidance_acts_within_its_interval(expressive):
     assert (never != pixels(guidance=6.0)).any()
 
 
+def test_solvers_agree_where_steps_are_many(generator):
+    def pixels(solver, steps):
+        config = {"solver": solver, "steps": steps}
+        return draw(generator, ask("LY", 1, config=config))[0].pixels.astype(float)
+
+    far = np.abs(pixels("heun", 24) - pixels("multistep", 2)).mean()
+    assert np.abs(pixels("heun", 24) - pixels("multistep", 24)).mean() < far / 3
+    with pytest.raises(InputError, match="heun, multistep"):
+        draw(generator, ask("LY", 1, config={"solver": "euler"}))
+
+
 def test_no_real_cells_at_all_will_do(generator, cells_of):
     weights = fit(generator, cells_of({}))
     cell = draw(generator, ask("BA", 1), weights)[0]

@@ -13,6 +13,7 @@ from napari_cytosynth.synthesis._torch.learn_class import (
     copied_share,
     learn_class,
 )
+from napari_cytosynth.synthesis._torch.multistep import multistep
 from napari_cytosynth.synthesis._torch.painter import PainterSize, PatchCodec
 from napari_cytosynth.synthesis._torch.train_latent import (
     Pool,
@@ -142,3 +143,17 @@ def test_copies_of_the_lesson_are_counted(pool, monkeypatch):
     turned_cells = np.rot90(pool.crops[:4], axes=(1, 2)).copy()
     monkeypatch.setattr(learning, "paint", lambda *_: iter([None, turned_cells]))
     assert copied_share(net, lesson, row) == 1
+
+
+def test_multistep_follows_a_flow_to_its_end():
+    """For Gaussian data of spread 0.5 the clean picture is known at every time."""
+
+    def clean(z, t):
+        return z * t * 0.25 / ((t * 0.5) ** 2 + (1 - t) ** 2)
+
+    noise = torch.linspace(-2, 2, 9)
+    between = torch.sigmoid(torch.linspace(-4, 4, 30)).tolist()
+    *_, end = multistep(clean, noise, [0.0, *between, 1.0])
+    torch.testing.assert_close(end, noise * 0.5, atol=0.02, rtol=0)
+    *_, coarse = multistep(clean, noise, [0.0, *between[::4], 1.0])
+    assert (coarse - noise * 0.5).abs().max() < 0.1

@@ -29,7 +29,7 @@ def embedding_loop(
     classes : int64[n]
         Class index of each.
     draws, draw_steps : int
-        Vectors drawn, and Heun steps of each.
+        Vectors drawn, and evaluations of each, twice as wide for guidance.
     """
     recipe = FlowRecipe()
     size = FlowSize(vectors.shape[1], int(classes.max()) + 1)
@@ -68,14 +68,14 @@ def _draw(net: ResidualFlow, size: FlowSize, draws: int, steps: int) -> torch.Te
 
 
 def latent_loop(net: Painter, draws: int, batch: int, steps: int) -> None:
-    """Evaluate a painter as often as ``steps`` Heun steps of guided draws do.
+    """Evaluate a painter as often as ``steps`` guided steps of draws do.
 
     Parameters
     ----------
     net : Painter
         Loaded.
     draws, batch, steps : int
-        Pictures in all, pictures at once, Heun steps of each.
+        Pictures in all, pictures at once, evaluations of each (twofold: guided).
     """
     side = net.size.side // 4
     condition = net.class_table.weight[:1].expand(2 * batch, -1)
@@ -83,8 +83,8 @@ def latent_loop(net: Painter, draws: int, batch: int, steps: int) -> None:
         z = torch.randn(batch, net.size.channels, side, side)
         z = z.contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
-            for i in range(2 * steps - 1):
-                t = torch.full((2 * batch,), i / (2 * steps))
+            for i in range(steps):
+                t = torch.full((2 * batch,), i / steps)
                 own, free = net(torch.cat([z, z]), t, condition).chunk(2)
-                z = z + (free + 1.5 * (own - free) - z) / (2 * steps)
+                z = z + (free + 1.5 * (own - free) - z) / steps
             net.codec.to_crops(z, 96)

@@ -117,7 +117,7 @@ def copied_share(
     rng = np.random.default_rng([lesson.seed, 1])
     shape = (PROBES, net.size.channels, side, side)
     noise = rng.standard_normal(shape).astype(np.float32)
-    *_, crops = paint(net, Sketch(noise, vector[None]), Stroke(steps=4))
+    *_, crops = paint(net, Sketch(noise, vector[None]), Stroke(steps=6))
     if crops is None or len(lesson.crops) < 2:
         return 0.0
     near = np.sort(turned_distances(thumbnails(crops), thumbnails(lesson.crops)))
