@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_cytosynth.cli.output import FAILED, Json, Unread, drive, scale_row, show
+from napari_cytosynth.core.files import demand_place, is_text
 from napari_cytosynth.core.smear import PLAUSIBLE_MPP, Trust
 from napari_cytosynth.core.tasks import Progress
 from napari_cytosynth.workflows.detect_files import Measured
@@ -79,6 +80,7 @@ def run(
     from napari_cytosynth.formats.coco import Coco
     from napari_cytosynth.workflows.detect import detect_files
 
+    demand_place(out, is_text)
     unread = Unread()
     scales = Scales()
     task = detect_files(images, objects=objects.value, mpp=mpp, on_damaged=unread)

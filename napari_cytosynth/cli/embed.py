@@ -16,8 +16,12 @@ import typer
 
 from napari_cytosynth.cli.output import Json, Unread, drive, show
 from napari_cytosynth.cli.project import Embedder
-from napari_cytosynth.core.errors import StorageError
-from napari_cytosynth.core.files import write_durably
+from napari_cytosynth.core.files import (
+    demand_place,
+    is_zip,
+    refusal,
+    write_durably,
+)
 from napari_cytosynth.core.registry import DEFAULT_EMBEDDER
 
 if TYPE_CHECKING:
@@ -51,6 +55,7 @@ def run(
     from napari_cytosynth.formats.painted import is_painted
     from napari_cytosynth.workflows.embed import embed_folder
 
+    demand_place(out, is_zip)
     name = _with_weights(embedder, weights, sha256)
     unread = Unread()
     task = embed_folder(folder, embedder=name, mpp=mpp, on_damaged=unread)
@@ -93,7 +98,4 @@ def _write(out: Path, files: list[str], vectors: Vectors, painted: list[bool]) -
     try:
         write_durably(out, data.getvalue())
     except OSError as error:
-        raise StorageError(
-            f"The vectors could not be written to '{out}': {error.strerror}. Choose a "
-            "folder with free space where you may write."
-        ) from error
+        raise refusal(out, error) from error

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from napari_cytosynth.core.errors import StorageError
-from napari_cytosynth.core.files import write_durably
+from napari_cytosynth.core.files import demand_ours, is_text, refusal, write_durably
 from napari_cytosynth.core.splits import MIN_AUDIT, NOT_YET
 from napari_cytosynth.evidence.record import NOTICE, CaseResult, Difference, Evidence
 from napari_cytosynth.evidence.verdict import control_name
@@ -52,19 +51,18 @@ def write_report(evidence: Evidence, path: str | Path) -> tuple[Path, Path]:
     Raises
     ------
     StorageError
-        If they cannot be written.
+        If they cannot be written, or would replace what is no text.
     """
     page = Path(path)
     twin = page.with_suffix(".json")
     document = json.dumps(evidence.to_json(), indent=2, ensure_ascii=False)
     try:
+        demand_ours(page, is_text)
+        demand_ours(twin, is_text)
         write_durably(page, html_of(evidence).encode())
         write_durably(twin, f"{document}\n".encode())
     except OSError as error:
-        raise StorageError(
-            f"The report could not be written to '{page}': {error.strerror}. Choose a "
-            "folder with free space where you may write."
-        ) from error
+        raise refusal(page, error) from error
     return page, twin
 
 

@@ -11,8 +11,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from napari_cytosynth.core.errors import CytoSynthError, FormatError, StorageError
-from napari_cytosynth.core.files import PARTIAL, sync_folder, write_durably
+from napari_cytosynth.core.errors import CytoSynthError, FormatError
+from napari_cytosynth.core.files import (
+    PARTIAL,
+    demand_ours,
+    is_text,
+    refusal,
+    sync_folder,
+    write_durably,
+)
 from napari_cytosynth.core.records import Records
 
 MAX_BYTES = 1 << 30
@@ -110,15 +117,19 @@ def _writing(path: Path) -> Iterator[None]:
     except CytoSynthError:
         raise
     except OSError as error:
-        raise StorageError(
-            f"'{path}' could not be written ({error.strerror}). What stood there "
-            "before is unchanged. Free some space, or choose another folder."
-        ) from error
+        raise refusal(path, error) from error
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 file: what stood there is replaced at once or not at all."""
+    """Write a UTF-8 file: what stood there is replaced at once or not at all.
+
+    Raises
+    ------
+    StorageError
+        If the disk refuses, or no text stood there, such as the picture itself.
+    """
     with _writing(path):
+        demand_ours(path, is_text)
         write_durably(path, text.encode())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +13,7 @@ from napari_cytosynth.core.errors import (
     ProjectLockedError,
     StorageError,
 )
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+from napari_cytosynth.core.files import FORBIDDEN, FULL
 
 
 @contextmanager
@@ -102,9 +99,9 @@ def _from_sqlite(error: sqlite3.Error, project: Path, doing: str) -> ProjectErro
 
 
 def _from_system(error: OSError, project: Path, doing: str) -> StorageError:
-    if error.errno in _FULL:
+    if error.errno in FULL:
         return _full(project, doing)
-    if error.errno in _FORBIDDEN:
+    if error.errno in FORBIDDEN:
         return _forbidden(project, doing, error.strerror or str(error))
     return _failing(project, doing, error.strerror or str(error))
 

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from napari_cytosynth.core.cells import CellTable
+from napari_cytosynth.core.cells import CROP_PIXELS, CellTable
 from napari_cytosynth.core.errors import InputError, RegistryError, WeightsError
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import (
@@ -281,10 +281,17 @@ def embed_folder(
     InputError
         If the folder is missing or holds no picture; if one is damaged and nobody is
         told of it; or if all are.
+    RegistryError
+        If there is no such embedder.
+    WeightsError
+        If its weights cannot be had.
     """
     root = Path(folder)
     paths = _pictures_below(root)
     where = compute or InlineCompute()
+    # A name misspelt or weights that are missing are told before any work, not after.
+    none = np.zeros((0, CROP_PIXELS, CROP_PIXELS, 3), np.uint8)
+    yield from where.embed(embedder, none)
     unread = _Unread(on_damaged)
     scale = mpp if mpp is not None else (yield from _common_mpp(root, paths))
     done: list[str] = []

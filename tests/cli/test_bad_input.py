@@ -124,8 +124,52 @@ def test_embed_into_what_is_no_folder_says_so(
     out = tmp_path / "file" / "o.npz"
     code, said, _ = run(capsys, "embed", folder, "--mpp", 0.25, "--out", out)
     assert code == 1
-    assert "could not be written to" in said["error"]["message"]
+    assert "could not be written" in said["error"]["message"]
+    assert "choose another name" in said["error"]["message"]
     assert not list(tmp_path.rglob("*.partial"))
+
+
+@pytest.mark.parametrize("verb", ["detect", "embed"])
+def test_a_picture_is_not_replaced_by_what_was_made_of_it(
+    verb: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = folder / "a.png"
+    before = picture.read_bytes()
+    code, said, _ = run(capsys, verb, folder, "--mpp", 0.25, "--out", picture)
+    assert code == 1
+    assert "is not replaced" in said["error"]["message"]
+    assert picture.read_bytes() == before
+
+
+@pytest.mark.parametrize("verb", ["detect", "embed"])
+def test_what_was_made_before_is_replaced(
+    verb: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "new" / "out"
+    for _ in range(2):
+        code, _, _ = run(capsys, verb, folder, "--mpp", 0.25, "--out", out)
+        assert code == 0
+
+
+@pytest.mark.parametrize("verb", ["detect", "embed"])
+def test_a_place_that_takes_no_file_is_told_before_the_work(
+    verb: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said, err = run(capsys, verb, folder, "--mpp", 0.25, "--out", tmp_path)
+    assert code == 1
+    assert "It names a folder" in said["error"]["message"]
+    # No picture was looked at, or the damaged ones would be named.
+    assert len(err.splitlines()) == 1
+
+
+def test_an_embedder_misspelt_is_told_before_the_work(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--embedder", "starfish", "--out", tmp_path / "o.npz")
+    code, said, err = run(capsys, "embed", folder, *arguments)
+    assert code == 1
+    assert "There is no 'starfish'" in said["error"]["message"]
+    assert len(err.splitlines()) == 1
 
 
 def test_add_goes_on_with_the_others(
