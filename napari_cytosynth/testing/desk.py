@@ -167,7 +167,13 @@ class Desk:
 
     @classmethod
     def over(
-        cls, project: Any, compute: Any, *, runner: Any = None, annotator: str = "Ada"
+        cls,
+        project: Any,
+        compute: Any,
+        *,
+        runner: Any = None,
+        annotator: str = "Ada",
+        opener: Any = None,
     ) -> Desk:
         """Seat a reader at a project; call ``session.start()`` next."""
         session = Session(
@@ -175,7 +181,7 @@ class Desk:
             compute,
             runner or InlineRunner(),
             annotator=annotator,
-            opener=PaperOpener(),
+            opener=opener or PaperOpener(),
             learning=LearnerConfig(cards=30),
         )
         views = FakeViews()

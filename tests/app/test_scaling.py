@@ -9,46 +9,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_cytosynth.app.learner import LearnerConfig
 from napari_cytosynth.app.session import Session
-from napari_cytosynth.app.window import present
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.tasks import InlineRunner
-from napari_cytosynth.core.taxonomies import built_in
-from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.desk import Desk
-from napari_cytosynth.testing.fake_views import FakeViews
 from napari_cytosynth.testing.fakes import FakeCompute
-from napari_cytosynth.testing.painter import FieldSpec, paint_field
+from tests.app.seating import painted_file, sit_down
 
 TRUE = 0.25
 
 
-def seat_at(path: Path) -> Desk:
-    session = Session(
-        MemoryProject(built_in("marrow21")),
-        FakeCompute(),
-        InlineRunner(),
-        annotator="Ada",
-        learning=LearnerConfig(cards=30),
-    )
-    views = FakeViews()
-    desk = Desk(session, views, present(session, views))
-    session.events.failed.connect(desk.failures.append)
-    session.events.message.connect(desk.messages.append)
-    session.start()
-    session.open_smears([str(path)])
+def seat_at(path: str | Path) -> Desk:
+    desk = sit_down()
+    desk.session.open_smears([str(path)])
     return desk
 
 
 @pytest.fixture
 def seat(tmp_path: Path) -> Iterator[Desk]:
     """A reader at a field that says 0.25 um a pixel."""
-    spec = FieldSpec(width=480, height=400, cells=7, clumping=0.0)
-    field = paint_field(spec, np.random.default_rng(0))
-    path = tmp_path / "field.tif"
-    Image.fromarray(field.pixels).save(path, dpi=(101_600, 101_600))
-    desk = seat_at(path)
+    desk = seat_at(painted_file(tmp_path / "field.tif"))
     desk.views.canvas.viewMoved.emit(100.0, 80.0, 200.0, 100.0)
     yield desk
     desk.session.close()
@@ -137,11 +117,8 @@ def test_an_unsure_scale_is_told_and_marked_and_blocks_nothing(tmp_path: Path) -
 def test_pictures_left_stale_by_a_crash_are_cut_at_the_next_start(
     tmp_path: Path,
 ) -> None:
-    spec = FieldSpec(width=300, height=300, cells=3, clumping=0.0)
-    field = paint_field(spec, np.random.default_rng(1))
     path = tmp_path / "field.tif"
-    Image.fromarray(field.pixels).save(path, dpi=(101_600, 101_600))
-    desk = seat_at(path)
+    desk = seat_at(painted_file(path, 1, width=300, height=300, cells=3))
     project, smear = desk.session.project, desk.session.state.smear
     calibration = project.calibration(smear).to_json() | {"mpp": 0.4}
     from napari_cytosynth.core.journal import Author

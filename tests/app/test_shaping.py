@@ -6,48 +6,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from napari_cytosynth.app.learner import LearnerConfig
 from napari_cytosynth.app.panels import OPINION, Tab
-from napari_cytosynth.app.session import Session
-from napari_cytosynth.app.window import present
 from napari_cytosynth.core.geometry import Box
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import EventKind
-from napari_cytosynth.core.tasks import InlineRunner
-from napari_cytosynth.core.taxonomies import built_in
-from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.desk import Desk
-from napari_cytosynth.testing.fake_views import FakeViews
-from napari_cytosynth.testing.fakes import FakeCompute
-from napari_cytosynth.testing.painter import FieldSpec, paint_field
+from tests.app.seating import painted_file, sit_down
 
 
 @pytest.fixture
 def seat(tmp_path: Path) -> Iterator[Desk]:
     """A reader at one painted field, its cells found."""
-    spec = FieldSpec(width=480, height=400, cells=7, clumping=0.0)
-    field = paint_field(spec, np.random.default_rng(0))
-    path = tmp_path / "field.tif"
-    Image.fromarray(field.pixels).save(path, dpi=(101_600, 101_600))
-    project = MemoryProject(built_in("marrow21"))
-    session = Session(
-        project,
-        FakeCompute(),
-        InlineRunner(),
-        annotator="Ada",
-        learning=LearnerConfig(cards=30),
-    )
-    views = FakeViews()
-    desk = Desk(session, views, present(session, views))
-    session.events.failed.connect(desk.failures.append)
-    session.events.message.connect(desk.messages.append)
-    session.start()
-    session.open_smears([str(path)])
-    views.canvas.viewMoved.emit(0.0, 0.0, 480.0, 400.0)
+    desk = sit_down()
+    desk.session.open_smears([painted_file(tmp_path / "field.tif")])
+    desk.views.canvas.viewMoved.emit(0.0, 0.0, 480.0, 400.0)
     yield desk
-    session.close()
+    desk.session.close()
 
 
 def vector(seat: Desk, cell: int) -> np.ndarray:

@@ -8,47 +8,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_cytosynth.app.learner import LearnerConfig
 from napari_cytosynth.app.session import Session
-from napari_cytosynth.app.window import present
 from napari_cytosynth.core.project import JobState
-from napari_cytosynth.core.tasks import InlineRunner
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject, create_project, open_project
-from napari_cytosynth.testing.desk import Desk, HeldRunner
-from napari_cytosynth.testing.fake_views import FakeViews
-from napari_cytosynth.testing.fakes import FakeCompute
-from napari_cytosynth.testing.painter import FieldSpec, paint_field
+from napari_cytosynth.testing.desk import HeldRunner
 from napari_cytosynth.workflows.detect import add_smear
+from tests.app.seating import painted_file, sit_down
 
 
 @pytest.fixture(scope="module")
 def fields(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Three painted fields, as files."""
     folder = tmp_path_factory.mktemp("fields")
-    paths = []
-    for number in range(3):
-        spec = FieldSpec(width=480, height=400, cells=7, clumping=0.0)
-        field = paint_field(spec, np.random.default_rng(number))
-        paths.append(str(folder / f"field-{number}.tif"))
-        Image.fromarray(field.pixels).save(paths[-1], dpi=(101_600, 101_600))
-    return paths
-
-
-def sit_down(project: Any, runner: Any = None) -> Desk:
-    session = Session(
-        project,
-        FakeCompute(),
-        runner or InlineRunner(),
-        annotator="Ada",
-        learning=LearnerConfig(cards=30),
-    )
-    views = FakeViews()
-    desk = Desk(session, views, present(session, views))
-    session.events.failed.connect(desk.failures.append)
-    session.events.message.connect(desk.messages.append)
-    session.start()
-    return desk
+    return [painted_file(folder / f"field-{n}.tif", n) for n in range(3)]
 
 
 def searched(project: Any) -> bool:
