@@ -24,9 +24,16 @@ from skimage.filters import threshold_otsu
 from napari_cytosynth.bench.marrow import count_rows
 from napari_cytosynth.bench.memory import memory_rows
 from napari_cytosynth.bench.steady import crop_counts, resized_counts
-from napari_cytosynth.bench.truth import Truth, bccd, bccd_red, pig_wbc, segpc, txl_pbc
+from napari_cytosynth.bench.truth import (
+    Truth,
+    bccd,
+    bccd_red,
+    demand_data,
+    pig_wbc,
+    segpc,
+    txl_pbc,
+)
 from napari_cytosynth.core.cells import Detections, ObjectKind
-from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.geometry import box_iou
 from napari_cytosynth.core.smear import SmearImage
 from napari_cytosynth.core.tasks import run_to_end
@@ -83,18 +90,9 @@ def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[dict[str, An
     -------
     list of dict
         Rows of the benchmark table; ``n`` is the number of true boxes.
-
-    Raises
-    ------
-    InputError
-        If the developer data is not there.
     """
     del seeds
-    if not (data / "detection").is_dir():
-        raise InputError(
-            f"There is no developer data at '{data}'. Give its folder with --data or "
-            "in CYTOSYNTH_DATA."
-        )
+    demand_data(data, "detection")
     step = _QUICK if quick else 1
     clock = _Clock()
     rows = [row for each in _SETS for row in _boxes(each, data, step, clock)]

@@ -27,9 +27,8 @@ from napari_cytosynth.bench.flawed import (
     pair,
 )
 from napari_cytosynth.bench.restained import stain_rows
-from napari_cytosynth.bench.truth import Truth, txl_pbc
+from napari_cytosynth.bench.truth import Truth, demand_data, txl_pbc
 from napari_cytosynth.core.cells import CROP_PIXELS, CROP_UM
-from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.quality import Flaw, Limits
 from napari_cytosynth.core.tasks import run_to_end
@@ -115,18 +114,9 @@ def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[dict[str, An
     -------
     list of dict
         Rows ``recall``, ``false alarms`` and ``precision`` of each flaw.
-
-    Raises
-    ------
-    InputError
-        If the developer data is not there.
     """
     del seeds
-    if not (data / "classification").is_dir():
-        raise InputError(
-            f"There is no developer data at '{data}'. Give its folder with --data or "
-            "in CYTOSYNTH_DATA."
-        )
+    demand_data(data, "classification")
     step = 5 if quick else 1
     return [
         *_damage(data, step),

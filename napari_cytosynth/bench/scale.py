@@ -18,8 +18,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from napari_cytosynth.bench.truth import Truth, bccd_red, pig_wbc, segpc, txl_pbc
-from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.bench.truth import (
+    Truth,
+    bccd_red,
+    demand_data,
+    pig_wbc,
+    segpc,
+    txl_pbc,
+)
 from napari_cytosynth.core.smear import FALLBACK_MPP, RED_CELL_UM, Trust
 from napari_cytosynth.ingest import calibrate, open_smear
 
@@ -127,18 +133,9 @@ def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[dict[str, An
     list of dict
         Rows of the benchmark table. ``class`` is the confidence that was stated, or
         "all"; ``size`` says how the truth is known; ``n`` counts pictures.
-
-    Raises
-    ------
-    InputError
-        If the developer data is not there.
     """
     del seeds
-    if not (data / "detection").is_dir():
-        raise InputError(
-            f"There is no developer data at '{data}'. Give its folder with --data or "
-            "in CYTOSYNTH_DATA."
-        )
+    demand_data(data, "detection")
     rows: list[dict[str, Any]] = []
     errors: list[Floats] = []
     trusts: list[list[str]] = []

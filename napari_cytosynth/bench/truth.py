@@ -12,6 +12,8 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
+from napari_cytosynth.core.errors import InputError
+
 _SMALLEST_REGION = 50  # pixels of a plasma-cell mask; below are specks of JPEG
 _YOLO = ("white cell", "red cell", "platelet")
 _VOC = {"WBC": "white cell", "RBC": "red cell", "Platelets": "platelet"}
@@ -31,6 +33,15 @@ class Truth:
 
     path: Path
     boxes: Mapping[str, npt.NDArray[np.float64]]
+
+
+def demand_data(data: Path, part: str) -> None:
+    """Raise InputError where the developer data, or this folder of it, is not there."""
+    if not (data / part).is_dir():
+        raise InputError(
+            f"There is no developer data at '{data}'. Give its folder with --data or "
+            "in CYTOSYNTH_DATA."
+        )
 
 
 def bccd(data: Path) -> Iterator[Truth]:

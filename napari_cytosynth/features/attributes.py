@@ -74,13 +74,7 @@ class AttributeReader:
 
     @cached_property
     def card(self) -> Mapping[str, Any]:
-        """What is known of the heads.
-
-        Raises
-        ------
-        WeightsError
-            If the card is missing or damaged.
-        """
+        """What is known of the heads; WeightsError where it cannot be read."""
         return read_card(self.folder / CARD, _WHAT)
 
     @property

@@ -49,13 +49,7 @@ class StarterEmbedder:
 
     @cached_property
     def card(self) -> Mapping[str, Any]:
-        """What is known of the weights: ``starter.json``.
-
-        Raises
-        ------
-        WeightsError
-            If it is missing or damaged.
-        """
+        """What ``starter.json`` says of them; WeightsError where it cannot be read."""
         return read_card(self.folder / "starter.json", _WHAT)
 
     @property

@@ -165,16 +165,10 @@ def beside_cells(
 
     Parameters
     ----------
-    dye : float32[y, x]
-        Nuclear dye.
+    dye, levels, config, mpp
+        As for :func:`platelets`; a platelet's edge is as dyed as cytoplasm.
     nuclei : bool[y, x]
         Nuclei of the cells.
-    levels : tuple of 2 floats
-        Dye of cytoplasm, and of a platelet's middle, at least.
-    config : RedConfig
-        Sizes.
-    mpp : float
-        Micrometres a pixel.
 
     Returns
     -------

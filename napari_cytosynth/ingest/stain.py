@@ -193,12 +193,8 @@ def painted(rgb: RGB, background: Colour, mpp: float) -> Mask:
 
     Parameters
     ----------
-    rgb : uint8[y, x, 3]
-        Pixels.
-    background : tuple of 3 floats
-        RGB of the empty glass.
-    mpp : float
-        Micrometres a pixel.
+    rgb, background, mpp
+        As for :func:`unusable`.
 
     Returns
     -------
