@@ -7,8 +7,12 @@ from statistics import median
 from napari_cytosynth.app.panels import ClassRow, FillForm, TaskStatus
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.app.views import SynthesizeView
-from napari_cytosynth.core.errors import CytoSynthError
-from napari_cytosynth.core.registry import load, makes_vectors, names
+from napari_cytosynth.core.registry import (
+    makes_cells,
+    makes_vectors,
+    names,
+    needs_of,
+)
 
 FEWEST, MOST = 8, 48
 """Bounds of the number of cells that the form suggests."""
@@ -72,9 +76,7 @@ def form_of(rows: tuple[ClassRow, ...], code: str, vectors: int = 0) -> FillForm
         generators=generators_of(row),
         warning=warning,
         vectors=vectors,
-        notes={
-            key: _note(vectors) for key in names("generators") if makes_vectors(key)
-        },
+        notes=_notes(warning, vectors),
     )
 
 
@@ -84,8 +86,17 @@ def generators_of(row: ClassRow) -> tuple[str, ...]:
     Vectors are drawn around real cells: without one there is nothing to draw.
     """
     vectors = [key for key in names("generators") if makes_vectors(key)]
-    pictures = [key for key in names("generators") if _makes_cells(key)]
+    pictures = [key for key in names("generators") if makes_cells(key)]
     return (*pictures, *(vectors if row.labelled else ()))
+
+
+def _notes(warning: str, kept: int) -> dict[str, str]:
+    """Return what must be known of each generator beyond the warning for all."""
+    keys = names("generators")
+    notes = {key: _note(kept) for key in keys if makes_vectors(key)}
+    needs = {key: needs_of(key) for key in keys if makes_cells(key)}
+    told = {key: f"{warning} {need}".strip() for key, need in needs.items() if need}
+    return notes | told
 
 
 def _note(kept: int) -> str:
@@ -94,10 +105,3 @@ def _note(kept: int) -> str:
         "the critics train it at once"
     )
     return f"{told}, in place of the {kept} kept now." if kept else f"{told}."
-
-
-def _makes_cells(name: str) -> bool:
-    try:
-        return bool(load("generators", name).makes == "cells")
-    except (CytoSynthError, ImportError):
-        return False

@@ -45,10 +45,26 @@ def makes_vectors(generator: str) -> bool:
 
     One that is not installed or cannot be loaded makes neither.
     """
+    return _told(generator, "makes") == "vectors"
+
+
+def makes_cells(generator: str) -> bool:
+    """Tell whether a generator makes cells; see :func:`makes_vectors`."""
+    return _told(generator, "makes") == "cells"
+
+
+def needs_of(generator: str) -> str:
+    """Return what a generator says that it needs, for a person; empty: nothing."""
+    return _told(generator, "needs")
+
+
+def _told(generator: str, name: str) -> str:
     try:
-        return bool(load("generators", generator).makes == "vectors")
+        found = load("generators", generator)
     except (CytoSynthError, ImportError):
-        return False
+        return ""
+    kind: Any = found.func if isinstance(found, partial) else found
+    return str(getattr(kind, name, ""))
 
 
 def load(kind: str, name: str) -> Any:

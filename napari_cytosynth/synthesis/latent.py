@@ -176,7 +176,7 @@ class LatentGenerator:
         )
         row, index = self._class(request, weights)
         shift = self._shift(request.taxonomy, weights, options)
-        parents = Parents.of(weights, request, options)
+        parents = Parents.of(weights, request, options.strategy)
         provenance = self._provenance(request, weights, options, shift)
         known = index is not None and self.starter.space is not None
         return _Order(request, options, row, index, shift, parents, provenance, known)

@@ -7,15 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from napari_cytosynth.core.errors import InputError
-
-STRATEGIES = {
-    "class": "a new cell",
-    "variation": "a real cell, changed as far as the strength says",
-    "inpaint": "a real cell kept, what surrounds it new",
-    "in-then-out": "a new cell in a real cell's place, then new surroundings",
-}
-"""Ways to make a cell, and what each makes. All but the first begin with a real one."""
-
+from napari_cytosynth.synthesis.parents import STRATEGIES
 
 SOLVERS = ("heun", "multistep")
 """Ways to follow the flow from noise to a picture."""

@@ -11,7 +11,14 @@ import numpy.typing as npt
 
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.protocols import Crops, LabelledCells, Request, Weights
-from napari_cytosynth.synthesis.latent_options import LatentConfig
+
+STRATEGIES = {
+    "class": "a new cell",
+    "variation": "a real cell, changed as far as the strength says",
+    "inpaint": "a real cell kept, what surrounds it new",
+    "in-then-out": "a new cell in a real cell's place, then new surroundings",
+}
+"""Ways to make a cell, and what each makes. All but the first begin with a real one."""
 
 MANY = 32
 """Real cells kept of the class that a fit is for."""
@@ -56,7 +63,7 @@ class Parents:
         }
 
     @classmethod
-    def of(cls, weights: Weights, request: Request, options: LatentConfig) -> Parents:
+    def of(cls, weights: Weights, request: Request, strategy: str) -> Parents:
         """Return the parents of a request; none for a strategy that needs none.
 
         Raises
@@ -65,7 +72,7 @@ class Parents:
             If the strategy begins with a real cell and there is none of the class.
         """
         key = [request.seed, *request.code.encode()]
-        if options.strategy == "class":
+        if strategy == "class":
             return cls(np.zeros(0, np.int64), np.zeros((0, 96, 96, 3), np.uint8), key)
         codes: list[str] = weights.meta.get("codes", [])
         own = np.zeros(0, bool)
@@ -73,7 +80,7 @@ class Parents:
             own = weights.tensors["parents.class"] == codes.index(request.code)
         if not own.any():
             raise InputError(
-                f"Strategy '{options.strategy}' begins with a real cell, and no "
+                f"Strategy '{strategy}' begins with a real cell, and no "
                 f"labelled cell of class '{request.code}' is at hand. Label one, or "
                 "choose strategy 'class'."
             )

@@ -89,7 +89,7 @@ def refuse_unknown(project: Project, ask: Ask) -> None:
         Naming the classes that it can make.
     """
     # A far worker may have generators that are not installed here: it will tell.
-    here = ask.generator in names("generators")
+    here = ask.generator.partition(":")[0] in names("generators")
     made: object = load("generators", ask.generator)() if here else None
     if isinstance(made, ChoosyGenerator):
         labels = project.journal.labels().values()

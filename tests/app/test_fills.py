@@ -67,8 +67,10 @@ def test_vectors_fill_the_classifier_and_no_tab(desk: Desk) -> None:
     views, fills = desk.views, desk.session.fills
     views.classes.fillAsked.emit(code)
     form = views.synthesize.shown("show_form")
-    assert form.generators == ("latent", "embedding")
+    assert form.generators == ("latent", "lora", "embedding")
     assert "never shown as pictures" in form.warning_of("embedding")
+    assert "Needs a GPU" in form.warning_of("lora")
+    assert form.warning_of("latent") == ""
     before = desk.session.state.model
     views.synthesize.fillAsked.emit(code, 3, "embedding")
     assert "they train the classifier" in views.synthesize.shown("show_outcome")
@@ -98,7 +100,7 @@ def test_kept_vectors_are_there_after_reopening(open_desk: Any) -> None:
 def test_no_vectors_without_a_real_cell(desk: Desk) -> None:
     desk.views.classes.fillAsked.emit("BA")
     form = desk.views.synthesize.shown("show_form")
-    assert form.generators == ("latent",)
+    assert form.generators == ("latent", "lora")
     desk.session.fill("BA", 2, "embedding")
     assert "labelled cell in the training split" in desk.session.state.failure
 

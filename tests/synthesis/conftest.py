@@ -72,3 +72,13 @@ def starter_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run(Trainer(pool, Recipe(steps=2, batch=2, size=size)), folder)
     export(folder, pool, folder, embedder=cells.embedder, size=size)
     return folder
+
+
+@pytest.fixture(scope="session")
+def stable_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny Stable Diffusion of the true classes, with random weights."""
+    for package in ("transformers", "peft", "accelerate"):
+        pytest.importorskip(package, reason="the extra 'lora' is not installed")
+    from napari_cytosynth.synthesis._torch.stable_random import random_base
+
+    return random_base(tmp_path_factory.mktemp("stable") / "tiny-stable")

@@ -203,7 +203,7 @@ class Painter(nn.Module):
 def _unet(size: PainterSize) -> Any:
     levels = len(size.widths)
     attention = [False] * (levels - 1) + [True]
-    return UNet2DModel(  # type: ignore[no-untyped-call]
+    return UNet2DModel(
         sample_size=size.side // 4,
         in_channels=size.channels,
         out_channels=size.channels,
