@@ -24,7 +24,8 @@ _HINTS = (
     "measured on audit cells only",
     "Real cells with this label. Click: show only these",
     "Unlabelled cells that the model takes for this class. Click: show only these",
-    "Synthetic cells: accepted, and waiting (+). Never counted as real",
+    "Synthetic cells: accepted, and after + those that passed the gate and wait for "
+    "your verdict in the tab Synthetic. Never counted as real",
     "Make synthetic cells of this class",
 )
 
@@ -77,7 +78,7 @@ class ClassModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return describe_row(row)
         if role == Qt.ItemDataRole.ToolTipRole and index.column() != CLASS:
-            return _HINTS[index.column()]
+            return _hint(row, index.column())
         return None
 
 
@@ -185,6 +186,19 @@ def _count(row: ClassRow, column: int, colours: Colours) -> tuple[str, str]:
     waiting = f" +{row.proposed}" if row.proposed else ""
     shown = f"{row.accepted}{waiting}"
     return shown, SYNTHETIC if row.accepted or row.proposed else colours.muted
+
+
+def _hint(row: ClassRow, column: int) -> str:
+    """Return what a cell of the table means; of synthetic cells, with their numbers."""
+    if column != SYNTHETIC_COUNT or not (row.accepted or row.proposed):
+        return _HINTS[column]
+    said = f"{row.accepted} synthetic {row.code} accepted: they may train the model"
+    if row.proposed:
+        said += (
+            f". +{row.proposed} passed the gate and wait for your verdict in the tab "
+            "Synthetic"
+        )
+    return f"{said}. Never counted as real"
 
 
 def figures_of(row: ClassRow) -> str:

@@ -7,17 +7,29 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QMessageBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_cytosynth._gui.adding import AddDialog
 from napari_cytosynth._gui.forms import Form, form_of, values_of
+from napari_cytosynth.app.exchange import MODELS
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.core import registry
 from napari_cytosynth.core.ids import SmearId
 from napari_cytosynth.core.smear import PLAUSIBLE_MPP
 
-FOLDER_FORMATS = ("voc", "yolo")
+FOLDER_FORMATS = ("voc", "yolo", MODELS)
 """Formats that are a folder of files, and not one file."""
+
+ADAPTER_QUESTION = (
+    "Generators that learned from the cells of this project's patients can paint cells "
+    "that look like theirs. May they leave this project?"
+)
 
 ANEW = "Look for its cells anew"
 ANEW_HINT = (
@@ -177,9 +189,33 @@ class Dialogs:
         self._ask("Import labels", form, lambda c: self._session.import_labels(**c))
 
     def export_labels(self) -> None:
-        """Ask for a target, a format, and whether synthetic cells go along."""
-        form = _file_form(self._session.export_labels, "w", "include_synthetic")
-        self._ask("Export labels", form, lambda c: self._session.export_labels(**c))
+        """Ask for a target, a format, and what goes along: labels or generators."""
+        more = ("include_synthetic", "include_adapter")
+        form = _file_form(self._session.export_labels, "w", *more)
+
+        def follow(chosen: str) -> None:
+            form["include_synthetic"].enabled = chosen != MODELS
+            form["include_adapter"].enabled = chosen == MODELS
+
+        form["format"].changed.connect(follow)
+        follow(form["format"].value)
+        self._ask("Export labels or generators", form, self._export)
+
+    def _export(self, chosen: dict[str, Any]) -> None:
+        """Export at once, but ask before what learned patients' cells leaves."""
+        if chosen["format"] != MODELS or not chosen["include_adapter"]:
+            self._session.export_labels(**chosen)
+            return
+        box = QMessageBox(self._parent)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setIcon(QMessageBox.Icon.Warning)
+        box.setWindowTitle("Patients' cells")
+        box.setText(ADAPTER_QUESTION)
+        yes = QMessageBox.StandardButton.Yes
+        box.setStandardButtons(yes | QMessageBox.StandardButton.No)
+        box.setDefaultButton(QMessageBox.StandardButton.No)
+        box.button(yes).clicked.connect(lambda: self._session.export_labels(**chosen))
+        self._show(box)
 
     def _ask(
         self, title: str, form: Form, done: Callable[[dict[str, Any]], object]
@@ -189,25 +225,29 @@ class Dialogs:
     def _show(self, dialog: QDialog) -> None:
         self.close()
         self.shown = dialog
-        dialog.finished.connect(self._forget)
+        dialog.finished.connect(lambda _result: self._forget(dialog))
         dialog.open()
 
-    def _forget(self, _result: int) -> None:
-        self.shown = None
-        self._after()
+    def _forget(self, dialog: QDialog) -> None:
+        """Go back to the window, unless this dialog's answer opened another."""
+        if self.shown is dialog:
+            self.shown = None
+            self._after()
 
 
 def _file_form(command: Callable[..., Any], mode: str, *more: str) -> Form:
     """Build a form whose path is a file or a folder, as the format chosen has it."""
+    extra = (MODELS,) if "include_adapter" in more else ()
     form = form_of(
         command,
         ("format", "path", *more),
-        choices={"format": registry.names("formats")},
+        choices={"format": (*registry.names("formats"), *extra)},
         options={
             "path": {"mode": mode, "label": "File"},
             "mapping": {"label": "Class names", "tooltip": MAPPING_HINT},
             "replace_labels": {"label": "Relabel cells that have another label"},
             "include_synthetic": {"label": "Add accepted synthetic cells, flagged"},
+            "include_adapter": {"label": "Also those that learned patients' cells"},
         },
     )
 

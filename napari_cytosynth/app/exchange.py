@@ -11,14 +11,18 @@ from napari_cytosynth.app.state import SessionState
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.journal import Author, Mode
 from napari_cytosynth.core.project import Project
-from napari_cytosynth.core.tasks import Task
+from napari_cytosynth.core.tasks import Progress, Task
 
 if TYPE_CHECKING:
     from napari_cytosynth.workflows.exchange import ImportOptions, ImportReport
     from napari_cytosynth.workflows.exporting import ExportReport
+    from napari_cytosynth.workflows.exporting_models import ModelsReport
 
 IMPORT, EXPORT = "import", "export"
 """Keys of the two tasks."""
+
+MODELS = "generators"
+"""What is chosen in place of a format to export the generators."""
 
 
 class Exchange:
@@ -88,6 +92,37 @@ class Exchange:
 
         options = ExportOptions(include_synthetic=include_synthetic)
         return path, (yield from exporting(self._project, path, name, options))
+
+    def write_models(self, folder: Path, *, include_adapter: bool = False) -> None:
+        """Export generators; what learned patients' cells only where it was confirmed.
+
+        Parameters
+        ----------
+        folder : Path
+            New, or what an earlier export wrote.
+        include_adapter : bool
+            See :func:`napari_cytosynth.workflows.exporting_models.export_models`.
+        """
+        task = self._writing_models(folder, include_adapter)
+        title = f"Exporting generators to {folder.name}"
+        self._jobs.start(Order(EXPORT, title, task, self._models_exported))
+
+    def _writing_models(
+        self, folder: Path, include_adapter: bool
+    ) -> Task[ModelsReport]:
+        from napari_cytosynth.workflows.exporting_models import export_models
+
+        yield Progress(0, 0, "reading weights")
+        return export_models(self._project, folder, include_adapter=include_adapter)
+
+    def _models_exported(self, report: ModelsReport) -> None:
+        said = f"{len(report.models)} generators and their cards written to "
+        said += report.path
+        if report.withheld:
+            said += (
+                f"; {len(report.withheld)} that learned patients' cells were withheld"
+            )
+        self._state.say(said + ".")
 
     def _exported(self, done: tuple[Path, ExportReport]) -> None:
         path, report = done

@@ -63,6 +63,7 @@ class Fills:
         self._project, self._compute = project, compute
         self._jobs, self._state = jobs, state
         self._keys: dict[str, str] = {}
+        self._passed: dict[str, int] = {}
         self.vectors: dict[str, int] = {}
         self.shelf = Shelf()
         self.on_changed: Callable[[], None] = lambda: None
@@ -168,10 +169,18 @@ class Fills:
                 f"Filling {code}",
                 task,
                 on_done=on_done,
-                on_progress=self._stream,
-                on_end=self.on_changed,
+                on_progress=lambda progress: self._stream(code, progress),
+                on_end=lambda: self._ended(code),
             )
         )
+        self.on_changed()
+
+    def _ended(self, code: str) -> None:
+        """Say of a fill that stopped early where its cells are."""
+        if passed := self._passed.pop(code, 0):
+            self._state.fill_outcome = (
+                f"The fill of {code} stopped early. {_waiting(passed, code)}"
+            )
         self.on_changed()
 
     def keep_running(self) -> None:
@@ -184,13 +193,15 @@ class Fills:
     def _is_unfinished(self, code: str) -> bool:
         return self._jobs.is_unfinished(fill_key(code))
 
-    def _stream(self, progress: Progress) -> None:
+    def _stream(self, code: str, progress: Progress) -> None:
         if isinstance(progress.payload, tuple) and progress.payload:
+            self._passed[code] = progress.done
             self.shelf.put(progress.payload)
             self.relist()
             self.on_changed()
 
     def _done(self, report: FillReport) -> None:
+        self._passed.pop(report.code, None)
         self._state.fill_outcome = outcome(report)
         self._state.say(self._state.fill_outcome)
 
@@ -282,4 +293,12 @@ def outcome(report: FillReport) -> str:
         said += f"; refused by {refused}"
     if not report.verified:
         said += f". Unverified: too few real {report.code} in the project to check them"
-    return said + "."
+    return f"{said}. {_waiting(report.accepted, report.code)}".rstrip()
+
+
+def _waiting(count: int, code: str) -> str:
+    """Say where cells that passed are."""
+    if not count:
+        return ""
+    cells = "cell waits" if count == 1 else "cells wait"
+    return f"{count} {code} {cells} for your verdict in the tab Synthetic."

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from napari_cytosynth.app.crops import CropCache
 from napari_cytosynth.app.details import Details
-from napari_cytosynth.app.exchange import Exchange
+from napari_cytosynth.app.exchange import MODELS, Exchange
 from napari_cytosynth.app.jobs import Jobs
 from napari_cytosynth.app.reading import Reading
 from napari_cytosynth.app.scaling import Scaling
@@ -164,9 +164,17 @@ class Handling(Reading):
         format: str,  # noqa: A002
         *,
         include_synthetic: bool = False,
+        include_adapter: bool = False,
     ) -> None:
-        """Write labels for another tool; synthetic cells only if asked for."""
-        self.exchange.write(Path(path), format, include_synthetic=include_synthetic)
+        """Write labels for another tool; synthetic cells only if asked for.
+
+        The format :data:`MODELS` writes the generators instead, and with
+        ``include_adapter``, which the user confirms, what learned patients' cells too.
+        """
+        if format == MODELS:
+            self.exchange.write_models(Path(path), include_adapter=include_adapter)
+        else:
+            self.exchange.write(Path(path), format, include_synthetic=include_synthetic)
 
     def change_box(self, box: Box) -> bool:
         """Give the focused cell another box; its picture is cut and embedded anew."""

@@ -57,7 +57,9 @@ def test_a_fill_streams_into_tab_mosaic_and_counts(
     assert row_of(held, "BA").proposed == 6
     assert not row_of(held, "BA").filling
     assert views.synthesize.shown("show_fills") == ()
-    assert views.synthesize.shown("show_outcome").startswith("6 of 6 BA passed")
+    outcome = views.synthesize.shown("show_outcome")
+    assert outcome.startswith("6 of 6 BA passed")
+    assert outcome.endswith("6 BA cells wait for your verdict in the tab Synthetic.")
     assert views.canvas.shown("show_mosaic") is None
 
 
@@ -181,6 +183,10 @@ def test_a_cancelled_fill_keeps_what_passed(held: Desk, runner: HeldRunner) -> N
     assert row_of(held, "BA").proposed == kept < 24
     assert not row_of(held, "BA").filling
     assert "stopped" in held.messages[-1]
+    assert held.views.synthesize.shown("show_outcome") == (
+        f"The fill of BA stopped early. {kept} BA cells wait for your verdict in the "
+        "tab Synthetic."
+    )
     assert not held.failures
     (job,) = [j for j in held.session.project.jobs() if j.key.startswith("fill:BA")]
     assert job.state is JobState.CANCELLED
@@ -239,6 +245,9 @@ def test_a_fill_that_lost_its_worker_goes_on_when_reopened(
     first = open_desk(create_project(path, built_in("pbc11")), compute=FrailCompute())
     first.session.fill("BA", 24)
     assert "worker ended" in first.failures[-1]
+    outcome = first.views.synthesize.shown("show_outcome")
+    assert "stopped early" in outcome
+    assert "in the tab Synthetic" in outcome
     first.session.close()
     second = open_desk(open_project(path))
     assert row_of(second, "BA").proposed == 24

@@ -12,14 +12,17 @@ from napari.layers import Points
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QDialogButtonBox, QFileDialog, QWidget
+from qtpy.QtWidgets import QDialogButtonBox, QFileDialog, QMessageBox, QWidget
 
 from napari_cytosynth._gui.adding import AddDialog
 from napari_cytosynth._gui.settings import read_settings
 from napari_cytosynth._gui.start import StartPage
 from napari_cytosynth.core.journal import Author
+from napari_cytosynth.core.protocols import Weights
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import create_project
+from napari_cytosynth.workflows.fill_jobs import Ask
+from napari_cytosynth.workflows.model_card import weights_name
 
 Left = Qt.MouseButton.LeftButton
 Ok = QDialogButtonBox.StandardButton.Ok
@@ -214,3 +217,59 @@ def test_a_living_process_of_this_computer_is_not_taken_over(
     assert "process" in widget.start.failure.text()
     assert widget.start.take_over.isHidden()
     held.close()
+
+
+def ready_to_export(window: Any, folder: Path) -> Any:
+    """Open the form, and choose the generators with what learned patients' cells."""
+    project = window.session.project
+    weights = Weights({"w": np.ones(3, np.float32)}, {"personal": True})
+    project.put_model(weights_name("latent", "BA"), weights)
+    project.put_job(Ask("BA", 1).job(0))
+    window.dialogs.open("export")
+    form = window.dialogs.shown.form
+    assert not form["include_adapter"].enabled
+    form["format"].value = "generators"
+    assert form["include_adapter"].enabled
+    assert not form["include_synthetic"].enabled
+    form["path"].value = folder
+    return window.dialogs.shown
+
+
+def test_generators_leave_the_window_without_adapters(
+    qtbot: QtBot, window: Any, tmp_path: Path
+) -> None:
+    ready_to_export(window, tmp_path / "out").accept()
+    card = tmp_path / "out" / "model-card-latent.md"
+    qtbot.waitUntil(card.is_file, timeout=20_000)
+    assert not list(card.parent.glob("*.safetensors"))
+
+
+@pytest.mark.parametrize("answer", [QMessageBox.StandardButton.No, None])
+def test_an_adapter_stays_where_the_question_is_not_confirmed(
+    qtbot: QtBot, window: Any, tmp_path: Path, answer: Any
+) -> None:
+    dialog = ready_to_export(window, tmp_path / "out")
+    dialog.form["include_adapter"].value = True
+    dialog.accept()
+    box = window.dialogs.shown
+    assert "cells of this project's patients" in box.text()
+    assert box.defaultButton() is box.button(QMessageBox.StandardButton.No)
+    if answer is None:
+        QTest.keyClick(box, Qt.Key.Key_Escape)
+    else:
+        QTest.mouseClick(box.button(answer), Left)
+    assert window.dialogs.shown is None
+    assert not window.session.state.tasks
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_adapter_leaves_after_a_yes(
+    qtbot: QtBot, window: Any, tmp_path: Path
+) -> None:
+    dialog = ready_to_export(window, tmp_path / "out")
+    dialog.form["include_adapter"].value = True
+    dialog.accept()
+    box = window.dialogs.shown
+    QTest.mouseClick(box.button(QMessageBox.StandardButton.Yes), Left)
+    weights = tmp_path / "out" / "latent-BA.safetensors"
+    qtbot.waitUntil(weights.is_file, timeout=20_000)

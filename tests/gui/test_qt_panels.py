@@ -16,7 +16,13 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QPushButton, QToolTip
 
 from napari_cytosynth._gui.annotate import CommentLine, DetailLine
 from napari_cytosynth._gui.classes import ClassesWidget
-from napari_cytosynth._gui.classlist import CLASS, describe_row, figures_of
+from napari_cytosynth._gui.classlist import (
+    CLASS,
+    SYNTHETIC_COUNT,
+    ClassModel,
+    describe_row,
+    figures_of,
+)
 from napari_cytosynth._gui.evidence import EvidenceWidget
 from napari_cytosynth._gui.heartbeat import Heartbeat
 from napari_cytosynth._gui.paint import draw_symbol
@@ -157,6 +163,20 @@ def test_figures_come_with_intervals_or_not_at_all() -> None:
     assert figures_of(rows()[0]) == "P, R cannot be estimated yet"
     assert figures_of(rows()[1]) == "P .80 (.60\u2013.90)  R not yet"
     assert "2 synthetic accepted" in describe_row(rows()[0])
+
+
+def test_the_synthetic_count_says_what_its_plus_means(qtbot: QtBot) -> None:
+    model = ClassModel()
+    model.replace(rows())
+    told = [
+        model.data(model.index(row, SYNTHETIC_COUNT), Qt.ItemDataRole.ToolTipRole)
+        for row in range(2)
+    ]
+    assert told[0].startswith("2 synthetic BA accepted")
+    assert (
+        "+3 passed the gate and wait for your verdict in the tab Synthetic" in told[0]
+    )
+    assert told[1].startswith("Synthetic cells: accepted, and after +")
 
 
 def test_a_reference_shows_beside_its_row(qtbot: QtBot) -> None:
