@@ -297,28 +297,23 @@ def _plasma(data: Path, step: int) -> list[dict[str, Any]]:
     nucleated cell was counted by eye.
     """
     hits: list[bool] = []
+    areas: list[float] = []
     boxes: dict[str, Boxes] = {}
     for truth in list(segpc(data))[::step]:
         found = _found(truth.path, everything=False)
-        overlaps = box_iou(truth.boxes["plasma cell"], found.boxes)
+        regions = truth.boxes["plasma cell"]
+        overlaps = box_iou(regions, found.boxes)
         hits += list(overlaps.max(axis=1, initial=0) >= _PLASMA_IOU)
+        areas += list(regions[:, 2:].prod(axis=1))
         boxes[truth.path.stem] = found.boxes
-    rng = np.random.default_rng(0)
-    marks = np.array(hits, float)
-    means = rng.choice(marks, (_RESAMPLES, len(marks))).mean(axis=1)
-    low, high = (float(v) for v in np.percentile(means, [2.5, 97.5]))
-    row = {
-        "case": "boxes",
-        "peer": "classic",
-        "dataset": "segpc",
-        "class": "plasma cell",
-        "metric": f"recall at IoU {_PLASMA_IOU}",
-        "unit": "share",
-        "value": float(marks.mean()),
-        "low": low,
-        "high": high,
-        "n": len(marks),
-    }
+    marks, sizes = np.array(hits, float), np.array(areas)
+    # No box around one common cell overlaps a larger region by as much.
+    single = sizes <= np.median(sizes) / _PLASMA_IOU
+    metric = f"recall at IoU {_PLASMA_IOU}"
+    recalls = [
+        _recall(metric, marks),
+        _recall(f"{metric}, regions within reach of one cell", marks[single]),
+    ]
     count = {
         "case": "boxes",
         "peer": "classic",
@@ -329,4 +324,23 @@ def _plasma(data: Path, step: int) -> list[dict[str, Any]]:
         "value": float(np.mean([len(each) for each in boxes.values()])),
         "n": len(boxes),
     }
-    return [row, count, *count_rows(boxes)]
+    return [*recalls, count, *count_rows(boxes)]
+
+
+def _recall(metric: str, marks: Floats) -> dict[str, Any]:
+    """Return a row: the share of regions that were hit, with an interval over them."""
+    rng = np.random.default_rng(0)
+    means = rng.choice(marks, (_RESAMPLES, len(marks))).mean(axis=1)
+    low, high = (float(v) for v in np.percentile(means, [2.5, 97.5]))
+    return {
+        "case": "boxes",
+        "peer": "classic",
+        "dataset": "segpc",
+        "class": "plasma cell",
+        "metric": metric,
+        "unit": "share",
+        "value": float(marks.mean()),
+        "low": low,
+        "high": high,
+        "n": len(marks),
+    }

@@ -24,6 +24,9 @@ from napari_cytosynth.ingest.resample import WorkingGrid
 HALO_UM = 45.0
 """Width of the border read around a tile: wider than the largest cell and its reach."""
 
+_CORE = 512
+_ONE_TILE = 768  # a picture up to this long is not cut: its halos would cost more
+
 OBJECTS = {"nucleated": (ObjectKind.NUCLEATED,), "all": tuple(ObjectKind)}
 """What ``objects`` may be, and the kinds that it means."""
 
@@ -50,8 +53,9 @@ class Tiling:
 
     Parameters
     ----------
-    core : int
-        Side of a tile without its halo, in pixels of the detector's grid, >= 1.
+    core : int or None
+        Side of a tile without its halo, in pixels of the detector's grid, >= 1; None
+        leaves small pictures whole, and cuts others at every 512.
     halo_um : float
         Width of the border around it, micrometres.
     order : tuple of int or None
@@ -60,7 +64,7 @@ class Tiling:
         Tiles of that order that are left out, done before an interruption.
     """
 
-    core: int = 512
+    core: int | None = None
     halo_um: float = HALO_UM
     order: tuple[int, ...] | None = None
     start: int = 0
@@ -134,7 +138,7 @@ def scan(
     tiling = tiling or Tiling()
     grid, detector = _prepared(image, detector, calibration, kinds)
     at_grid = replace(calibration, mpp=grid.mpp)
-    tiles = _cut(grid.shape, tiling.core)
+    tiles = _cut(grid.shape, tiling.core or _core_for(grid.shape))
     order = tiling.order if tiling.order is not None else tuple(range(len(tiles)))
     halo = int(np.ceil(tiling.halo_um / grid.mpp))
     for done in range(tiling.start, len(order)):
@@ -208,6 +212,11 @@ def _prepared(
         detector = detector.only(kinds)
     wanted = detector.working_mpp if isinstance(detector, Scaled) else None
     return WorkingGrid.over(image, calibration.mpp, wanted), detector
+
+
+def _core_for(shape: tuple[int, int]) -> int:
+    longest = max(shape)
+    return _CORE if longest > _ONE_TILE else max(longest, 1)
 
 
 def _cut(shape: tuple[int, int], core: int) -> list[_Tile]:

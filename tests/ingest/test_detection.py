@@ -256,6 +256,20 @@ def test_progress_shows_each_tile() -> None:
     assert sum(len(s.payload) for s in steps) == len(found)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("side", "tiles"), [(700, 1), (900, 4)])
+def test_small_pictures_are_not_cut(side: int, tiles: int) -> None:
+    pixels, _ = paint((side, side), 0.4, white=4, red=20, seed=6)
+    image = image_of(pixels)
+    calibration = calibrate(image, 0.4)
+    steps: list[Progress] = []
+    whole = run_to_end(
+        detect_cells(image, ClassicDetector(), calibration), steps.append
+    )
+    assert len(steps) == tiles
+    cut = found_in(image, calibration, tiling=Tiling(core=250))
+    np.testing.assert_array_equal(whole.boxes, cut.boxes)
+
+
 def test_looking_at_a_point_finds_the_same_cell() -> None:
     white = WHOLE.take(WHOLE.kinds == ObjectKind.NUCLEATED)
     for box in white.boxes[:5]:
