@@ -11,7 +11,8 @@ stand beside the painted ones, judged in the same way. All figures come before a
 - coverage and density in the encoder's space, within each class (k = 5);
 - texture: cross-validated area under the curve of a classifier that tells painted from
   real cells of the same classes by simple texture (0.5: it cannot);
-- copies: share nearer to a cell that trained the weights than the copy critic's bar.
+- copies: share nearer to a cell that trained the weights than the copy critic's bar, in
+  small grey pictures, and by the same two rules in the encoder's space.
 """
 
 from __future__ import annotations
@@ -38,11 +39,17 @@ from napari_cytosynth.core.protocols import Crops, Request, Vectors, Weights
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.features.morphology import MorphologyEmbedder
 from napari_cytosynth.features.starter import StarterEmbedder
-from napari_cytosynth.metrics.copying import THIRD
+from napari_cytosynth.metrics.copying import THIRD, copy_threshold
 from napari_cytosynth.metrics.coverage import covered, densities
+from napari_cytosynth.metrics.neighbours import nearest
 from napari_cytosynth.synthesis._torch.train_latent import CONCEPTS, read_crop
 from napari_cytosynth.synthesis.latent import LatentGenerator
-from napari_cytosynth.synthesis.starter import FOLDER, load_training_thumbnails
+from napari_cytosynth.synthesis.starter import (
+    FOLDER,
+    load_starter,
+    load_training_looks,
+    load_training_thumbnails,
+)
 from napari_cytosynth.synthesis.thumbnails import thumbnails, turned_distances
 
 CODES = tuple(CONCEPTS)
@@ -143,6 +150,17 @@ def copy_rate(crops: Crops, folder: Path) -> float:
     return round(float((near[:, 0] < bar).mean()), 3)
 
 
+def look_copy_rate(vectors: Vectors, folder: Path) -> float | None:
+    """Return the share of copies among embeddings; None where no looks ship."""
+    real, space = load_training_looks(folder), load_starter(folder).space
+    if space is None or not len(real):
+        return None
+    known = real.astype(np.float64)
+    near, _ = nearest(space.looks(vectors), known, 2)
+    bar = np.maximum(copy_threshold(known), THIRD * near[:, 1])
+    return round(float((near[:, 0] < bar).mean()), 3)
+
+
 def measure(crops: Crops, taught: Crops, beside: Crops, folder: Path) -> dict[str, Any]:
     """Return all figures of one set of crops: painted, or the real ones beside."""
     each = len(crops) // len(CODES)
@@ -155,6 +173,7 @@ def measure(crops: Crops, taught: Crops, beside: Crops, folder: Path) -> dict[st
         row[f"agreement {name}"] = agreement(known, seen, each)
         if name == "starter":
             row |= spread(known, seen, each)
+            row["copy rate, encoder"] = look_copy_rate(seen, folder)
     row["texture auc"] = texture_auc(beside, crops)
     row["copy rate"] = copy_rate(crops, folder)
     return row

@@ -129,7 +129,8 @@ class LatentGenerator:
             ],
             "config": asdict(options),
         }
-        meta["personal"] = bool(meta["tuned"])
+        # Besides what was learned, they hold pictures of real cells to begin with.
+        meta["personal"] = bool(len(tensors["parents.id"]))
         weights = Weights(tensors, meta)
         if meta["tuned"]:
             learned = yield from self._learn(cells, weights, options)

@@ -119,6 +119,19 @@ def load_training_thumbnails(folder: Path = FOLDER) -> tuple[Thumbnails, float]:
     return arrays["thumbnails"], float(card["copy_threshold"])
 
 
+@cache
+def load_training_looks(folder: Path = FOLDER) -> npt.NDArray[np.float16]:
+    """Return the looks of the cells that trained the weights, ``float16[n, k]``.
+
+    None (n = 0) where the weights ship without.
+    """
+    card = load_card(folder)
+    if "cells_file" not in card:
+        return np.zeros((0, 0), np.float16)
+    arrays = _arrays(folder / card["cells_file"], card["cells_sha256"])
+    return arrays.get("looks", np.zeros((0, 0), np.float16))
+
+
 def load_card(folder: Path = FOLDER) -> Mapping[str, Any]:
     """Read what is known of the shipped weights, and not these themselves.
 

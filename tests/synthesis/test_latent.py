@@ -10,7 +10,12 @@ from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.synthesis.appearance import Stain
 from napari_cytosynth.synthesis.latent import LatentGenerator
-from napari_cytosynth.synthesis.starter import FOLDER, load_starter
+from napari_cytosynth.synthesis.starter import (
+    FOLDER,
+    load_starter,
+    load_training_looks,
+    load_training_thumbnails,
+)
 
 QUICK = {"steps": 1}
 
@@ -196,6 +201,11 @@ def test_a_fit_for_one_class_keeps_its_real_cells_alone(generator, cells):
     assert len(kept) == len(weights.tensors["parents.crops"]) == 30
 
 
+def test_weights_that_hold_pictures_of_patients_say_so(generator, cells_of):
+    assert fit(generator, cells_of({"LY": 4})).meta["personal"]
+    assert not fit(generator, cells_of({})).meta["personal"]
+
+
 def test_vectors_are_painted_in_turn(expressive, cells):
     vectors = cells.vectors[[0, 50]].tolist()
     options = {**QUICK, "vector": vectors, "embedder": expressive.starter.embedder}
@@ -277,4 +287,14 @@ def test_the_shipped_weights_are_those_of_their_card():
     assert starter.card["source"]["licence"] == "CC BY 4.0"
     files = [FOLDER / starter.card[k] for k in ("file", "cells_file")]
     assert files[0].stat().st_size < 15e6
-    assert files[1].stat().st_size < 3e6
+    assert files[1].stat().st_size < 4e6
+
+
+def test_reference_looks_of_the_training_cells_ship(generator, starter_folder):
+    looks = load_training_looks(starter_folder)
+    thumbnails, _ = load_training_thumbnails(starter_folder)
+    assert looks.dtype == np.float16
+    assert looks.shape == (
+        len(thumbnails),
+        generator.starter.card["size"]["descriptor"],
+    )

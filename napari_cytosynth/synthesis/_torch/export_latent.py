@@ -7,7 +7,8 @@ Any checkpoint will do. ``--vectors`` is what the run was given, and ``--embedde
 fingerprint of what made them.
 
 Writes ``latent.safetensors`` (averaged weights, float16), ``latent_cells.safetensors``
-(thumbnails of the training cells, for the copy critic) and ``latent.json``, their card.
+(thumbnails and float16 looks of the training cells, by which copies of them are known)
+and ``latent.json``, their card.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from napari_cytosynth.synthesis._torch.train_latent import (
 )
 from napari_cytosynth.synthesis.appearance import Stain
 from napari_cytosynth.synthesis.critics.copy import turned_threshold
+from napari_cytosynth.synthesis.lookspace import LookSpace
 from napari_cytosynth.synthesis.thumbnails import thumbnails
 
 SOURCE = {
@@ -73,7 +75,11 @@ def export(
     kept |= {k: v for k, v in arrays.items() if k.startswith("space.")}
     save_file({k: v.contiguous() for k, v in kept.items()}, out / "latent.safetensors")
     small = thumbnails(pool.crops)
-    save_file({"thumbnails": torch.from_numpy(small)}, out / "latent_cells.safetensors")
+    looks = LookSpace.from_arrays({k: v.numpy() for k, v in kept.items()})
+    known = {"thumbnails": torch.from_numpy(small)}
+    if looks is not None:
+        known["looks"] = torch.from_numpy(looks.looks(pool.vectors)).half()
+    save_file(known, out / "latent_cells.safetensors")
     card = {
         "name": "latent starter",
         "file": "latent.safetensors",
