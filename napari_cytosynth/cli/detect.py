@@ -5,6 +5,7 @@ Example: cytosynth detect fields/ --out cells.json --objects nucleated
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +20,8 @@ from napari_cytosynth.core.smear import PLAUSIBLE_MPP, Trust
 from napari_cytosynth.core.tasks import Progress
 from napari_cytosynth.workflows.detect_files import Measured
 
+_log = logging.getLogger(__name__)
+
 _FEW = 10
 """Pictures up to which the scale of each is printed; of more, only unsure ones."""
 
@@ -32,7 +35,11 @@ class Scales:
     def take(self, progress: Progress) -> None:
         """Take in what was measured, if anything was."""
         if isinstance(progress.payload, Measured):
-            row = scale_row(progress.payload.calibration)
+            calibration = progress.payload.calibration
+            row = scale_row(calibration)
+            if calibration.told:
+                # At once: at a wrong scale the search may take long, and finds nothing.
+                _log.warning("%s: %s", progress.payload.file, calibration.words)
             self.rows.append({"file": progress.payload.file, **row})
 
     def lines(self) -> list[str]:

@@ -104,6 +104,9 @@ class Calibration:
         Trust in ``mpp``, 0..1.
     seen : int
         Red cells or nuclei that ``mpp`` was read off; 0 where it comes from elsewhere.
+    told : float
+        What the cells themselves tell, where that contradicts an ``mpp`` that a person
+        or the file states; 0: it does not, or nothing tells.
     """
 
     mpp: float
@@ -113,10 +116,13 @@ class Calibration:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     confidence: float = 0.0
     seen: int = 0
+    told: float = 0.0
 
     @property
     def trust(self) -> Trust:
-        """How far ``mpp`` can be relied on."""
+        """How far ``mpp`` can be relied on; a person is believed, a file is not."""
+        if self.told and self.mpp_source is MppSource.METADATA:
+            return Trust.LOW
         if self.confidence >= _HIGH:
             return Trust.HIGH
         return Trust.MEDIUM if self.confidence >= _MEDIUM else Trust.LOW
@@ -126,11 +132,11 @@ class Calibration:
         """For a person: ``"0.21 um/px, from 31 red cells, confidence high"``."""
         said = f"{self.mpp:.3g} um/px, {_origin(self)}"
         if self.mpp_source in (MppSource.USER, MppSource.METADATA):
+            if self.told:
+                said += f", though the cells in it tell {self.told:.3g}; {_CHECK}"
             return said
         said += f", confidence {self.trust}"
-        if self.trust is Trust.LOW:
-            said += "; check it with the scale bar: a red cell is 7 to 8 um wide"
-        return said
+        return f"{said}; {_CHECK}" if self.trust is Trust.LOW else said
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-able mapping; :meth:`from_json` reads it back."""
@@ -142,6 +148,7 @@ class Calibration:
             "thresholds": dict(self.thresholds),
             "confidence": self.confidence,
             "seen": self.seen,
+            "told": self.told,
         }
 
     @classmethod
@@ -157,7 +164,11 @@ class Calibration:
             thresholds=dict(value["thresholds"]),
             confidence=float(value["confidence"]),
             seen=int(value.get("seen", 0)),
+            told=float(value.get("told", 0.0)),
         )
+
+
+_CHECK = "check it with the scale bar: a red cell is 7 to 8 um wide"
 
 
 def _origin(calibration: Calibration) -> str:

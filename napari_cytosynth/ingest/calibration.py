@@ -54,6 +54,8 @@ _RANGE = (-0.2, 2.0)
 _BINS = 80
 _CYTOPLASM = 3  # times the area of its nucleus, at most
 _MOST_RED = 0.95
+_SURE = 0.2  # confidence from which a smaller difference counts
+_OFF, _FAR_OFF = 1.6, 3.0  # times; a fourth of what cells tell may be off
 
 
 def calibrate(image: SmearImage, mpp: float | None = None) -> Calibration:
@@ -99,6 +101,7 @@ def calibrate(image: SmearImage, mpp: float | None = None) -> Calibration:
         thresholds=_thresholds(density, nuclear_dye(density, stains), level),
         confidence=scale.confidence,
         seen=scale.seen,
+        told=_contradiction(scale, windows, background),
     )
 
 
@@ -127,6 +130,25 @@ def _scale(
         return Scale(float(mpp), MppSource.USER, 1.0)
     if image.smear.mpp is not None:
         return Scale(image.smear.mpp, MppSource.METADATA, 0.95)
+    return _read_off(windows, background)
+
+
+def _contradiction(stated: Scale, windows: list[RGB], background: Colour) -> float:
+    """Return the pixel size that cells tell, if a stated one is another; else 0.
+
+    The middle window is enough to tell a slip of the pen, or a file that counts inches.
+    """
+    if stated.source not in (MppSource.USER, MppSource.METADATA):
+        return 0.0
+    told = _read_off([windows[len(windows) // 2]], background)
+    if told.source is MppSource.FALLBACK:
+        return 0.0
+    sure = told.confidence >= _SURE
+    apart = max(told.mpp / stated.mpp, stated.mpp / told.mpp)
+    return told.mpp if apart > (_OFF if sure else _FAR_OFF) else 0.0
+
+
+def _read_off(windows: list[RGB], background: Colour) -> Scale:
     seen = [brightest(w) > RIM for w in windows]
     pairs = list(zip(windows, seen, strict=True))
     maps = [smooth(purple(w, background), SMOOTH_PIXELS)[kept] for w, kept in pairs]

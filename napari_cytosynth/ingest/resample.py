@@ -14,6 +14,9 @@ import numpy.typing as npt
 from napari_cytosynth.core.smear import SmearImage
 
 _PARTS = 64
+FINEST = 4
+"""Grid pixels along a pixel of the picture, at most: more show nothing more."""
+
 _MOST_PARTS = 4000  # 255 * 4000**2 still fits 32 bits
 
 
@@ -56,7 +59,7 @@ class WorkingGrid:
         level = max(finer, default=0)
         scale = image.downsamples[level]
         parts = round(_PARTS * factor / scale)
-        parts = min(max(parts, 1), _MOST_PARTS)
+        parts = min(max(parts, _PARTS // FINEST), _MOST_PARTS)
         return cls(image, level, parts, mpp * scale * parts / _PARTS)
 
     @property

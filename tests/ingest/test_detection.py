@@ -300,6 +300,15 @@ def test_grid_does_not_depend_on_the_window(
     np.testing.assert_array_equal(grid.read(y0, y1, x0, x1), whole[y0:y1, x0:x1])
 
 
+def test_a_coarse_picture_is_not_blown_up() -> None:
+    """A slip of the pen would else cost a hundred times the memory."""
+    image = image_of(np.full((100, 80, 3), 200, np.uint8))
+    grid = WorkingGrid.over(image, 4.9, 0.4)
+    assert grid.shape == (400, 320)
+    assert grid.mpp == pytest.approx(4.9 / 4)
+    assert WorkingGrid.over(image, 1.2, 0.4).shape == (304, 243)
+
+
 def test_grid_averages_exactly() -> None:
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 255, (60, 90, 3), np.uint8)

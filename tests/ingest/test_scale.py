@@ -103,6 +103,27 @@ def test_red_cells_in_one_mass_tell_the_scale(mpp: float) -> None:
     assert calibration.mpp == pytest.approx(mpp, rel=0.2)
 
 
+def test_a_stated_scale_is_held_against_the_cells() -> None:
+    pixels = painted(0.25).pixels
+    right = calibrate(image_of(pixels), 0.25)
+    assert not right.told
+    assert right.words == "0.25 um/px, as you gave it"
+    slip = calibrate(image_of(pixels), 2.5)
+    assert slip.mpp == 2.5
+    assert slip.told == pytest.approx(0.25, rel=0.15)
+    assert "though the cells in it tell 0.2" in slip.words
+    assert Calibration.from_json(slip.to_json()) == slip
+    # A person is believed; a file that says one micrometre, as many do, is not.
+    assert slip.trust is Trust.HIGH
+    assert calibrate(image_of(pixels, 1.0)).trust is Trust.LOW
+    assert calibrate(image_of(pixels, 0.25)).trust is Trust.HIGH
+
+
+def test_nothing_to_tell_contradicts_nothing() -> None:
+    blank = np.full((300, 300, 3), 230, np.uint8)
+    assert not calibrate(image_of(blank), 3.0).told
+
+
 @pytest.mark.data
 def test_scale_bars_agree(developer_data: Path) -> None:
     """Chula's bar is 20 um on 103.8 pixels, SegPC's 10 um on 61.2."""
