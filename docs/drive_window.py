@@ -21,151 +21,34 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from napari.viewer import Viewer
-from PIL import Image
-from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QPushButton, QWidget
+from window_hands import Hands, bare_napari, log
 
-from napari_cytosynth._gui.adopt import canvas_parent, canvas_widget
-from napari_cytosynth._gui.classlist import FILL
-from napari_cytosynth._gui.heartbeat import Heartbeat
-from napari_cytosynth._gui.launch import open_or_create, window_for
-from napari_cytosynth._gui.main import Window
 from napari_cytosynth._gui.pictures import spin
 from napari_cytosynth.app.panels import Sort, Tab
 from napari_cytosynth.core.geometry import box_iou
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Label
 from napari_cytosynth.core.provenance import Status
-from napari_cytosynth.worker import WorkerProcess
 from napari_cytosynth.workflows.sample import sample_truth
 
 ROOT = Path(__file__).parents[1]
 FIELDS, LABELS, UNDONE, REDONE, FILLED, ACCEPTED = 6, 40, 5, 2, 24, 10
 KILLED = 12
-SIZE = (1600, 1000)
-PATIENCE = 900.0
-
-_log = logging.getLogger("drive")
 
 
-class Drive:
+class Drive(Hands):
     """One sitting at the window."""
 
     def __init__(self, project: Path, images: Path) -> None:
-        self.project, self.images = project, images
-        self.images.mkdir(parents=True, exist_ok=True)
-        self.longest: dict[str, float] = {}
-        self.step = 0
+        super().__init__(project, images)
         self.truth = sample_truth()
         self.boxes = np.array([o.box for o in self.truth.objects], np.float32)
-        self.open()
-
-    def open(self) -> None:
-        """Open the project in a new window."""
-        self.viewer = Viewer(title="CytoSynth")
-        self.viewer.window.resize(*SIZE)
-        project = open_or_create(self.project, "marrow21")
-        self.worker = WorkerProcess()
-        self.window: Window = window_for(
-            self.viewer, project, annotator="driver", compute=self.worker
-        )
-        self.window.show()
-        self.session = self.window.session
-        spin(1.0)
-        self.window.heartbeat.reset()
-
-    # Hands
-
-    @property
-    def grid(self) -> QWidget:
-        """The queue."""
-        return self.window.docks.panels.annotate.grid
-
-    @property
-    def canvas(self) -> QWidget:
-        """The native widget of the canvas."""
-        found = canvas_widget(self.grid.window())
-        assert found is not None
-        return found
-
-    def key(self, keys: str) -> None:
-        """Press keys in the queue, as a person at the keyboard does."""
-        for key in keys:
-            QTest.keyClick(self.grid, key)
-        spin(0.05)
-
-    def named_key(self, key: Qt.Key, *, ctrl: bool = False) -> None:
-        """Press a key that has a name."""
-        held = Qt.KeyboardModifier
-        modifier = held.ControlModifier if ctrl else held.NoModifier
-        QTest.keyClick(self.grid, key, modifier)
-        spin(0.05)
-
-    def wait(self, what: str, until: Callable[[], bool]) -> None:
-        """Let the window work until something holds."""
-        assert spin(PATIENCE, until), f"{what} did not happen within {PATIENCE:.0f} s"
-
-    def settle(self) -> None:
-        """Wait until nothing runs."""
-        self.wait("all tasks done", lambda: not self.session.state.tasks)
-
-    def picture(self, name: str) -> None:
-        """Keep a picture of the whole window, and the longest block up to it."""
-        self.longest[name] = self.window.heartbeat.longest
-        spin(0.4)
-        self.step += 1
-        path = self.images / f"{self.step:02d}-{name}.jpg"
-        shot = self.viewer.window.screenshot(canvas_only=False, flash=False)
-        Image.fromarray(shot[..., :3]).save(path, quality=82)
-        self.window.heartbeat.reset()
-        _log.info("%s (longest block %.0f ms)", path.name, self.longest[name] * 1000)
-
-    def place_on_canvas(self, x: float, y: float) -> QPoint:
-        """Return the canvas pixel of a place of the smear."""
-        left, top, width, height = self.window.canvas.view_rectangle
-        size = self.canvas.size()
-        return QPoint(
-            round((x - left) / width * size.width()),
-            round((y - top) / height * size.height()),
-        )
-
-    def drop(self, paths: list[Path]) -> None:
-        """Drop files on the canvas, as a file manager does."""
-        target = canvas_parent(self.grid.window())
-        assert target is not None
-        files = QMimeData()
-        files.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-        given = (
-            Qt.DropAction.CopyAction,
-            files,
-            Qt.MouseButton.LeftButton,
-            Qt.KeyboardModifier.NoModifier,
-        )
-        QApplication.sendEvent(target, QDragEnterEvent(QPoint(90, 90), *given))
-        QApplication.sendEvent(target, QDropEvent(QPointF(90, 90), *given))
-
-    def press_fill(self, code: str, count: int) -> None:
-        """Press *Fill* in the row of a class, and confirm the form."""
-        table = self.window.docks.panels.classes.table
-        row = [r.code for r in table.classes.rows].index(code)
-        index = table.classes.index(row, FILL)
-        table.scrollTo(index)
-        place = table.visualRect(index).center()
-        QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
-        panel = self.window.docks.panels.synthesize
-        self.wait("the form opens", lambda: panel.form is not None)
-        panel.form["count"].value = count
-        self.picture(f"fill-form-{code}")
-        QTest.mouseClick(panel.start, Qt.MouseButton.LeftButton)
-
-    # Steps
 
     def open_smears(self, data: Path | None) -> None:
         """Open the sample by its menu entry, and drop the fields on the canvas."""
@@ -193,7 +76,7 @@ class Drive:
         self.settle()
         table = self.session.index.table
         smears = {table.smear_of(cell) for cell in self._labels()}
-        _log.info("%d labels in %d smears", len(self._labels()), len(smears))
+        log.info("%d labels in %d smears", len(self._labels()), len(smears))
         assert len(self._labels()) == LABELS
         # Held-out fields are met only as audit cards of the queue.
         assert len(smears) >= 1 + fields > 1
@@ -217,7 +100,7 @@ class Drive:
     def _label_each_field(self) -> int:
         """In the tab *Predicted*, by smear, click a cell of each field and label it."""
         tools = self.window.docks.panels.annotate.tools
-        self._click_tab(Tab.PREDICTED)
+        self.click_tab(Tab.PREDICTED)
         QTest.keyClicks(tools.sort, "by")
         self.wait("sorted by smear", lambda: self.session.state.sort is Sort.SMEAR)
         self.picture("predicted-by-smear")
@@ -227,7 +110,7 @@ class Drive:
             rows = [self.session.state.listing.row_of(int(cell)) for cell in here]
             rows = [row for row in rows if row is not None]
             if rows:
-                self._click_card(rows[0])
+                self.click_card(rows[0])
                 self.wait(
                     f"smear {smear.id} shown",
                     lambda s=smear: self.session.state.smear == s.id,
@@ -237,24 +120,8 @@ class Drive:
                 fields += 1
                 self._label_focused()
         QTest.keyClicks(tools.sort, "most")
-        self._click_tab(Tab.QUEUE)
+        self.click_tab(Tab.QUEUE)
         return fields
-
-    def _click_tab(self, tab: Tab) -> None:
-        bar = self.window.docks.panels.annotate.tools.tabs
-        place = bar.tabRect(list(Tab).index(tab)).center()
-        QTest.mouseClick(bar, Qt.MouseButton.LeftButton, pos=place)
-        self.wait(f"tab {tab}", lambda: self.session.state.tab is tab)
-
-    def _click_card(self, row: int) -> None:
-        """Scroll to a card and click it."""
-        columns = self.grid.model().columns
-        index = self.grid.model().index(row // columns, row % columns)
-        self.grid.scrollTo(index)
-        spin(0.1)
-        place = self.grid.visualRect(index).center()
-        QTest.mouseClick(self.grid.viewport(), Qt.MouseButton.LeftButton, pos=place)
-        spin(0.2)
 
     def undo_and_redo(self) -> None:
         """Undo and redo by key."""
@@ -329,9 +196,9 @@ class Drive:
             self.picture(f"filling-{code}")
             self.settle()
             made = self._waiting(code)
-            _log.info("%s: %d made; %s", code, made, self.session.state.fill_outcome)
+            log.info("%s: %d made; %s", code, made, self.session.state.fill_outcome)
             assert made > 0
-        self._click_tab(Tab.SYNTHETIC)
+        self.click_tab(Tab.SYNTHETIC)
         self.picture("synthetic")
 
     def _waiting(self, code: str) -> int:
@@ -360,7 +227,7 @@ class Drive:
         self.settle()
         assert len(synthetic("EOS", Status.PROPOSED)) == KILLED
         assert self.worker.pid != killed
-        _log.info("worker %d killed; %d resumed the fill", killed, self.worker.pid)
+        log.info("worker %d killed; %d resumed the fill", killed, self.worker.pid)
         self.picture("fill-resumed")
 
     def cancel_a_fill(self) -> None:
@@ -373,12 +240,12 @@ class Drive:
         began = time.monotonic()
         QTest.mouseClick(_cancels(panel)[0], Qt.MouseButton.LeftButton)
         self.wait("the fill stops", lambda: not self.session.state.tasks)
-        _log.info("cancelled within %.1f s", time.monotonic() - began)
+        log.info("cancelled within %.1f s", time.monotonic() - began)
         self.picture("fill-cancelled")
 
     def evidence(self) -> None:
         """Look at the evidence tab."""
-        self._click_tab(Tab.EVIDENCE)
+        self.click_tab(Tab.EVIDENCE)
         self.picture("evidence")
 
     def close_and_reopen(self) -> None:
@@ -404,30 +271,6 @@ def _cancels(panel: QWidget) -> list[QPushButton]:
     return [b for b in buttons if b.text() == "Cancel" and b.isVisible()]
 
 
-def bare_napari() -> dict[str, float]:
-    """Return the longest block, in seconds, of napari alone as it adds such layers."""
-    viewer = Viewer(title="bare napari")
-    viewer.window.resize(*SIZE)
-    heartbeat, rng = Heartbeat(viewer.window._qt_window), np.random.default_rng(0)
-    heartbeat.start()
-    made: dict[str, Callable[[], object]] = {
-        "picture": lambda: viewer.add_image(
-            rng.integers(0, 255, (2048, 2048, 3), np.uint8)
-        ),
-        "points": lambda: viewer.add_points(2000 * rng.random((400, 2))),
-        "vectors": lambda: viewer.add_vectors(2000 * rng.random((40, 2, 2))),
-    }
-    longest = {}
-    for name, make in made.items():
-        spin(1.5)
-        heartbeat.reset()
-        make()
-        spin(1.5)
-        longest[name] = heartbeat.longest
-    viewer.close()
-    return longest
-
-
 def developer_data() -> Path | None:
     """Return the folder of developer data, or None."""
     folder = Path(os.environ.get("CYTOSYNTH_DATA", ROOT / ".." / "shared" / "data"))
@@ -442,11 +285,11 @@ def main() -> None:
     options.add_argument("--bare", action="store_true", help="napari alone, to compare")
     chosen = options.parse_args()
     logging.basicConfig(level=logging.WARNING)
-    _log.setLevel(logging.INFO)
+    log.setLevel(logging.INFO)
     app = QApplication.instance() or QApplication([])
     if chosen.bare:
         for name, longest in bare_napari().items():
-            _log.info("bare napari, %s (longest block %.0f ms)", name, longest * 1000)
+            log.info("bare napari, %s (longest block %.0f ms)", name, longest * 1000)
         return
     with tempfile.TemporaryDirectory() as folder:
         project = chosen.project or Path(folder) / "driven.cytosynth"
@@ -467,8 +310,8 @@ def main() -> None:
         drive.window.close()
     app.processEvents()
     worst = max(drive.longest, key=lambda name: drive.longest[name])
-    _log.info("longest block: %.0f ms, before %s", drive.longest[worst] * 1000, worst)
-    _log.info("no torch in this process; everything was there after reopening")
+    log.info("longest block: %.0f ms, before %s", drive.longest[worst] * 1000, worst)
+    log.info("no torch in this process; everything was there after reopening")
 
 
 if __name__ == "__main__":

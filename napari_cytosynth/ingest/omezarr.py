@@ -111,10 +111,27 @@ def _levels(
                 f"'{uri}': level '{dataset['path']}' is no array. Its metadata and its "
                 "folders disagree; export it again."
             )
+        _refuse_objects(uri, array)
         letters = axes or _DEFAULT_AXES[-array.ndim :]
         planes.append(Plane.of(uri, array, letters))
         scales.append(_scale(multiscale, dataset, array.ndim))
     return planes, scales
+
+
+def _refuse_objects(uri: str, array: zarr.Array[Any]) -> None:
+    """Refuse an array of Python objects, which a codec would unpickle: that runs code.
+
+    Newer numcodecs decline as well; older ones, which zarr still takes, do not.
+    """
+    chain = (*(getattr(array.metadata, "filters", None) or ()),)
+    chain += (getattr(array.metadata, "compressor", None),)
+    pickled = any(getattr(codec, "codec_id", "") == "pickle" for codec in chain)
+    if pickled or array.dtype.kind not in "buif":
+        raise InputError(
+            f"'{uri}' holds an array of {array.dtype}, or a pickled one. A smear is "
+            "an array of numbers, and nothing else is opened, for it could run code; "
+            "export the picture again."
+        )
 
 
 def _axes(multiscale: Mapping[str, Any]) -> str:

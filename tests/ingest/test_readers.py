@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -498,6 +499,43 @@ def test_zarr_without_picture(tmp_path: Path) -> None:
     zarr.create_array(tmp_path / "bare.zarr", data=painted_pixels())
     with pytest.raises(InputError, match="bare array"):
         open_smear(tmp_path / "bare.zarr")
+
+
+class Harmful:
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.target,))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {
+            "dtype": "|O",
+            "filters": [{"id": "vlen-utf8"}],
+            "compressor": {"id": "pickle", "protocol": 5},
+        },
+        {"filters": [{"id": "pickle", "protocol": 5}], "compressor": None},
+        {"dtype": "|O", "filters": [{"id": "vlen-utf8"}], "compressor": None},
+    ],
+)
+def test_a_zarr_picture_cannot_run_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, object]
+) -> None:
+    # As older releases of it do; they have no such switch.
+    monkeypatch.setattr("numcodecs.pickles.ALLOW_UNSAFE_PICKLE_DECODE", True)
+    path, target = tmp_path / "a.zarr", tmp_path / "done"
+    write_omezarr(path, painted_pixels(), version="0.4")
+    for level in (path / "0", path / "1"):
+        described = json.loads((level / ".zarray").read_text())
+        (level / ".zarray").write_text(json.dumps(described | change))
+        for chunk in (p for p in level.iterdir() if p.name[0] != "."):
+            chunk.write_bytes(pickle.dumps(Harmful(target)))
+    with pytest.raises(InputError, match=r"a\.zarr"):
+        open_smear(path)
+    assert not target.exists()
 
 
 def test_zarr_with_missing_level(tmp_path: Path) -> None:
