@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,10 @@ from napari_cytosynth.core.provenance import Provenance, SyntheticVector
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.synthesis.residuals import ResidualSpace
 
-BLOCK = 64
+if TYPE_CHECKING:
+    from napari_cytosynth.synthesis._torch.residual_flow import FlowSize
+
+BLOCK = 128
 """Draws computed together, always whole blocks: a draw depends on its number only."""
 
 
@@ -48,11 +51,11 @@ class EmbeddingConfig:
         Seed of the training.
     """
 
-    steps: int = 800
+    steps: int = 400
     batch: int = 128
     rate: float = 1e-3
-    width: int = 256
-    blocks: int = 3
+    width: int = 128
+    blocks: int = 2
     dims: int = 64
     jitter: float = 0.5
     kappa: float = 20.0
@@ -126,7 +129,7 @@ class EmbeddingGenerator:
     def generate(
         self, request: Request, weights: Weights, rng: np.random.Generator
     ) -> Iterator[Batch]:
-        """Yield draws of a class, 64 at a time at most.
+        """Yield draws of a class, 128 at a time at most.
 
         ``rng`` is not used: a draw depends on the request's seed and its own number.
 
@@ -156,6 +159,32 @@ class EmbeddingGenerator:
 def guidance_of(count: int, kappa: float) -> float:
     """Return how far a class of ``count`` real cells follows its own flow, 0..1."""
     return count / (count + kappa)
+
+
+def spread_of(count: int, jitter: float) -> float:
+    """Return the factor on a drawn residual of a class of ``count`` real cells, 0..1.
+
+    The jitter keeps copies away, and the spread that it adds is taken back. So is the
+    share by which the mean of a few cells misses that of the class: draws around it
+    shall lie about as far from the true mean as real cells do.
+    """
+    return float(np.sqrt(count / (count + 1) / (1 + jitter**2)))
+
+
+def net_of(weights: Weights) -> tuple[dict[str, npt.NDArray[Any]], FlowSize]:
+    """Return the arrays of the network of a fit, and its size."""
+    from napari_cytosynth.synthesis._torch.residual_flow import FlowSize
+
+    meta = weights.meta
+    options = EmbeddingConfig.read(meta["config"])
+    arrays = {
+        name.removeprefix("net."): array
+        for name, array in weights.tensors.items()
+        if name.startswith("net.")
+    }
+    dims = len(weights.tensors["space.axes"])
+    size = FlowSize(dims, len(meta["codes"]), options.width, options.blocks)
+    return arrays, size
 
 
 def _demand_cells(cells: LabelledCells, classes: npt.NDArray[np.int64]) -> None:
@@ -206,26 +235,24 @@ def _label_of(request: Request, weights: Weights) -> int:
 def _draw_block(
     weights: Weights, label: int, block: int, request: Request
 ) -> npt.NDArray[np.float32]:
-    from napari_cytosynth.synthesis._torch.residual_flow import FlowSize, sample
+    from napari_cytosynth.synthesis._torch.residual_flow import sample
 
     meta = weights.meta
     options = EmbeddingConfig.read({**meta["config"], **request.config})
-    space = ResidualSpace.from_arrays(weights.tensors)
-    size = FlowSize(len(space.axes), len(meta["codes"]), options.width, options.blocks)
+    net, size = net_of(weights)
     rng = np.random.default_rng([request.seed, label, block])
+    count = meta["counts"][request.code]
     residuals = sample(
-        {
-            k.removeprefix("net."): v
-            for k, v in weights.tensors.items()
-            if k.startswith("net.")
-        },
+        net,
         size,
         rng.standard_normal((BLOCK, size.dims)).astype(np.float32),
         label,
-        guidance=guidance_of(meta["counts"][request.code], options.kappa),
+        guidance=guidance_of(count, options.kappa),
         steps=options.draw_steps,
     )
-    return space.vectors(residuals, label, rng)
+    space = ResidualSpace.from_arrays(weights.tensors)
+    settled = residuals * np.float32(spread_of(count, options.jitter))
+    return space.vectors(settled, label, rng)
 
 
 def _provenance(request: Request, weights: Weights, label: int) -> Provenance:

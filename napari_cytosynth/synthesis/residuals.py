@@ -14,6 +14,12 @@ import numpy.typing as npt
 
 from napari_cytosynth.metrics.covariance import shrunk_factor
 
+CELLS_AN_AXIS, LEAST_AXES = 12, 8
+"""Cells for which one principal axis is kept, and the axes kept where cells are few."""
+
+REST = 0.25
+"""Share of the spread off the principal axes that draws have."""
+
 Floats = npt.NDArray[np.float32]
 
 
@@ -27,10 +33,10 @@ class ResidualSpace:
         Standardise the vectors.
     axes : float32[k, dim]
         Principal axes kept, orthonormal rows.
-    rest : float32[1]
-        Spread along each axis that was not kept.
-    means : float32[classes, k]
-        Class means along the axes.
+    rest : float32[dim]
+        Spread within classes of each feature, off the axes.
+    means : float32[classes, dim]
+        Class means, off the axes, too: what sets a class apart may lie there.
     factor : float32[k, k]
         Lower Cholesky factor of the pooled covariance within classes.
     """
@@ -55,23 +61,22 @@ class ResidualSpace:
         classes : int64[n]
             Class index of each, ``0..classes-1``, none empty.
         dims : int
-            Axes to keep at most; never more than ``max(4, n / 4)``.
+            Axes to keep at most; see :func:`axes_of`.
         """
         centre = vectors.mean(axis=0, dtype=np.float64)
         scale = vectors.std(axis=0, dtype=np.float64)
         scale[scale < 1e-6] = 1.0
         x = (vectors - centre) / scale
-        keep = min(dims, max(4, len(x) // 4), x.shape[1])
-        _, singular, axes = np.linalg.svd(x, full_matrices=False)
-        axes = axes[:keep]
-        lost = float((singular[keep:] ** 2).sum()) / len(x)
-        rest = np.sqrt(lost / max(x.shape[1] - len(axes), 1))
-        z = x @ axes.T
-        means = np.stack(
-            [z[classes == c].mean(axis=0) for c in range(classes.max() + 1)]
-        )
-        factor = shrunk_factor(z - means[classes])
-        parts = (centre, scale, axes, np.array([rest]), means, factor)
+        _, _, axes = np.linalg.svd(x, full_matrices=False)
+        axes = axes[: axes_of(len(x), min(dims, x.shape[1]))]
+        names = range(classes.max() + 1)
+        means = np.stack([x[classes == c].mean(axis=0) for c in names])
+        # Each class spends one cell on its own mean.
+        lost = np.sqrt(len(x) / max(len(x) - len(names), 1))
+        within = (x - means[classes]) * lost
+        along = within @ axes.T
+        rest = (within - along @ axes).std(axis=0)
+        parts = (centre, scale, axes, rest, means, shrunk_factor(along))
         return cls(*(p.astype(np.float32) for p in parts))
 
     @classmethod
@@ -93,7 +98,8 @@ class ResidualSpace:
             Pair with ``classes[kept]`` by :meth:`kept`.
         """
         kept = self.kept(classes)
-        z = (vectors - self.centre) / self.scale @ self.axes.T - self.means[classes]
+        x = (vectors - self.centre) / self.scale - self.means[classes]
+        z = x @ self.axes.T
         n = np.bincount(classes)[classes].astype(np.float64)
         z = z[kept] * np.sqrt(n[kept] / (n[kept] - 1))[:, None]
         return np.linalg.solve(self.factor.astype(np.float64), z.T).T.astype(np.float32)
@@ -107,11 +113,24 @@ class ResidualSpace:
     def vectors(
         self, residuals: Floats, label: int, rng: np.random.Generator
     ) -> Floats:
-        """Turn whitened residuals of a class into vectors; ``rng`` fills lost axes."""
-        z = self.means[label] + residuals @ self.factor.T
-        x = z @ self.axes
-        if float(self.rest[0]) > 0:
-            noise = rng.standard_normal(x.shape).astype(np.float32) * self.rest[0]
-            x = x + noise - noise @ self.axes.T @ self.axes
+        """Turn whitened residuals of a class into vectors.
+
+        ``rng`` draws a share :data:`REST` of the spread off the axes. All of it would
+        put every vector farther from the real cells than they lie from each other: the
+        lost axes are many, and not independent as the draws are.
+        """
+        noise = rng.standard_normal((len(residuals), len(self.rest)))
+        noise = noise.astype(np.float32) * self.rest * np.float32(REST)
+        x = self.means[label] + residuals @ self.factor.T @ self.axes
+        x = x + noise - noise @ self.axes.T @ self.axes
         filled: Floats = (x * self.scale + self.centre).astype(np.float32)
         return filled
+
+
+def axes_of(cells: int, most: int) -> int:
+    """Return how many principal axes so many cells bear: one for twelve of them.
+
+    With one for four, as many as covariances are fitted on at the least, draws spread
+    so widely that they lay in a third of the real neighbourhoods.
+    """
+    return min(most, max(LEAST_AXES, cells // CELLS_AN_AXIS), max(cells // 4, 4))

@@ -7,8 +7,12 @@ from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.metrics.copying import THIRD
 from napari_cytosynth.metrics.neighbours import nearest
-from napari_cytosynth.synthesis.embedding import EmbeddingGenerator, guidance_of
-from napari_cytosynth.synthesis.residuals import ResidualSpace
+from napari_cytosynth.synthesis.embedding import (
+    EmbeddingGenerator,
+    guidance_of,
+    spread_of,
+)
+from napari_cytosynth.synthesis.residuals import REST, ResidualSpace, axes_of
 
 TINY = {"steps": 60, "width": 32, "blocks": 1, "batch": 64}
 
@@ -121,9 +125,35 @@ def test_residuals_are_white_and_map_back():
     np.testing.assert_allclose(back, vectors[classes == 1], atol=1e-2)
 
 
-def test_lost_axes_are_filled_with_noise():
+def test_a_share_of_the_spread_off_the_axes_is_drawn():
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(80, 40)).astype(np.float32)
     space = ResidualSpace.fit(vectors, np.zeros(80, np.int64), 4)
     drawn = space.vectors(np.zeros((500, 4), np.float32), 0, rng)
-    assert drawn.std(axis=0).mean() > 0.7
+    off = vectors - vectors.mean(axis=0)
+    off = off / space.scale - (off / space.scale) @ space.axes.T @ space.axes
+    ratio = drawn.std(axis=0) / (off * space.scale).std(axis=0)
+    assert ratio.mean() == pytest.approx(REST, abs=0.05)
+
+
+def test_the_mean_of_a_class_is_kept_off_the_axes():
+    rng = np.random.default_rng(0)
+    classes = np.repeat([0, 1], 100)
+    vectors = rng.normal(size=(200, 40)).astype(np.float32)
+    vectors[:, :4] *= 9
+    vectors[classes == 1, 30] += 4
+    space = ResidualSpace.fit(vectors, classes, 4)
+    drawn = space.vectors(np.zeros((200, 4), np.float32), 1, rng)
+    own = vectors[classes == 1]
+    assert drawn[:, 30].mean() == pytest.approx(own[:, 30].mean(), abs=0.15)
+    assert own[:, 30].mean() > 3.5
+
+
+def test_few_cells_bear_few_axes():
+    assert [axes_of(n, 64) for n in (8, 40, 320, 5000)] == [4, 8, 26, 64]
+    assert axes_of(5000, 12) == 12
+
+
+def test_draws_of_few_cells_spread_less_around_their_mean():
+    assert spread_of(1, 0.5) < spread_of(5, 0.5) < spread_of(500, 0.5)
+    assert spread_of(500, 0.5) == pytest.approx(1 / np.sqrt(1.25), abs=1e-3)

@@ -1,0 +1,248 @@
+"""One trial of filling rare classes: few cells of them to learn from, many to judge by.
+
+The rarest third of the classes of a set is cut down to a few shots, the others keep
+forty cells. All other real cells judge: one half is the reference of distances and
+trains the validators, the other half stands beside the drawn vectors as what a perfect
+generator would give.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cytosynth.bench.pack import Pack
+from napari_cytosynth.core.protocols import LabelledCells, TrainingSet, Vectors
+from napari_cytosynth.core.training import balanced
+from napari_cytosynth.learning.fitting import fit_head
+from napari_cytosynth.metrics.copying import THIRD
+from napari_cytosynth.metrics.coverage import covered, densities
+from napari_cytosynth.metrics.neighbours import nearest
+from napari_cytosynth.metrics.scores import draw_counts, weighted_scores
+
+COMMON = 40
+"""Training cells of a class that is not rare, where there are so many."""
+
+TESTED = 15
+"""Cells of a class, beside its shots, without which it cannot be judged."""
+
+EACH = 30
+"""Vectors of a class, drawn or real, that are compared at most."""
+
+REPEATS = 200
+"""Resamples of the judging cells."""
+
+NEIGHBOURS = 5
+
+Codes = npt.NDArray[np.str_]
+Floats = npt.NDArray[np.float64]
+Drawn = Mapping[str, Vectors]
+"""Vectors of each class."""
+
+
+@dataclass(frozen=True)
+class EmbeddedSet:
+    """Cells of one set, embedded.
+
+    Parameters
+    ----------
+    dataset, embedder : str
+        Names.
+    pack : Pack
+        Pictures and classes.
+    vectors : float32[n, dim]
+        One a cell.
+    source : mapping of code to int
+        Cells of each class in the source, of which ``pack`` may hold a part: they tell
+        which classes are rare.
+    """
+
+    dataset: str
+    embedder: str
+    pack: Pack
+    vectors: Vectors
+    source: Mapping[str, int]
+
+    def rare(self, shots: int) -> tuple[str, ...]:
+        """Return the rarest third of the classes that can be judged, one at least."""
+        names = self.judged(shots)
+        return names[: max(len(names) // 3, 1)]
+
+    def judged(self, shots: int) -> tuple[str, ...]:
+        """Return the classes of shots and judging cells enough, rarest first."""
+        held = Counter(self.pack.codes.tolist())
+        kept = [code for code in held if held[code] >= shots + TESTED]
+        return tuple(sorted(kept, key=lambda code: (self.source[code], code)))
+
+
+class Trial:
+    """A draw of the cells, by shots and seed only.
+
+    Parameters
+    ----------
+    cells : EmbeddedSet
+        What there is.
+    shots : int
+        Training cells of each rare class.
+    seed : int
+        Decides chance.
+    shuffled : bool
+        Deal the classes of the training cells anew, so that there is nothing to learn.
+    """
+
+    def __init__(
+        self, cells: EmbeddedSet, shots: int, seed: int, *, shuffled: bool = False
+    ) -> None:
+        self.cells, self.seed = cells, seed
+        self.classes = tuple(sorted(cells.judged(shots)))
+        self.rare = cells.rare(shots)
+        self.rng = np.random.default_rng([shots, seed])
+        train, reference, held = [], [], []
+        for code in self.classes:
+            own = self.rng.permutation(np.flatnonzero(cells.pack.codes == code))
+            few = shots if code in self.rare else min(COMMON, len(own) - TESTED)
+            half = (len(own) + few) // 2
+            train.append(own[:few])
+            reference.append(own[few:half])
+            held.append(own[half:])
+        self.reference, self.held = np.concatenate(reference), np.concatenate(held)
+        self.train = self._labelled(np.concatenate(train), shuffled=shuffled)
+
+    def _labelled(self, rows: npt.NDArray[np.intp], *, shuffled: bool) -> LabelledCells:
+        cells = self.cells
+        codes = cells.pack.codes[rows]
+        return LabelledCells(
+            rows.astype(np.int64),
+            tuple((self.rng.permutation(codes) if shuffled else codes).tolist()),
+            cells.pack.crops[rows],
+            cells.vectors[rows],
+            cells.embedder,
+            rows.astype(np.str_),
+        )
+
+    @cached_property
+    def unit(self) -> npt.NDArray[np.float32]:
+        """Spread of each feature over the training cells: what distances count in."""
+        spread: npt.NDArray[np.float32] = self.train.vectors.std(axis=0)
+        return np.where(spread < 1e-6, np.float32(1), spread)
+
+    def real(self, rows: npt.NDArray[np.intp], code: str) -> Vectors:
+        """Return the vectors of a class among the reference or held cells."""
+        own = rows[self.cells.pack.codes[rows] == code]
+        return self.cells.vectors[own]
+
+    def held_as_drawn(self, codes: tuple[str, ...]) -> dict[str, Vectors]:
+        """Return real held-out cells, as many as are drawn of each class."""
+        return {code: self.real(self.held, code)[:EACH] for code in codes}
+
+    def resample(self, n: int) -> Floats:
+        """Return float64[REPEATS + 1, n]: ones, then counts of a bootstrap."""
+        return draw_counts(n, REPEATS, np.random.default_rng([n, self.seed]))
+
+    def copied(self, drawn: Drawn) -> Floats:
+        """Return the share of copies of training cells by the one-third rule.
+
+        Returns
+        -------
+        float64[REPEATS + 1]
+            As drawn, then under resamples.
+        """
+        points = np.concatenate(list(drawn.values())) / self.unit
+        near, _ = nearest(points, self.train.vectors / self.unit, 2)
+        return self._mean(near[:, 0] < THIRD * near[:, 1])
+
+    def filled(self, drawn: Drawn) -> tuple[Floats, Floats]:
+        """Return coverage and density of the real reference, each over that of real.
+
+        Both are means over the classes, and ratios to what held-out real cells reach.
+        """
+        real = self.held_as_drawn(tuple(drawn))
+        parts = [self._filled(code, drawn[code], real[code]) for code in drawn]
+        summed = np.sum(parts, axis=0)
+        return summed[0] / summed[1], summed[2] / summed[3]
+
+    def _filled(self, code: str, drawn: Vectors, real: Vectors) -> Floats:
+        centres = self.real(self.reference, code) / self.unit
+        sets = [drawn[: len(real)] / self.unit, real / self.unit]
+        hits = [covered(centres, points, NEIGHBOURS) for points in sets]
+        counts = [densities(centres, points, NEIGHBOURS) for points in sets]
+        return np.stack([self._mean(values) for values in (*hits, *counts)])
+
+    def _mean(self, values: npt.NDArray[np.generic]) -> Floats:
+        mean: Floats = self.resample(len(values)) @ values / len(values)
+        return mean
+
+    def recognised(self, drawn: Drawn, guess: Validator) -> Floats:
+        """Return macro-F1 of a validator on vectors of every class."""
+        truth = np.concatenate(
+            [np.full(len(v), self.classes.index(c)) for c, v in drawn.items()]
+        )
+        guesses = guess.predict(np.concatenate(list(drawn.values())))
+        weights = self.resample(len(truth))
+        return weighted_scores(truth, guesses, weights, len(self.classes)).macro_f1
+
+    def head_scores(self, training: TrainingSet) -> Floats:
+        """Fit a head and try it on all real cells that did not train.
+
+        Returns
+        -------
+        float64[1 + rare, REPEATS + 1]
+            Macro-F1, and recall of each rare class.
+        """
+        head = fit_head(training, folds=0)
+        rows = np.concatenate([self.reference, self.held])
+        guesses = np.searchsorted(
+            self.classes, np.array(head.predict(self.cells.vectors[rows]))
+        )
+        truth = np.searchsorted(self.classes, self.cells.pack.codes[rows])
+        scores = weighted_scores(
+            truth, guesses, self.resample(len(rows)), len(self.classes)
+        )
+        own = [self.classes.index(code) for code in self.rare]
+        return np.vstack([scores.macro_f1, scores.recall[:, own].T])
+
+    @cached_property
+    def baseline(self) -> Floats:
+        """Scores of the training cells alone under balanced weights."""
+        train = self.train
+        return self.head_scores(
+            TrainingSet(train.vectors, train.codes, balanced(train.codes))
+        )
+
+
+class Validator:
+    """Tells the class of a vector; it saw reference cells only.
+
+    Parameters
+    ----------
+    trial : Trial
+        Gives the reference cells.
+    model : str
+        ``"analysis"`` (shrunk discriminant analysis) or ``"kernel"`` (a support vector
+        machine with a Gaussian kernel), which no critic and no head is.
+    """
+
+    def __init__(self, trial: Trial, model: str) -> None:
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+        from sklearn.svm import SVC
+
+        codes = np.searchsorted(trial.classes, trial.cells.pack.codes[trial.reference])
+        even = np.full(len(trial.classes), 1 / len(trial.classes))
+        last = (
+            LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=even)
+            if model == "analysis"
+            else SVC(C=4.0, class_weight="balanced")
+        )
+        self._model = make_pipeline(StandardScaler(), last)
+        self._model.fit(trial.cells.vectors[trial.reference], codes)
+
+    def predict(self, vectors: Vectors) -> npt.NDArray[np.intp]:
+        """Return the class number of each vector."""
+        return np.asarray(self._model.predict(vectors), np.intp)

@@ -1,0 +1,270 @@
+"""What generated vectors and cells are worth: novel, true to the class, and of use.
+
+Each row is a generator, or a control as its peer, on cells of real smears. Rare classes
+are cut down to a few shots; all other real cells judge (see
+:mod:`napari_cytosynth.bench.rare_trial`). What was not run is listed as not run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cytosynth.bench.drawing import (
+    VALIDATORS,
+    drawn_cells,
+    measure_embedding,
+    opened,
+    peers_of,
+)
+from napari_cytosynth.bench.few_shots import interval
+from napari_cytosynth.bench.pack import figure_cells, figure_files
+from napari_cytosynth.bench.rare_trial import EmbeddedSet, Trial, Validator
+from napari_cytosynth.bench.stains import other_stains
+from napari_cytosynth.core.registry import load
+
+SHOTS = (5, 10, 20)
+SUBJECT, BASE = "starter", "morphology"
+GATE_SEEDS = 3
+"""Seeds for which the use gate is asked: each takes ten fits and fifty heads."""
+
+BASE_SEEDS = 3
+"""Seeds at most with the embedder that has no shipped weights."""
+
+LATENT = (3, 5, 3)
+"""Seeds, shots and classes of ``latent``."""
+
+_EACH, _EACH_QUICK = 100, 60
+_SETS = ("pack_pbc128", "bccd", "wbc_dataset1")
+
+Row = dict[str, Any]
+Floats = npt.NDArray[np.float64]
+Key = tuple[str, str, str, str, str]
+"""Case, peer, metric, class and size of a row."""
+
+
+def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[Row]:
+    """Measure the generators and their controls.
+
+    Parameters
+    ----------
+    data : Path
+        Folder of the developer data.
+    seeds : int
+        Draws of the training cells; figures of the notes take ten.
+    quick : bool
+        The pack with ``starter`` at five shots alone, two seeds, without use gate.
+
+    Returns
+    -------
+    list of dict
+        Rows with 95 % intervals by a two-level bootstrap: seeds, then judging cells.
+    """
+    sets = _sets(data, quick=quick)
+    seeds = min(seeds, 2) if quick else seeds
+    rows: list[Row] = []
+    pooled: dict[tuple[str, int, Key], list[Floats]] = {}
+    for cells in sets:
+        for shots in SHOTS[:1] if quick else SHOTS:
+            if len(cells.judged(shots)) < 2:
+                rows.append(_not_run(cells.dataset, "embedding", shots))
+                continue
+            few = min(seeds, BASE_SEEDS) if cells.embedder == BASE else seeds
+            found = _measured(cells, shots, few)
+            rows += [_row(cells, shots, key, v) for key, v in found.items()]
+            for key, values in found.items():
+                if key[2].endswith("_gain") and not key[3]:
+                    pooled.setdefault((cells.embedder, shots, key), []).append(values)
+    rows += [_pooled_row(*about, values) for about, values in pooled.items()]
+    return rows + (_left_out() if quick else [*_gates(sets, seeds), *_latent(sets)])
+
+
+def _sets(data: Path, *, quick: bool) -> list[EmbeddedSet]:
+    """Embed each set once by each embedder."""
+    each = _EACH_QUICK if quick else _EACH
+    packs = {_SETS[0]: figure_cells(data, each=each)}
+    source = {_SETS[0]: Counter(code for _, code in figure_files(data))}
+    if not quick:
+        others = other_stains(data)
+        packs |= {name: others[name] for name in _SETS[1:] if name in others}
+    made = []
+    for name in (SUBJECT,) if quick else (SUBJECT, BASE):
+        embed = load("embedders", name)().embed
+        for dataset, pack in packs.items():
+            counts = source.get(dataset) or Counter(pack.codes.tolist())
+            vectors = embed(pack.crops)
+            made.append(EmbeddedSet(dataset, name, pack, vectors, counts))
+    return made
+
+
+def _measured(cells: EmbeddedSet, shots: int, seeds: int) -> dict[Key, Floats]:
+    """Return float64[seeds, REPEATS + 1] for each row of a set and number of shots."""
+    found: dict[Key, list[Floats]] = {}
+    for seed in range(seeds):
+        trial = Trial(cells, shots, seed)
+        for key, values in _of_trial(trial).items():
+            found.setdefault(key, []).append(values)
+    return {key: np.stack(values) for key, values in found.items()}
+
+
+def _of_trial(trial: Trial) -> dict[Key, Floats]:
+    found: dict[Key, Floats] = {}
+    real = trial.held_as_drawn(trial.rare)
+    found["real cells", "", "copy_rate", "", ""] = trial.copied(real)
+    found["class_weights", "", "macro_f1", "", ""] = trial.baseline[0]
+    scores = {"class_weights": trial.baseline}
+    for name, peer in peers_of(trial).items():
+        scores[name] = trial.head_scores(peer.training)
+        if peer.drawn:
+            found[name, "", "copy_rate", "", ""] = trial.copied(peer.drawn)
+            filled = trial.filled(peer.drawn)
+            for metric, values in zip(_FILLED, filled, strict=True):
+                found[name, "", metric, "", ""] = values
+    made = measure_embedding(trial)
+    scores["embedding"] = trial.head_scores(made.training)
+    for (metric, size), values in made.rows.items():
+        found["embedding", "", metric, "", size] = values
+    for other in scores:
+        if other != "embedding":
+            found |= _gains(trial, scores, "embedding", other)
+            found |= _gains(trial, scores, other, "class_weights")
+    return found
+
+
+_FILLED = ("coverage_ratio", "density_ratio")
+
+
+def _gains(
+    trial: Trial, scores: dict[str, Floats], case: str, peer: str
+) -> dict[Key, Floats]:
+    """Return what a case gains over a peer: macro-F1, recall of rare classes."""
+    if case == peer:
+        return {}
+    gain = scores[case] - scores[peer]
+    found: dict[Key, Floats] = {
+        (case, peer, "macro_f1_gain", "", ""): gain[0],
+        (case, peer, "rare_recall_gain", "", ""): gain[1:].mean(axis=0),
+    }
+    for code, values in zip(trial.rare, gain[1:], strict=True):
+        found[case, peer, "rare_recall_gain", code, ""] = values
+    return found
+
+
+def _gates(sets: Sequence[EmbeddedSet], seeds: int) -> Iterator[Row]:
+    """Yield how often the use gate opens, and what it does where the truth is known."""
+    few = min(seeds, GATE_SEEDS)
+    for cells in sets:
+        if cells.embedder != SUBJECT:
+            yield _not_run(cells.dataset, "embedding", None, "gate_open_rate", BASE)
+            continue
+        for shots in SHOTS:
+            if len(cells.judged(shots)) > 1:
+                trials = [Trial(cells, shots, seed) for seed in range(few)]
+                hits = [opened(trial, "embedding") for trial in trials]
+                yield _gate_row(cells, shots, "embedding", hits)
+    planted, shots = sets[0], SHOTS[-1]
+    hits = [opened(Trial(planted, shots, seed), "planted") for seed in range(few)]
+    yield _gate_row(planted, shots, "planted benefit", hits)
+    for case in ("embedding", "gaussian"):
+        trials = [Trial(planted, shots, seed, shuffled=True) for seed in range(few)]
+        hits = [opened(trial, case) for trial in trials]
+        yield _gate_row(planted, shots, f"{case}, shuffled labels", hits)
+
+
+def _latent(sets: Sequence[EmbeddedSet]) -> Iterator[Row]:
+    """Yield what painted cells are like, embedded as any cell is."""
+    seeds, shots, classes = LATENT
+    cells = sets[0]
+    found: dict[Key, list[Floats]] = {}
+    for seed in range(seeds):
+        trial = Trial(cells, shots, seed)
+        drawn = drawn_cells(trial, trial.rare[:classes])
+        real = trial.held_as_drawn(tuple(drawn))
+        rows = dict(zip(_FILLED, trial.filled(drawn), strict=True))
+        rows["copy_rate"] = trial.copied(drawn)
+        guess = Validator(trial, VALIDATORS[0])
+        rows["first_pass_f1"] = trial.recognised(drawn, guess)
+        rows["first_pass_ratio"] = rows["first_pass_f1"] / trial.recognised(real, guess)
+        for metric, values in rows.items():
+            key = ("latent", "", metric, "", "")
+            found.setdefault(key, []).append(values)
+    for key, each in found.items():
+        yield _row(cells, shots, key, np.stack(each))
+    for metric in ("gated_ratio", "acceptance", "macro_f1_gain", "gate_open_rate"):
+        yield _not_run(cells.dataset, "latent", shots, metric)
+    yield _not_run(cells.dataset, "lora", None)
+
+
+def _left_out() -> list[Row]:
+    """Return what a quick run does not measure."""
+    rows = [_not_run(name, "embedding", None) for name in _SETS[1:]]
+    rows += [_not_run(_SETS[0], "embedding", shots) for shots in SHOTS[1:]]
+    rows.append(_not_run(_SETS[0], "embedding", None, "gate_open_rate"))
+    return rows + [_not_run(_SETS[0], case, None) for case in ("latent", "lora")]
+
+
+def _row(cells: EmbeddedSet, shots: int, key: Key, values: Floats) -> Row:
+    case, peer, metric, code, size = key
+    value, low, high = interval(values)
+    return {
+        "case": case,
+        "peer": peer or None,
+        "dataset": cells.dataset,
+        "embedder": cells.embedder,
+        "class": code or None,
+        "shots": shots,
+        "size": size or None,
+        "metric": metric,
+        "unit": "1",
+        "value": value,
+        "low": low,
+        "high": high,
+        "n": len(values),
+    }
+
+
+def _pooled_row(embedder: str, shots: int, key: Key, values: list[Floats]) -> Row:
+    """Return the mean over the sets, which count alike."""
+    case, peer, metric, _, _ = key
+    value, low, high = interval(np.mean(values, axis=0))
+    return {
+        "case": case,
+        "peer": peer,
+        "dataset": "all",
+        "embedder": embedder,
+        "shots": shots,
+        "size": f"{len(values)} sets",
+        "metric": metric,
+        "unit": "1",
+        "value": value,
+        "low": low,
+        "high": high,
+        "n": len(values[0]),
+    }
+
+
+def _gate_row(cells: EmbeddedSet, shots: int, case: str, hits: list[bool]) -> Row:
+    row = _not_run(cells.dataset, case, shots, "gate_open_rate", cells.embedder)
+    return row | {"unit": "1", "value": float(np.mean(hits)), "n": len(hits)}
+
+
+def _not_run(
+    dataset: str,
+    case: str,
+    shots: int | None,
+    metric: str | None = None,
+    embedder: str | None = None,
+) -> Row:
+    return {
+        "case": case,
+        "dataset": dataset,
+        "embedder": embedder,
+        "shots": shots,
+        "metric": metric,
+        "unit": "not run",
+    }
