@@ -120,7 +120,7 @@ class ResidualSpace:
         lost axes are many, and not independent as the draws are.
         """
         noise = rng.standard_normal((len(residuals), len(self.rest)))
-        noise = noise.astype(np.float32) * self.rest * np.float32(REST)
+        noise = (noise * self.rest * REST).astype(np.float32)
         x = self.means[label] + residuals @ self.factor.T @ self.axes
         x = x + noise - noise @ self.axes.T @ self.axes
         filled: Floats = (x * self.scale + self.centre).astype(np.float32)

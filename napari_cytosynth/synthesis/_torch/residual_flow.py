@@ -212,7 +212,7 @@ def trace(
     with one_thread(), torch.no_grad():
         parts = [
             traced_back(velocity, rows, steps)
-            for rows in torch.from_numpy(points).split(_TRACED)
+            for rows in torch.split(torch.from_numpy(points), _TRACED)
         ]
     return torch.cat([torch.zeros(0, dtype=torch.float64), *parts]).numpy()
 
