@@ -48,7 +48,7 @@ def test_everything_follows_a_corrected_scale_and_its_undo(seat: Desk) -> None:
     assert canvas.shown("show_smear")[1] == 0.4
     assert canvas.shown("centre_on") == (200.0, 130.0)
     line = seat.views.status.shown("show_status")
-    assert line.scale == "0.4 um/px, as you gave it"
+    assert line.scale.startswith("0.4 um/px, as you gave it, though the cells in it")
     assert line.undo == "pixel size of smear 1: 0.4 um"
     assert not line.unsure
     after = session.project.crops([cell])[0]
