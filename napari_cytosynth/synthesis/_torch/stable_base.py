@@ -7,6 +7,7 @@ tissue without a word.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -20,6 +21,7 @@ from diffusers.pipelines.stable_diffusion import StableDiffusionPipeline
 from diffusers.utils import logging as diffusers_logging
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers.utils import logging as transformers_logging
@@ -44,6 +46,7 @@ TARGETS = {
 }
 """Layers that are adapted, of each part."""
 
+_UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, SafetensorError)
 _SMALL_PARAMETERS = 10_000_000
 
 
@@ -129,7 +132,7 @@ class StableBase:
                     requires_safety_checker=False,
                     local_files_only=True,
                 )
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
+        except _UNREADABLE as error:
             raise WeightsError(
                 f"The base in '{folder}' cannot be loaded ({error}). Fetch it again; "
                 "it must be a Stable Diffusion 1 or 2 in the layout of diffusers."
@@ -320,7 +323,9 @@ class StableBase:
     def _load_lcm(self, path: Path) -> None:
         where = (path.parent, path.name) if path.is_file() else (path, None)
         try:
-            with _quiet():
+            with _quiet(), warnings.catch_warnings():
+                # Two adapters side by side are what is meant here.
+                warnings.filterwarnings("ignore", "Already found a `peft_config`")
                 self.pipeline.load_lora_weights(
                     str(where[0]),
                     weight_name=where[1],
@@ -328,7 +333,7 @@ class StableBase:
                     local_files_only=True,
                     use_safetensors=True,
                 )
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
+        except _UNREADABLE as error:
             raise WeightsError(
                 f"The LCM-LoRA '{path}' cannot be used ({error}). Name a safetensors "
                 "file made for this base, such as pytorch_lora_weights.safetensors of "
