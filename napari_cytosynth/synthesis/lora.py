@@ -34,6 +34,7 @@ from napari_cytosynth.synthesis.lora_base import (
 from napari_cytosynth.synthesis.lora_draws import Drawing
 from napari_cytosynth.synthesis.lora_options import (
     DEFAULT_BASE,
+    LEARNS_BY,
     PRESETS,
     Base,
     LoraConfig,
@@ -67,6 +68,7 @@ class LoraGenerator:
 
     key = "lora"
     makes = "cells"
+    learns_by = LEARNS_BY
     needs = (
         f"Learns from the labelled cells of the class, {MIN_TO_LEARN} or more. Needs a "
         "GPU and a Stable Diffusion fetched beforehand; training takes minutes."
@@ -121,6 +123,7 @@ class LoraGenerator:
             "base": self._told_name,
             "base sha256": self._fingerprint,
             "codes": list(codes),
+            "tuned": list(codes),
             "counts": {c: chosen.count(c) for c in codes},
             "prompts": prompts,
             "steps": steps,

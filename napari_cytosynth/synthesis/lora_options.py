@@ -51,6 +51,27 @@ PRESETS: Mapping[str, Base] = {
 """Names that stand for a base and its options."""
 
 
+LEARNS_BY = frozenset(
+    {
+        "rank",
+        "alpha",
+        "rate",
+        "text_rate",
+        "train_steps",
+        "train_batch",
+        "warmup",
+        "snr_gamma",
+        "noise_offset",
+        "turns",
+        "joint",
+        "prompts",
+        "save_every",
+        "cpu",
+    }
+)
+"""Options of the training; where one changes, adapters are learned anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoraConfig:
     """Options of the ``lora`` generator.

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from napari_cytosynth.core.project import Job, JobState, Project
-from napari_cytosynth.core.protocols import ChoosyGenerator
+from napari_cytosynth.core.protocols import ChoosyGenerator, LabelledCells
 from napari_cytosynth.core.registry import load, names
 
 PREFIX = "fill:"
@@ -88,10 +88,30 @@ def refuse_unknown(project: Project, ask: Ask) -> None:
     UnknownClassError
         Naming the classes that it can make.
     """
-    # A far worker may have generators that are not installed here: it will tell.
-    here = ask.generator.partition(":")[0] in names("generators")
-    made: object = load("generators", ask.generator)() if here else None
+    made = _built(ask.generator)
     if isinstance(made, ChoosyGenerator):
         labels = project.journal.labels().values()
         real = sum(label.code == ask.code for label in labels)
         made.refuse_unknown(ask.code, real, project.taxonomy)
+
+
+def learning_options(generator: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those options that a generator learns by; others are for drawing alone.
+
+    A generator names them in ``learns_by``; one without it learns by none.
+    """
+    known: frozenset[str] = getattr(_built(generator), "learns_by", frozenset())
+    return {name: value for name, value in options.items() if name in known}
+
+
+def digest_of(cells: LabelledCells, told: Mapping[str, Any]) -> str:
+    """Return a name for these cells with these labels, learned by these options."""
+    text = repr(sorted(zip(cells.ids.tolist(), cells.codes, strict=True)))
+    text += repr(sorted(told.items())) if told else ""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _built(generator: str) -> object:
+    """Return a generator; None if it is not installed here, as on a far worker only."""
+    here = generator.partition(":")[0] in names("generators")
+    return load("generators", generator)() if here else None

@@ -59,8 +59,15 @@ def fitted_generators(project: Project) -> dict[str, dict[str, Weights]]:
             generator, code = str(job.data["generator"]), str(job.data["code"])
             weights = project.model(weights_name(generator, code))
             if weights is not None:
-                found.setdefault(generator, {})[code] = weights
+                own = found.setdefault(generator.partition(":")[0], {})
+                own[_free_name(own, code, weights)] = weights
     return {g: dict(sorted(found[g].items())) for g in sorted(found)}
+
+
+def _free_name(own: Mapping[str, Weights], code: str, weights: Weights) -> str:
+    """Return the class, and the hash beside it where other weights have its name."""
+    taken = code in own and own[code].sha256 != weights.sha256
+    return f"{code}-{weights.sha256[:8]}" if taken else code
 
 
 def weights_name(generator: str, code: str) -> str:

@@ -7,7 +7,6 @@ can lose a draw or make one twice.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -41,7 +40,14 @@ from napari_cytosynth.synthesis.gate import (
     standard_gate,
 )
 from napari_cytosynth.workflows.drawn import closable
-from napari_cytosynth.workflows.fill_jobs import LOST, PREFIX, Ask, refuse_unknown
+from napari_cytosynth.workflows.fill_jobs import (
+    LOST,
+    PREFIX,
+    Ask,
+    digest_of,
+    learning_options,
+    refuse_unknown,
+)
 from napari_cytosynth.workflows.fill_jobs import resumable_jobs as resumable_jobs
 from napari_cytosynth.workflows.model_card import weights_name
 from napari_cytosynth.workflows.train import splits_of
@@ -341,29 +347,24 @@ def _weights(
 ) -> Task[tuple[Weights, Job]]:
     """Return the project's weights of a generator, and the job with their SHA-256.
 
-    They are fitted where there are none, or where the real cells changed since; but a
-    fill that goes on keeps to the weights that it began with.
+    They are fitted where there are none, or where the real cells or the options to
+    learn by changed since; but a fill that goes on keeps to those it began with.
     """
     generator, code = str(job.data["generator"]), str(job.data["code"])
-    name, known = weights_name(generator, code), _digest(cells)
+    told = learning_options(generator, job.data["options"])
+    name, known = weights_name(generator, code), digest_of(cells, told)
     weights = project.model(name)
     begun = weights is not None and weights.sha256 == job.data.get("weights")
     if weights is None or not (begun or weights.meta.get("fitted on") == known):
         concepts = {c.code: c.concept for c in project.taxonomy}
         fitted = yield from compute.fit(
-            generator, cells, {"seed": 0, "concepts": concepts, "only": code}
+            generator, cells, {**told, "seed": 0, "concepts": concepts, "only": code}
         )
         weights = Weights(fitted.tensors, {**fitted.meta, "fitted on": known})
         project.put_model(name, weights)
     job = replace(job, data={**job.data, "weights": weights.sha256})
     project.put_job(replace(job, state=JobState.RUNNING))
     return weights, job
-
-
-def _digest(cells: LabelledCells) -> str:
-    """Return a name for these cells with these labels."""
-    text = repr(sorted(zip(cells.ids.tolist(), cells.codes, strict=True)))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _next_draw(project: Project, ask: Ask) -> int:
