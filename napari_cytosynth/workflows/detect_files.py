@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
 
 from napari_cytosynth.core.cells import Detections, ObjectKind
 from napari_cytosynth.core.errors import InputError
@@ -20,6 +19,7 @@ from napari_cytosynth.core.quality import words
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.smear import Calibration
 from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.workflows.damaged import Damaged, DamagedFiles
 from napari_cytosynth.workflows.quality import flaws_found
 
 
@@ -38,9 +38,6 @@ class Measured:
     file: str
     calibration: Calibration
 
-
-Damaged: TypeAlias = Callable[[Path, InputError], None]
-"""Told of a file that cannot be read, and why."""
 
 CATEGORIES = {
     ObjectKind.NUCLEATED: "nucleated cell",
@@ -95,19 +92,15 @@ def detect_files(
     found = load("detectors", detector)()
     files = _named([pair for path in paths for pair in _pictures(Path(path))])
     done: list[tuple[ImageRecord, list[ObjectRecord]]] = []
-    refused: InputError | None = None
+    damaged = DamagedFiles(on_damaged if len(files) > 1 else None)
     for number, (path, name) in enumerate(files):
         try:
             step = (number, len(files))
             one = yield from _detect_file((path, name), found, objects, mpp, step)
             done.append(one)
         except InputError as error:
-            if on_damaged is None or len(files) == 1:
-                raise
-            on_damaged(path, error)
-            refused = error
-    if refused is not None and not done:
-        raise refused
+            damaged.note(path, error)
+    damaged.demand_some(len(done))
     yield Progress(len(files), len(files), "done")
     cells = tuple(cell for _, its in done for cell in its)
     return Records(tuple(i for i, _ in done), cells, tuple(CATEGORIES.values()))

@@ -27,7 +27,7 @@ from napari_cytosynth.core.smear import FALLBACK_MPP, MppSource
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.ingest import calibrate, cut_crops, open_smear
 from napari_cytosynth.worker.inline import InlineCompute
-from napari_cytosynth.workflows.detect_files import Damaged
+from napari_cytosynth.workflows.damaged import Damaged, DamagedFiles
 
 BATCH = 256
 """Crops that are read, embedded and stored in one step."""
@@ -292,35 +292,20 @@ def embed_folder(
     # A name misspelt or weights that are missing are told before any work, not after.
     none = np.zeros((0, CROP_PIXELS, CROP_PIXELS, 3), np.uint8)
     yield from where.embed(embedder, none)
-    unread = _Unread(on_damaged)
+    damaged = DamagedFiles(on_damaged)
     scale = mpp if mpp is not None else (yield from _common_mpp(root, paths))
     done: list[str] = []
     parts: list[Vectors] = []
     for start in range(0, len(paths), BATCH):
         chunk = paths[start : start + BATCH]
-        crops = yield from _centres(root, chunk, scale, unread)
+        crops = yield from _centres(root, chunk, scale, damaged)
         if crops:
             stack = np.stack(list(crops.values()))
             parts.append((yield from where.embed(embedder, stack)))
             done += crops
         yield Progress(start + len(chunk), len(paths), f"embedded at {scale:.3f} um/px")
-    if unread.last is not None and not done:
-        raise unread.last
+    damaged.demand_some(len(done))
     return done, np.concatenate(parts)
-
-
-@dataclass
-class _Unread:
-    """Tells of damaged files, and keeps the last error; raises it if nobody is told."""
-
-    tell: Damaged | None
-    last: InputError | None = None
-
-    def __call__(self, path: Path, error: InputError) -> None:
-        if self.tell is None:
-            raise error
-        self.last = error
-        self.tell(path, error)
 
 
 def _pictures_below(root: Path) -> list[str]:
@@ -353,7 +338,7 @@ def _common_mpp(root: Path, paths: list[str]) -> Task[float]:
 
 
 def _centres(
-    root: Path, paths: list[str], mpp: float, unread: _Unread
+    root: Path, paths: list[str], mpp: float, damaged: DamagedFiles
 ) -> Task[dict[str, Crops]]:
     """Return the crop uint8[96, 96, 3] of each picture that can be read."""
     crops: dict[str, Crops] = {}
@@ -365,5 +350,5 @@ def _centres(
                 box = np.array([[0, 0, *size]], np.float32)
                 crops[path] = cut_crops(image, box, mpp)[0]
         except InputError as error:
-            unread(root / path, error)
+            damaged.note(root / path, error)
     return crops
