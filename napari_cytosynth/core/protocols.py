@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -14,7 +14,11 @@ from napari_cytosynth.core.cells import Detections
 from napari_cytosynth.core.draws import Batch as Batch
 from napari_cytosynth.core.draws import Request as Request
 from napari_cytosynth.core.draws import Weights as Weights
-from napari_cytosynth.core.provenance import Assessment
+from napari_cytosynth.core.provenance import (
+    Assessment,
+    SyntheticCell,
+    SyntheticVector,
+)
 from napari_cytosynth.core.records import ImageRecord as ImageRecord
 from napari_cytosynth.core.records import ObjectRecord as ObjectRecord
 from napari_cytosynth.core.records import Records as Records
@@ -246,7 +250,7 @@ class Reference:
         Their features in the critics' own embedder.
     embed : callable
         The critics' own embedder, crops to vectors: another feature set than the
-        classifier's in training.
+        classifier's in training, and than what a generator is conditioned on.
     seed : int
         For cross-fitting.
     """
@@ -259,12 +263,27 @@ class Reference:
 
 @runtime_checkable
 class Critic(Protocol):
-    """Judges synthetic cells or vectors, each with a number and a reason."""
+    """Judges synthetic cells or vectors, each with a number and a reason.
+
+    A verdict depends on the item, the reference and what was remembered, and not on the
+    other items of a batch that come after it.
+    """
 
     key: str
 
     def assess(self, batch: Batch, reference: Reference) -> list[Assessment]:
-        """Return one assessment for each item of ``batch``."""
+        """Return one assessment for each item of ``batch``.
+
+        The items carry what the critics before said of them.
+        """
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """What a critic has besides, if it compares draws with those that passed before."""
+
+    def remember(self, items: Sequence[SyntheticCell | SyntheticVector]) -> None:
+        """Take in items that passed, in order of making."""
 
 
 @runtime_checkable

@@ -96,10 +96,12 @@ class Assessment:
     reason : str
         One sentence for a person, with the number and the threshold.
     calibrated : bool
-        False where real cells were too few for the critic to tell: then what passed
-        was let through, and is verified by nothing.
+        False where real cells are too few to set the class's bar by themselves.
     nearest : int or None
         Real cell of the project that looks most like it, where the critic compared.
+    abstained : bool
+        True where real cells were too few for the critic to tell at all: then what
+        passed was let through, and is verified by nothing.
     """
 
     critic: str
@@ -108,6 +110,7 @@ class Assessment:
     reason: str
     calibrated: bool = True
     nearest: int | None = None
+    abstained: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,15 @@ def load_training_looks(folder: Path = FOLDER) -> npt.NDArray[np.float16]:
     return arrays.get("looks", np.zeros((0, 0), np.float16))
 
 
+@cache
+def load_copy_bar(folder: Path = FOLDER) -> float:
+    """Return the first percentile of the distances between different training cells.
+
+    0 where the weights ship without these.
+    """
+    return float(load_card(folder).get("copy_threshold", 0.0))
+
+
 def load_card(folder: Path = FOLDER) -> Mapping[str, Any]:
     """Read what is known of the shipped weights, and not these themselves.
 

@@ -6,7 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.protocols import Crops
+from napari_cytosynth.metrics.copying import PERCENTILE
 from napari_cytosynth.metrics.neighbours import squared_distances
+
+SAMPLE = 300
+"""Real cells whose distances to the others set the percentile."""
 
 SIDE = 16
 """Side of a thumbnail, pixels."""
@@ -61,6 +65,22 @@ def turned_distances(first: Thumbnails, second: Thumbnails) -> npt.NDArray[np.fl
             turned = _units(np.rot90(flipped, turn, axes=(1, 2)))
             best = np.minimum(best, squared_distances(turned, flat))
     return np.sqrt(best / SIDE**2)
+
+
+def turned_threshold(small: Thumbnails, rng: np.random.Generator) -> float:
+    """Return the first percentile of distances to the nearest other thumbnail.
+
+    Parameters
+    ----------
+    small : uint8[n, 16, 16]
+        Thumbnails of real cells; 0 comes back for fewer than two.
+    """
+    if len(small) < 2:
+        return 0.0
+    rows = rng.permutation(len(small))[:SAMPLE]
+    distances = turned_distances(small[rows], small)
+    distances[np.arange(len(rows)), rows] = np.inf
+    return float(np.percentile(distances.min(axis=1), PERCENTILE))
 
 
 def _units(small: Thumbnails) -> npt.NDArray[np.float64]:

@@ -17,6 +17,9 @@ from napari_cytosynth.core.registry import load, names
 PREFIX = "fill:"
 """Begins the key of every fill."""
 
+CRITICS = "critics"
+"""Entry of a job that other critics judge besides those of the standard gate."""
+
 LOST = "lost worker"
 """Entry of a job whose worker was lost for good: what the worker said."""
 
@@ -37,6 +40,8 @@ class Ask:
         >= 0; a second fill of the same seed goes on with the next draw.
     options : mapping
         JSON-able options of the generator, such as its steps.
+    critics : tuple of str
+        Critics that judge besides those of the standard gate.
     """
 
     code: str
@@ -44,10 +49,17 @@ class Ask:
     generator: str = "latent"
     seed: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
+    critics: tuple[str, ...] = ()
+
+    @property
+    def _data(self) -> dict[str, Any]:
+        """What a row holds of it; critics only where there are some, as ever."""
+        data = {**asdict(self), CRITICS: list(self.critics)}
+        return data if self.critics else {k: v for k, v in data.items() if k != CRITICS}
 
     def job(self, start: int) -> Job:
         """Return the row of a new fill whose first draw is number ``start``."""
-        plain = {k: v for k, v in asdict(self).items() if k != "options"}
+        plain = {k: v for k, v in self._data.items() if k != "options"}
         text = repr((sorted(plain.items()), start))
         key = f"{PREFIX}{self.code}:{hashlib.sha256(text.encode()).hexdigest()[:8]}"
         data = {**plain, "start": start, "options": dict(self.options)}
@@ -55,7 +67,9 @@ class Ask:
 
     def made(self, job: Job) -> bool:
         """Tell whether a job is a fill that was asked for in just this way."""
-        return job.key.startswith(PREFIX) and asdict(self).items() <= job.data.items()
+        same = self._data.items() <= job.data.items()
+        critics = tuple(job.data.get(CRITICS, ()))
+        return job.key.startswith(PREFIX) and same and critics == self.critics
 
 
 def resumable_jobs(project: Project, code: str = "") -> list[Job]:

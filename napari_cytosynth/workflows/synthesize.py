@@ -13,17 +13,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from napari_cytosynth.core.errors import InputError, WorkerError
 from napari_cytosynth.core.project import Job, JobState, Project
 from napari_cytosynth.core.protocols import (
     Batch,
     Compute,
     LabelledCells,
-    Reference,
     Request,
-    Vectors,
     Weights,
 )
 from napari_cytosynth.core.provenance import (
@@ -31,13 +27,14 @@ from napari_cytosynth.core.provenance import (
     SyntheticCell,
     SyntheticVector,
 )
+from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.tasks import Progress, Task
-from napari_cytosynth.synthesis.appearance import describe
 from napari_cytosynth.synthesis.gate import (
     DRAWS_PER_SLOT,
-    Gate,
+    GateMaker,
+    Judge,
     first_veto,
-    standard_gate,
+    gate_here,
 )
 from napari_cytosynth.workflows.drawn import closable
 from napari_cytosynth.workflows.fill_jobs import (
@@ -49,10 +46,8 @@ from napari_cytosynth.workflows.fill_jobs import (
     refuse_unknown,
 )
 from napari_cytosynth.workflows.fill_jobs import resumable_jobs as resumable_jobs
+from napari_cytosynth.workflows.gating import plan_of, training_cells
 from napari_cytosynth.workflows.model_card import weights_name
-from napari_cytosynth.workflows.train import splits_of
-
-_DESCRIBED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +94,8 @@ def fill(
     generator: str = "latent",
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
+    critics: Sequence[str] = (),
+    gates: GateMaker | None = None,
 ) -> Task[FillReport]:
     """Make ``count`` synthetic cells of a class that pass the gate.
 
@@ -123,6 +120,10 @@ def fill(
         A second fill of the same seed goes on with the next draw.
     options : mapping, optional
         JSON-able options of the generator, such as its steps.
+    critics : sequence of str
+        Registry names of critics that judge besides those of the standard gate.
+    gates : callable, optional
+        Makes the gate; by default it stands in this process.
 
     Yields
     ------
@@ -133,14 +134,16 @@ def fill(
     ------
     UnknownClassError
         If the taxonomy, or the generator, does not know ``code``.
+    RegistryError
+        If a critic is not installed.
     InputError
         If ``count`` is below 1, or the class is no cell type, or the generator makes
         vectors.
     WorkerError
         If the worker was lost for good; the fill can be resumed.
     """
-    ask = Ask(code, count, generator, seed, dict(options or {}))
-    return (yield from resume(project, compute, plan(project, ask)))
+    ask = Ask(code, count, generator, seed, dict(options or {}), tuple(critics))
+    return (yield from resume(project, compute, plan(project, ask), gates=gates))
 
 
 def plan(project: Project, ask: Ask) -> Job:
@@ -162,11 +165,15 @@ def plan(project: Project, ask: Ask) -> Job:
             f"{', '.join(project.taxonomy.cell_codes)}."
         )
     refuse_unknown(project, ask)
+    for name in ask.critics:
+        load("critics", name)
     lost = [job for job in resumable_jobs(project, ask.code) if ask.made(job)]
     return lost[-1] if lost else ask.job(_next_draw(project, ask))
 
 
-def resume(project: Project, compute: Compute, job: Job) -> Task[FillReport]:
+def resume(
+    project: Project, compute: Compute, job: Job, *, gates: GateMaker | None = None
+) -> Task[FillReport]:
     """Go on with a fill that a crash, an error or Cancel ended; see :func:`fill`.
 
     ``job`` is one of :func:`resumable_jobs`, or of ``project.jobs()``. What was stored
@@ -176,8 +183,9 @@ def resume(project: Project, compute: Compute, job: Job) -> Task[FillReport]:
     with _recorded(project, job):
         cells = yield from training_cells(project)
         weights, job = yield from _weights(project, compute, job, cells)
-        reference = yield from reference_of(cells, int(job.data["seed"]))
-        yield from _draw(project, compute, job, weights, reference)
+        plan = plan_of(project, job)
+        with closing((yield from (gates or gate_here)(cells, plan))) as gate:
+            yield from _draw(project, compute, job, weights, gate)
     return report_of(project, job.key)
 
 
@@ -207,36 +215,6 @@ def report_of(project: Project, key: str) -> FillReport:
     )
 
 
-def training_cells(project: Project) -> Task[LabelledCells]:
-    """Return the labelled cells of the training split, with crops, without vectors."""
-    yield Progress(0, 0, "gathering real cells")
-    table = project.cells()
-    splits = splits_of(project, table)
-    wanted = set(project.taxonomy.cell_codes)
-    labels = {
-        c: k.code for c, k in project.journal.labels().items() if k.code in wanted
-    }
-    rows = np.flatnonzero(np.isin(table.ids, list(labels)) & ~splits.audit)
-    ids = table.ids[rows]
-    return LabelledCells(
-        ids,
-        tuple(labels[cell] for cell in ids.tolist()),
-        project.crops(ids),
-        np.zeros((len(ids), 0), np.float32),
-        "",
-        splits.keys[rows],
-    )
-
-
-def reference_of(cells: LabelledCells, seed: int) -> Task[Reference]:
-    """Return what critics judge by: their own features, not those of the classifier."""
-    parts: list[Vectors] = [describe(cells.crops[:0])]
-    for start in range(0, len(cells), _DESCRIBED):
-        parts.append(describe(cells.crops[start : start + _DESCRIBED]))
-        yield Progress(0, 0, f"describing {len(cells)} real cells for the critics")
-    return Reference(cells, np.concatenate(parts), describe, seed)
-
-
 @contextmanager
 def _recorded(project: Project, job: Job) -> Iterator[None]:
     """Keep the job row true to what happens inside."""
@@ -261,28 +239,30 @@ def _draw(
     compute: Compute,
     job: Job,
     weights: Weights,
-    reference: Reference,
+    gate: Judge,
 ) -> Task[None]:
     """Draw, judge and store until enough passed or the budget is spent."""
-    gate = standard_gate(reference)
     tally = _Tally(job, _stored(project, job))
     if tally.is_done():
         return
+    made = project.synthetic(str(job.data["code"]))
+    gate.remember([c for c in made if c.status is not Status.DROPPED])
     ask = tally.request(project)
-    with closing(closable(compute, str(job.data["generator"]), ask, weights)) as made:
-        for batch in made:
+    with closing(closable(compute, str(job.data["generator"]), ask, weights)) as drawn:
+        for batch in drawn:
             fresh: tuple[SyntheticCell, ...] = ()
             if len(batch):
                 judged = [_numbered(c, job, i) for c, i in _judged(gate, batch)]
                 stored = project.add_synthetic(tally.needed(judged))
                 fresh = tally.take(stored)
+                gate.remember(fresh)
             note = batch.note or tally.note
             yield Progress(tally.accepted, tally.wanted, note, fresh)
             if tally.is_done():
                 return
 
 
-def _judged(gate: Gate, batch: Batch) -> Iterator[tuple[SyntheticCell, int]]:
+def _judged(gate: Judge, batch: Batch) -> Iterator[tuple[SyntheticCell, int]]:
     if any(isinstance(item, SyntheticVector) for item in batch.items):
         raise InputError(
             "This generator makes vectors, which cannot be shown as cells. Fill with a "

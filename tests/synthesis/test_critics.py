@@ -1,12 +1,18 @@
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_cytosynth.core.protocols import Batch, Critic, Reference
 from napari_cytosynth.core.provenance import Provenance, SyntheticCell, SyntheticVector
-from napari_cytosynth.synthesis.appearance import describe
-from napari_cytosynth.synthesis.critics.agreement import AgreementCritic
+from napari_cytosynth.synthesis.appearance import describe, lab_to_rgb, rgb_to_lab
+from napari_cytosynth.synthesis.critics.agreement import (
+    PRECISION,
+    AgreementCritic,
+    _bars,
+)
 from napari_cytosynth.synthesis.critics.copy import CopyCritic
 from napari_cytosynth.synthesis.starter import load_training_thumbnails
 
@@ -120,7 +126,9 @@ def test_one_real_cell_is_copied_only_by_itself(cells_of, fresh):
     reference = reference_of(cells)
     critic = CopyCritic()
     assert not critic.assess(pixels(cells.crops, "SNE"), reference)[0].passed
-    assert critic.assess(pixels(fresh.crops[:1], "SNE"), reference)[0].passed
+    turned = np.rot90(cells.crops, axes=(1, 2))
+    assert not critic.assess(pixels(turned, "SNE"), reference)[0].passed
+    assert critic.assess(pixels(fresh.crops[10:11], "LY"), reference)[0].passed
 
 
 def test_painted_cells_are_compared_with_the_training_cells(reference):
@@ -133,3 +141,114 @@ def test_painted_cells_are_compared_with_the_training_cells(reference):
         found = CopyCritic().assess(Batch(items, 0), reference)
         assert [a.passed for a in found] == [passes, passes]
         assert ("training cell" in found[0].reason) is not passes
+
+
+@pytest.mark.parametrize("change", ["jpeg", "moved", "stained", "all"])
+def test_copies_that_were_changed_a_little_are_vetoed(cells_of, change):
+    rng = np.random.default_rng(4)
+    real = blotches(rng, 130)
+    cells = replace(cells_of({"SNE": 120}), crops=real[:120])
+    copies = np.stack([CHANGES[change](crop, rng) for crop in real[:20]])
+    assert not any(np.array_equal(a, b) for a, b in zip(copies, real, strict=False))
+    critic, reference = CopyCritic(), reference_of(cells)
+    said = critic.assess(pixels(copies, "SNE"), reference)
+    assert not any(a.passed for a in said)
+    assert [a.nearest for a in said] == cells.ids[:20].tolist()
+    assert all(a.passed for a in critic.assess(pixels(real[120:], "SNE"), reference))
+
+
+def blotches(rng, n):
+    """Return uint8[n, 96, 96, 3] of dark spots, each crop unlike the others."""
+    rows = np.arange(96)
+    crops = np.full((n, 96, 96, 3), 225.0)
+    for crop in crops:
+        for y, x, r in rng.uniform((15, 15, 6), (81, 81, 16), (6, 3)):
+            crop[np.hypot(rows[:, None] - y, rows - x) < r] = rng.uniform(60, 190, 3)
+    return np.clip(crops + rng.normal(0, 4, crops.shape), 0, 255).astype(np.uint8)
+
+
+def jpeg(crop, rng):
+    stream = io.BytesIO()
+    Image.fromarray(crop).save(stream, "JPEG", quality=60)
+    return np.asarray(Image.open(stream))
+
+
+def moved(crop, rng):
+    y, x = rng.choice([-2, -1, 1, 2], 2)
+    return np.pad(crop, ((4, 4), (4, 4), (0, 0)), "edge")[4 + y : 100 + y, 4 + x :][
+        :, :96
+    ]
+
+
+def stained(crop, rng):
+    lab = rgb_to_lab(crop) * rng.uniform(0.9, 1.1, 3) + rng.uniform(-5, 5, 3)
+    return lab_to_rgb(lab)
+
+
+CHANGES = {
+    "jpeg": jpeg,
+    "moved": moved,
+    "stained": stained,
+    "all": lambda crop, rng: jpeg(stained(moved(np.rot90(crop)[::-1], rng), rng), rng),
+}
+
+
+def test_what_passes_depends_on_the_bar_only(cells_of, fresh):
+    """Cells that just reach the bar are not thinned out: no chance, no second bar."""
+    cells = cells_of({"SNE": 40, "LY": 40})
+    between = np.linspace(0, 1, 41)[:, None] * (
+        cells.crops[45].astype(float) - cells.crops[3]
+    ).reshape(1, -1)
+    blends = (cells.crops[3].reshape(1, -1) + between).reshape(-1, 96, 96, 3)
+    critic, reference = AgreementCritic(), reference_of(cells)
+    said = critic.assess(pixels(blends.astype(np.uint8), "LY"), reference)
+    (bar,) = {float(a.reason.split("p >= ")[1].split(" ")[0]) for a in said}
+    scores = np.array([a.score for a in said])
+    assert {True, False} == {a.passed for a in said}
+    lowest = min(a.score for a in said if a.passed)
+    assert lowest == scores[scores >= bar - 0.005].min()
+    assert [a.passed for a in said] == (scores >= lowest).tolist()
+
+
+def test_the_bar_of_a_rare_class_is_drawn_towards_that_of_all(cells_of):
+    rng = np.random.default_rng(0)
+    labels = np.array(["A"] * 200 + ["B"] * 200 + ["C"] * 8)
+    truth = labels[:, None] == np.array(["A", "B", "C"])
+    logits = 2.5 * truth + rng.normal(size=(408, 3))
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    bars = _bars(p, labels, ["A", "B", "C"])
+    for j, code in enumerate("AB"):
+        above = p[:, j] >= bars[code].height
+        share = [above[labels == c].mean() for c in "ABC"]
+        assert share[j] / sum(share) >= PRECISION
+        assert bars[code].judge(code, 0.99).calibrated
+        assert bars[code].judge(code, bars[code].height).passed
+    few = bars["C"].judge("C", 0.99)
+    assert "Not calibrated (n = 8)" in few.reason
+    assert not few.calibrated
+    assert not few.abstained
+    own = [_bars(p, labels, ["A", "B", "C"])]
+    again = _bars(
+        np.vstack([p, np.repeat(p[400:], 3, 0)]),
+        np.append(labels, ["C"] * 24),
+        ["A", "B", "C"],
+    )["C"]
+    assert again.n == 32
+    assert own[0]["C"].height != again.height
+
+
+def test_only_a_model_that_never_saw_its_source_judges_a_variation(cells_of):
+    reference = reference_of(cells_of({"SNE": 40, "LY": 30}))
+    critic = AgreementCritic()
+    row = 35
+    between = reference.cells.crops[[row, 60]].astype(float).mean(axis=0)
+    crop = between.astype(np.uint8)[None]
+    origin = replace(ORIGIN, parents=(int(reference.cells.ids[row]),))
+    varied = Batch((SyntheticCell(crop[0], "SNE", origin),), 0)
+    (alone,) = critic.assess(varied, reference)
+    (mean,) = critic.assess(pixels(crop, "SNE"), reference)
+    jury = critic._known[2]
+    fold = jury.folds[int(reference.cells.ids[row])]
+    unseen = jury.models[fold].probability(describe(crop).astype(float), "SNE")
+    assert alone.score == pytest.approx(float(unseen[0]))
+    assert alone.score != mean.score

@@ -32,6 +32,7 @@ from napari_cytosynth.testing.fakes import FakeCellGenerator, FakeCompute
 from napari_cytosynth.testing.tiny import tiny_project
 from napari_cytosynth.worker import InlineCompute, WorkerProcess
 from napari_cytosynth.workflows.fill_jobs import Ask
+from napari_cytosynth.workflows.gating import training_cells
 from napari_cytosynth.workflows.synthesize import (
     FillReport,
     fill,
@@ -39,7 +40,6 @@ from napari_cytosynth.workflows.synthesize import (
     report_of,
     resumable_jobs,
     resume,
-    training_cells,
 )
 from napari_cytosynth.workflows.train import splits_of
 

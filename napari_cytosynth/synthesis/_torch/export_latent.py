@@ -31,9 +31,8 @@ from napari_cytosynth.synthesis._torch.train_latent import (
     read_pool,
 )
 from napari_cytosynth.synthesis.appearance import Stain
-from napari_cytosynth.synthesis.critics.copy import turned_threshold
 from napari_cytosynth.synthesis.lookspace import LookSpace
-from napari_cytosynth.synthesis.thumbnails import thumbnails
+from napari_cytosynth.synthesis.thumbnails import thumbnails, turned_threshold
 
 SOURCE = {
     "data": "PBC Barcelona: Acevedo, Merino, Alferez et al., A dataset of microscopic "

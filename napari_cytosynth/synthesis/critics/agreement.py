@@ -1,8 +1,10 @@
 """Whether an independent validator takes a cell for the class it was asked for.
 
-The validator is a discriminant analysis of shrunk covariance and equal priors, trained
-on features other than the classifier's. It is cross-fitted: how it treats real cells
-that it has not seen sets the bar for synthetic ones.
+It is of another family than the classifier, see
+:mod:`napari_cytosynth.synthesis.validators`, and for pictures learns from other
+features. It is cross-fitted: how it treats real cells that it has not seen sets the bar
+for synthetic ones. What passes is passed however near it lies to the bar: cells that
+are hard to tell are worth most in training.
 """
 
 from __future__ import annotations
@@ -10,14 +12,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.protocols import Batch, LabelledCells, Reference, Vectors
 from napari_cytosynth.core.provenance import Assessment, SyntheticCell, SyntheticVector
-from napari_cytosynth.synthesis.critics import MIN_REAL
+from napari_cytosynth.synthesis.critics import FEW_REAL, MIN_REAL
+from napari_cytosynth.synthesis.likeness import crops_of, vectors_of
+from napari_cytosynth.synthesis.validators import (
+    NormalValidator,
+    ParzenValidator,
+    Validator,
+)
 
 FOLDS = 4
 """Parts of the real cells; each is judged by a model of the others."""
@@ -25,23 +32,76 @@ FOLDS = 4
 PRECISION = 0.9
 """Precision on real cells that the bar is set for, classes being equally common."""
 
+SHRINKAGE = 10
+"""Real cells of a class at which its own bar and that of all classes count alike."""
+
+_SUPPORT = 0.1  # share of a class's real cells that must pass a bar to tell of it
+_FEWEST = 3  # and at least as many
+
 Floats = npt.NDArray[np.float64]
+Item = SyntheticCell | SyntheticVector
 
 
 @dataclass(frozen=True)
-class _Validator:
-    """Models of the folds, and the probability from which each class is believed.
+class _Bar:
+    """From which probability a class is believed, and what real cells say of that.
 
-    ``bars`` maps a code to the bar and the precision that real cells reach there.
+    ``precision`` is what they reach there; ``n`` is how many of the class there are.
     """
 
-    models: tuple[Any, ...]
-    codes: tuple[str, ...]
-    bars: dict[str, tuple[float, float]]
+    height: float
+    precision: float
+    n: int
 
-    def probability(self, vectors: Vectors, code: str) -> Floats:
-        """Return the mean probability of a class over the folds' models, float64[n]."""
-        mean: Floats = np.mean([_column(m, vectors, code) for m in self.models], axis=0)
+    @property
+    def reaches(self) -> bool:
+        return self.precision >= PRECISION
+
+    def judge(self, code: str, p: float) -> Assessment:
+        few = self.n < FEW_REAL
+        reason = (
+            f"p({code}) = {p:.2f} by the validator; real cells of p >= "
+            f"{self.height:.2f} are {code} in {self.precision:.0%} of cases "
+            f"(n = {self.n})."
+        )
+        if few:
+            reason += (
+                f" Not calibrated (n = {self.n}): under {FEW_REAL} real cells the bar "
+                "is drawn towards that of all classes."
+            )
+        elif not self.reaches:
+            reason += f" No bar reaches {PRECISION:.0%}; this one does best."
+        sure = not few and self.reaches
+        key = AgreementCritic.key
+        return Assessment(key, p, p >= self.height, reason, calibrated=sure)
+
+
+@dataclass(frozen=True)
+class _Jury:
+    """Validators of the folds, the fold of each real cell, the bar of each class."""
+
+    models: tuple[Validator, ...]
+    folds: dict[int, int]
+    bars: dict[str, _Bar]
+
+    def probabilities(self, vectors: Vectors, items: Sequence[Item]) -> list[float]:
+        """Return the mean probability of each item's own class over validators.
+
+        Where an item was made from real cells of one fold, only the validator that
+        never saw them is asked.
+        """
+        x = np.asarray(vectors, np.float64)
+        codes = np.array([item.code for item in items])
+        found = np.zeros((len(self.models), len(items)))
+        for code in np.unique(codes).tolist():
+            rows = np.flatnonzero(codes == code)
+            for model, line in zip(self.models, found, strict=True):
+                line[rows] = model.probability(x[rows], code)
+        for row, item in enumerate(items):
+            seen = {self.folds[p] for p in item.provenance.parents if p in self.folds}
+            if len(seen) == 1:
+                found[:, row] = found[seen.pop(), row]
+        mean: list[float] = found.mean(axis=0).tolist()
         return mean
 
 
@@ -51,109 +111,71 @@ class AgreementCritic:
     key = "agreement"
 
     def __init__(self) -> None:
-        self._known: tuple[Reference, bool, _Validator | None] | None = None
+        self._known: tuple[Reference, bool, _Jury | None] | None = None
 
     def assess(self, batch: Batch, reference: Reference) -> list[Assessment]:
         """Return one assessment for each item; the score is the class's probability."""
         if not len(batch):
             return []
-        cells = isinstance(batch.items[0], SyntheticCell)
-        validator = self._validator(reference, cells)
-        vectors = _features(batch, reference)
-        codes = np.array(_codes(batch))
-        found: dict[int, Assessment] = {}
-        for code in np.unique(codes).tolist():
-            rows = np.flatnonzero(codes == code)
-            judged = self._judge(code, vectors[rows], validator, reference)
-            found |= dict(zip(rows.tolist(), judged, strict=True))
-        return [found[i] for i in range(len(codes))]
+        crops, items = crops_of(batch), _items(batch)
+        jury = self._jury(reference, pictures=crops is not None)
+        if jury is None:
+            return [_abstain(item.code, reference.cells) for item in items]
+        vectors = vectors_of(batch) if crops is None else reference.embed(crops)
+        shares = jury.probabilities(vectors, items)
+        return [
+            jury.bars[item.code].judge(item.code, p)
+            if item.code in jury.bars
+            else _abstain(item.code, reference.cells)
+            for item, p in zip(items, shares, strict=True)
+        ]
 
-    def _judge(
-        self,
-        code: str,
-        vectors: Vectors,
-        validator: _Validator | None,
-        reference: Reference,
-    ) -> list[Assessment]:
-        """Judge items that were all asked for as one class."""
-        if validator is None or code not in validator.codes:
-            reason = _not_calibrated(code, reference.cells)
-            unknown = Assessment(
-                self.key, 0.0, passed=True, reason=reason, calibrated=False
-            )
-            return [unknown] * len(vectors)
-        n = reference.cells.count(code)
-        shares = validator.probability(vectors, code).tolist()
-        return [self._compare(code, p, validator.bars[code], n) for p in shares]
-
-    def _compare(
-        self, code: str, p: float, bars: tuple[float, float], n: int
-    ) -> Assessment:
-        bar, precision = bars
-        reason = (
-            f"p({code}) = {p:.2f} by the validator; real cells of p >= {bar:.2f} are "
-            f"{code} in {precision:.0%} of cases "
-            f"(n = {n})."
-        )
-        return Assessment(self.key, p, passed=p >= bar, reason=reason)
-
-    def _validator(self, reference: Reference, cells: bool) -> _Validator | None:
+    def _jury(self, reference: Reference, *, pictures: bool) -> _Jury | None:
         known = self._known
-        if known is None or known[0] is not reference or known[1] is not cells:
-            vectors = reference.vectors if cells else reference.cells.vectors
-            known = reference, cells, _train(reference.cells, vectors, reference.seed)
-            self._known = known
+        if known is None or known[0] is not reference or known[1] is not pictures:
+            known = self._known = (reference, pictures, _train(reference, pictures))
         return known[2]
 
 
-def _codes(batch: Batch) -> list[str]:
-    items: Sequence[SyntheticCell | SyntheticVector] = batch.items
-    return [item.code for item in items]
+def _items(batch: Batch) -> Sequence[Item]:
+    return batch.items
 
 
-def _features(batch: Batch, reference: Reference) -> Vectors:
-    cells = [item for item in batch.items if isinstance(item, SyntheticCell)]
-    if cells:
-        return reference.embed(np.stack([cell.pixels for cell in cells]))
-    vectors = [
-        item.vector for item in batch.items if not isinstance(item, SyntheticCell)
-    ]
-    return np.stack(vectors)
-
-
-def _not_calibrated(code: str, cells: LabelledCells) -> str:
+def _abstain(code: str, cells: LabelledCells) -> Assessment:
     n = cells.count(code)
+    why = f"a validator of class {code} needs {MIN_REAL} real cells"
     if n >= MIN_REAL:
-        return (
-            f"Not calibrated: only class {code} has {MIN_REAL} real cells, so there is "
-            "nothing to tell it from. Passed unverified."
+        why = (
+            f"only class {code} has {MIN_REAL} real cells, so there is nothing to tell "
+            "it from"
         )
-    return (
-        f"Not calibrated (n = {n}): a validator of class {code} needs {MIN_REAL} real "
-        "cells. Passed unverified."
+    reason = f"Not calibrated (n = {n}): {why}. Passed unverified."
+    return Assessment(
+        AgreementCritic.key, 0.0, True, reason, calibrated=False, abstained=True
     )
 
 
-def _train(cells: LabelledCells, vectors: Vectors, seed: int) -> _Validator | None:
+def _train(reference: Reference, pictures: bool) -> _Jury | None:
     """Cross-fit; None where fewer than two classes have enough real cells."""
+    cells = reference.cells
     counts = Counter(cells.codes)
-    codes = tuple(sorted(c for c, n in counts.items() if n >= MIN_REAL))
+    codes = sorted(c for c, n in counts.items() if n >= MIN_REAL)
     if len(codes) < 2:
         return None
     rows = np.array([i for i, c in enumerate(cells.codes) if c in codes])
     labels = np.array(cells.codes)[rows]
-    x = np.asarray(vectors, np.float64)[rows]
-    folds = _folds(labels, cells.groups[rows], np.random.default_rng(seed))
+    x = np.asarray(reference.vectors if pictures else cells.vectors, np.float64)[rows]
+    folds = _folds(labels, cells.groups[rows], np.random.default_rng(reference.seed))
+    make = NormalValidator if pictures else ParzenValidator
+    models: list[Validator] = []
     unseen = np.zeros((len(rows), len(codes)))
-    models = []
     for fold in range(FOLDS):
-        model = _fit(x[folds != fold], labels[folds != fold])
-        models.append(model)
+        models.append(make(x[folds != fold], labels[folds != fold]))
         held = folds == fold
         for j, code in enumerate(codes):
-            unseen[held, j] = _column(model, x[held], code)
-    bars = {c: _bar(unseen[:, j], labels == c, labels) for j, c in enumerate(codes)}
-    return _Validator(tuple(models), codes, bars)
+            unseen[held, j] = models[fold].probability(x[held], code)
+    numbers = dict(zip(cells.ids[rows].tolist(), folds.tolist(), strict=True))
+    return _Jury(tuple(models), numbers, _bars(unseen, labels, codes))
 
 
 def _folds(
@@ -175,53 +197,51 @@ def _folds(
     return folds
 
 
-def _fit(x: Floats, labels: npt.NDArray[np.str_]) -> Any:
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+def _bars(
+    p: Floats, labels: npt.NDArray[np.str_], codes: Sequence[str]
+) -> dict[str, _Bar]:
+    """Return the bar of each class from float64[n, classes] of unseen real cells.
 
-    # A class of one cell has no spread to learn, unless nothing else is left.
-    names, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    several = counts[inverse] > 1
-    if (counts > 1).sum() > 1:
-        x, labels = x[several], labels[several]
-        names = names[counts > 1]
-    classes = len(names)
-    analysis = LinearDiscriminantAnalysis(
-        solver="lsqr", shrinkage="auto", priors=np.full(classes, 1 / classes)
-    )
-    return make_pipeline(StandardScaler(), analysis).fit(x, labels)
-
-
-def _column(model: Any, x: npt.NDArray[np.floating], code: str) -> Floats:
-    """Return the probability of a class; 0 where the model never saw it."""
-    known = list(model.classes_)
-    if code not in known:
-        return np.zeros(len(x))
-    probability: Floats = model.predict_proba(np.asarray(x, np.float64))[
-        :, known.index(code)
-    ]
-    return probability
-
-
-def _bar(
-    p: Floats, own: npt.NDArray[np.bool_], labels: npt.NDArray[np.str_]
-) -> tuple[float, float]:
-    """Return the lowest bar of the wanted precision, and the precision there.
-
-    Never above the median real cell of the class, which few cells or close neighbours
-    would else demand, and never below an even guess.
+    Classes count as equally common. Under :data:`FEW_REAL` real cells a class's bar is
+    drawn towards the one at which all classes together reach the precision.
     """
-    classes, inverse, counts = np.unique(
-        labels, return_inverse=True, return_counts=True
-    )
+    names, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
     weight = 1 / counts[inverse]
+    own = labels[:, None] == np.array(codes)
+    each = np.repeat(weight[:, None], len(codes), axis=1)
+    pooled = _lowest(p.ravel(), own.ravel(), each.ravel())
+    bars = {}
+    for j, code in enumerate(codes):
+        n = int(own[:, j].sum())
+        height = _lowest(p[:, j], own[:, j], weight)
+        if n < FEW_REAL:
+            trust = n / (n + SHRINKAGE)
+            height = trust * height + (1 - trust) * pooled
+        height = max(height, 1 / len(names))
+        bars[code] = _Bar(height, _precision(p[:, j], own[:, j], weight, height), n)
+    return bars
+
+
+def _lowest(p: Floats, own: npt.NDArray[np.bool_], weight: Floats) -> float:
+    """Return the lowest bar of the wanted precision, else that of the best.
+
+    A bar tells something only where enough real cells of the class pass it.
+    """
     order = np.argsort(-p, kind="stable")
-    hits = np.cumsum(weight[order] * own[order])
+    mine = own[order]
+    hits = np.cumsum(weight[order] * mine)
     precision = hits / np.cumsum(weight[order])
-    precise = np.flatnonzero(precision >= PRECISION)
-    best = int(precise[-1]) if len(precise) else int(np.argmax(precision))
-    bar = max(min(float(p[order][best]), float(np.median(p[own]))), 1 / len(classes))
-    above = p >= bar
-    reached = weight[above & own].sum() / max(weight[above].sum(), 1e-12)
-    return bar, float(reached)
+    # Cells of equal probability pass together.
+    last = np.append(np.diff(p[order]) != 0, True)
+    enough = np.cumsum(mine) >= max(_FEWEST, _SUPPORT * mine.sum())
+    told = np.flatnonzero(last & enough)
+    precise = told[precision[told] >= PRECISION]
+    best = precise[-1] if len(precise) else told[np.argmax(precision[told])]
+    return float(p[order][best])
+
+
+def _precision(
+    p: Floats, own: npt.NDArray[np.bool_], weight: Floats, height: float
+) -> float:
+    above = p >= height
+    return float(weight[above & own].sum() / max(weight[above].sum(), 1e-12))

@@ -3,8 +3,8 @@
 Two rules, each on the nearest real objects: at less than a third of the distance to the
 second nearest (Gu et al. 2023, arXiv 2310.02664), or nearer than real cells lie to one
 another in 99 of 100 cases (after Dar et al. 2024, arXiv 2402.01054). Pictures are
-compared as small grey ones at the best of eight turns and flips, with the project's
-real cells and those that trained the starter weights; vectors in their own space.
+compared with the project's real cells and with those that trained the starter weights,
+see :mod:`napari_cytosynth.synthesis.likeness`; vectors in their own space.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.protocols import Batch, Crops, Reference, Vectors
-from napari_cytosynth.core.provenance import Assessment, SyntheticCell, SyntheticVector
-from napari_cytosynth.metrics.copying import PERCENTILE, THIRD, copy_threshold
+from napari_cytosynth.core.provenance import Assessment
+from napari_cytosynth.metrics.copying import THIRD, copy_threshold
 from napari_cytosynth.metrics.neighbours import nearest
-from napari_cytosynth.synthesis.starter import load_training_thumbnails
-from napari_cytosynth.synthesis.thumbnails import (
-    Thumbnails,
-    thumbnails,
-    turned_distances,
+from napari_cytosynth.synthesis.critics import FEW_REAL
+from napari_cytosynth.synthesis.likeness import (
+    crops_of,
+    is_shipped,
+    nearest_pictures,
+    picture_bar,
+    vectors_of,
 )
-
-SAMPLE = 300
-"""Real cells whose distances to the others set the percentile."""
+from napari_cytosynth.synthesis.starter import load_training_thumbnails
+from napari_cytosynth.synthesis.thumbnails import Thumbnails, thumbnails
 
 MAX_REAL = 5000
 """Real cells that a picture is compared with; beyond, a seeded draw of them."""
@@ -56,50 +57,39 @@ class CopyCritic:
 
     def assess(self, batch: Batch, reference: Reference) -> list[Assessment]:
         """Return one assessment for each item; its score is distance over bar."""
-        cells = [i for i in batch.items if isinstance(i, SyntheticCell)]
-        if cells:
-            return self._assess_cells(cells, reference)
-        vectors = [i for i in batch.items if isinstance(i, SyntheticVector)]
-        return self._assess_vectors(vectors, reference)
-
-    def _assess_cells(
-        self, cells: list[SyntheticCell], reference: Reference
-    ) -> list[Assessment]:
-        small = thumbnails(np.stack([cell.pixels for cell in cells]))
-        judged = [self._of_distances(small, self._real(reference, pixels=True))]
-        if any(cell.provenance.generator == "latent" for cell in cells):
-            judged.append(self._of_distances(small, _training_cells()))
+        if not len(batch):
+            return []
+        crops = crops_of(batch)
+        if crops is None:
+            return self._assess_vectors(vectors_of(batch), reference)
+        judged = [_of_pictures(crops, self._real(reference, pictures=True))]
+        if is_shipped(batch):
+            judged.append(_of_pictures(crops, _training_cells()))
         return [
             replace(_stricter(options), nearest=options[0].nearest)
             for options in zip(*judged, strict=True)
         ]
 
-    def _of_distances(self, small: Thumbnails, real: _Real) -> list[Assessment]:
+    def _assess_vectors(self, drawn: Vectors, reference: Reference) -> list[Assessment]:
+        real = self._real(reference, pictures=False)
         if not len(real.points):
-            return [_nothing(self.key, real) for _ in small]
-        distances = turned_distances(small, real.points.astype(np.uint8))
-        index = np.argsort(distances, axis=1)[:, :2]
-        near = np.take_along_axis(distances, index, axis=1)
-        return [_judge(self.key, near[i], index[i], real) for i in range(len(small))]
-
-    def _assess_vectors(
-        self, items: list[SyntheticVector], reference: Reference
-    ) -> list[Assessment]:
-        if not items:
-            return []
-        real = self._real(reference, pixels=False)
-        if not len(real.points):
-            return [_nothing(self.key, real) for _ in items]
-        drawn = np.stack([item.vector for item in items])
+            return [_nothing(real)] * len(drawn)
         near, index = nearest(drawn, np.asarray(real.points, np.float64), 2)
-        return [_judge(self.key, near[i], index[i], real) for i in range(len(items))]
+        return [_judge(near[i], index[i], real) for i in range(len(drawn))]
 
-    def _real(self, reference: Reference, *, pixels: bool) -> _Real:
+    def _real(self, reference: Reference, *, pictures: bool) -> _Real:
         known = self._known
-        if known is None or known[0] is not reference or known[1] is not pixels:
-            make = _real_cells if pixels else _real_vectors
-            known = self._known = (reference, pixels, make(reference))
+        if known is None or known[0] is not reference or known[1] is not pictures:
+            make = _real_cells if pictures else _real_vectors
+            known = self._known = (reference, pictures, make(reference))
         return known[2]
+
+
+def _of_pictures(crops: Crops, real: _Real) -> list[Assessment]:
+    if not len(real.points):
+        return [_nothing(real)] * len(crops)
+    near, index = nearest_pictures(crops, real.points.astype(np.uint8), 2)
+    return [_judge(near[i], index[i], real) for i in range(len(crops))]
 
 
 def _real_vectors(reference: Reference) -> _Real:
@@ -111,27 +101,11 @@ def _real_vectors(reference: Reference) -> _Real:
 
 def _real_cells(reference: Reference) -> _Real:
     rng = np.random.default_rng(reference.seed)
-    crops: Crops = reference.cells.crops
-    rows = np.sort(rng.permutation(len(crops))[:MAX_REAL])
-    small = thumbnails(crops[rows])
-    ids = reference.cells.ids[rows]
-    return _Real(_CELL, small, ids, turned_threshold(small, rng))
-
-
-def turned_threshold(small: Thumbnails, rng: np.random.Generator) -> float:
-    """Return the first percentile of distances to the nearest other real cell.
-
-    Parameters
-    ----------
-    small : uint8[n, 16, 16]
-        Thumbnails of real cells; 0 comes back for fewer than two.
-    """
-    if len(small) < 2:
-        return 0.0
-    rows = rng.permutation(len(small))[:SAMPLE]
-    distances = turned_distances(small[rows], small)
-    distances[np.arange(len(rows)), rows] = np.inf
-    return float(np.percentile(distances.min(axis=1), PERCENTILE))
+    rows = np.sort(rng.permutation(len(reference.cells))[:MAX_REAL])
+    crops: Crops = reference.cells.crops[rows]
+    small = thumbnails(crops)
+    bar = picture_bar(crops, small, rng)
+    return _Real(_CELL, small, reference.cells.ids[rows], bar)
 
 
 def _training_cells() -> _Real:
@@ -139,10 +113,9 @@ def _training_cells() -> _Real:
     return _Real("training cell", small, np.arange(len(small)), threshold)
 
 
-def _judge(
-    key: str, near: Floats, index: npt.NDArray[np.intp], real: _Real
-) -> Assessment:
+def _judge(near: Floats, index: npt.NDArray[np.intp], real: _Real) -> Assessment:
     """Judge one item by its distances to the two nearest real ones."""
+    key = CopyCritic.key
     bar = max(real.threshold, THIRD * float(near[1]) if len(near) > 1 else 0.0)
     distance = float(near[0])
     score = distance / bar if bar > 0 else float(distance > 0) * 10
@@ -154,12 +127,15 @@ def _judge(
         "nearest, or the nearest 1 % of real pairs)."
     )
     cell = int(real.ids[index[0]]) if real.name == _CELL else None
-    return Assessment(key, score, passed=passed, reason=reason, nearest=cell)
+    enough = len(real.points) >= FEW_REAL
+    return Assessment(key, score, passed, reason, enough, nearest=cell)
 
 
-def _nothing(key: str, real: _Real) -> Assessment:
+def _nothing(real: _Real) -> Assessment:
     reason = f"No {real.name} to compare with (n = 0): it cannot be a copy of one."
-    return Assessment(key, 10.0, passed=True, reason=reason, calibrated=False)
+    return Assessment(
+        CopyCritic.key, 10.0, True, reason, calibrated=False, abstained=True
+    )
 
 
 def _stricter(options: tuple[Assessment, ...]) -> Assessment:
