@@ -17,6 +17,7 @@ from napari_cytosynth.core.protocols import Compute, Finder
 from napari_cytosynth.core.taxonomies import built_in
 
 if TYPE_CHECKING:
+    from napari_cytosynth.worker.critics import BesideGates
     from napari_cytosynth.worker.heads import BesideFitter
 
 
@@ -67,6 +68,9 @@ def window_for(
     session.smears.finder = finder_beside()
     session.learner.fitter = fitter = fitter_beside()
     session.helpers.callback(fitter.close)
+    session.fills.gates = gates = gates_beside()
+    session.helpers.callback(gates.close)
+    session.fills.critics = settings.critics
     session.state.blind = settings.blind
     session.state.strategy = settings.strategy
     session.state.embedder = settings.embedder
@@ -98,6 +102,14 @@ def fitter_beside() -> BesideFitter:
     from napari_cytosynth.worker.heads import COMMAND, BesideFitter
 
     return BesideFitter(SideProcess(COMMAND))
+
+
+def gates_beside() -> BesideGates:
+    """Return what makes gates in a process of its own, which starts when needed."""
+    from napari_cytosynth.worker.beside import SideProcess
+    from napari_cytosynth.worker.critics import COMMAND, BesideGates
+
+    return BesideGates(SideProcess(COMMAND))
 
 
 def open_or_create(path: Path, taxonomy: str, *, break_lock: bool = False) -> Project:

@@ -28,6 +28,8 @@ class Settings:
         Keys.
     address, token, certificate : str
         Of a worker elsewhere; no address: start one here.
+    critics : tuple of str
+        Critics of the user's own, which judge besides the standard ones.
     folder : Path
         Where new projects are made.
     """
@@ -40,6 +42,7 @@ class Settings:
     address: str
     token: str
     certificate: str
+    critics: tuple[str, ...]
     folder: Path
 
 
@@ -57,6 +60,7 @@ def read_settings() -> Settings:
         address=str(compute.address).strip(),
         token=str(compute.token).strip(),
         certificate=str(compute.certificate).strip(),
+        critics=tuple(str(compute.critics).replace(",", " ").split()),
         folder=Path(folder).expanduser() if folder else data_folder(),
     )
 

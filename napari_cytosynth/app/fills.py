@@ -23,6 +23,7 @@ from napari_cytosynth.workflows.kept import forget_vectors, vector_counts
 from napari_cytosynth.workflows.review import judge
 
 if TYPE_CHECKING:
+    from napari_cytosynth.synthesis.gate import GateMaker
     from napari_cytosynth.workflows.drawn import Tally
     from napari_cytosynth.workflows.synthesize import FillReport
 
@@ -51,6 +52,10 @@ class Fills:
         The synthetic cells that the gate let through.
     vectors : dict of str to int
         Synthetic vectors kept for each class that has some; they are no cells.
+    gates : callable or None
+        Makes the gate of a fill; None: it stands in this process.
+    critics : tuple of str
+        Critics that judge besides those of the standard gate.
     """
 
     def __init__(
@@ -66,6 +71,8 @@ class Fills:
         self._passed: dict[str, int] = {}
         self.vectors: dict[str, int] = {}
         self.shelf = Shelf()
+        self.gates: GateMaker | None = None
+        self.critics: tuple[str, ...] = ()
         self.on_changed: Callable[[], None] = lambda: None
         self.on_verdict: Callable[[], None] = lambda: None
 
@@ -102,7 +109,8 @@ class Fills:
 
         job = planned()
         self._keys[code] = job.key
-        return (yield from resume(self._project, self._compute, job))
+        task = resume(self._project, self._compute, job, gates=self.gates)
+        return (yield from task)
 
     def _planned(self, ask: Ask) -> Job:
         from napari_cytosynth.workflows.synthesize import plan
@@ -124,7 +132,7 @@ class Fills:
             )
             return False
         self._state.fill_class = ""
-        ask = Ask(code, count, generator)
+        ask = Ask(code, count, generator, critics=self.critics)
         if makes_vectors(generator):
             self._run(code, self._drawing(ask), self._drawn)
         else:
