@@ -41,6 +41,7 @@ class Desk:
         self._ranking = Ranking()
         self._drawn: frozenset[int] = frozenset()
         self._dealt: set[CellId] = set()
+        self._lingers: SmearId | None = None
 
     @property
     def events(self) -> SessionEvents:
@@ -58,6 +59,7 @@ class Desk:
             return
         if cell not in self.index:
             return
+        self._lingers = None
         listing = self.state.listing
         if listing.row_of(cell) is None:
             now = self.state.focus
@@ -103,6 +105,11 @@ class Desk:
     def show_smear(self, smear: SmearId) -> None:
         """Put a smear on the canvas; the focus stays."""
         self.state.smear = smear
+
+    def linger(self, smear: SmearId) -> None:
+        """Stay on a smear whose cells go: the focus waits for those that come."""
+        if self.state.smear == smear:
+            self._lingers = smear
 
     def next(self) -> None:
         """Focus the next card, labelled or not."""
@@ -190,6 +197,7 @@ class Desk:
 
     def _relist(self) -> None:
         """List anew, as the user asked for another list."""
+        self._lingers = None
         listing, focus = self._resolved(), self.state.focus
         if self._choice().audits and focus is not None:
             # In its place of the new list it would leave the cards above it behind.
@@ -207,9 +215,20 @@ class Desk:
             self._focus_first()
 
     def _focus_first(self) -> None:
+        if self._lingers is not None:
+            self._focus_lingering(self._lingers)
+            return
         cell = self.upcoming()
         if cell is not None:
             self.deal(cell)
+
+    def _focus_lingering(self, smear: SmearId) -> None:
+        table = self.index.table
+        here = table.ids[table.smears == smear]
+        listed = self.state.listing.ids
+        for number in (*listed[np.isin(listed, here)], *here[:1]):
+            self.focus_cell(CellId(int(number)))
+            return
 
     def rank(self, suggestion: Suggestion) -> None:
         """Take in a new ranking; it never moves the card under the user's eye."""

@@ -77,7 +77,7 @@ class Handling(Reading):
         self.shaping.on_split = self._on_split
         self.scaling.on_scaled = self._on_scaled
         self.scaling.on_cut = self._on_pictures_cut
-        self.scaling.on_gone = self._take_in_cells
+        self.scaling.on_gone = self._on_cells_gone
         self.events.cells.connect(self.details.clear)
         self.events.focus.connect(self._prefetch)
         self.events.listing.connect(self._prefetch)
@@ -114,6 +114,10 @@ class Handling(Reading):
     def _on_scaled(self, smear: SmearId) -> None:
         self.remember()
         self.events.rescaled.emit(int(smear))
+
+    def _on_cells_gone(self, smear: SmearId) -> None:
+        self.linger(smear)
+        self._take_in_cells()
 
     def on_scale_switched(self, smear: SmearId) -> None:
         """Show the pixel size that holds now, and the pictures cut by it."""

@@ -185,6 +185,10 @@ class Reading(Desk):
     def _go_back(self, target: Event) -> None:
         """Take in that an event was undone or redone, and focus its cell."""
         following = self.upcoming()
+        if target.kind in (EventKind.SCALE_CHANGED, EventKind.FOUND_ANEW):
+            self.show_smear(SmearId(int(target.data["smear"])))
+        if target.kind is EventKind.FOUND_ANEW:
+            self.linger(SmearId(int(target.data["smear"])))
         if target.kind in _MOVES_CELLS:
             self.reload()
         if target.kind is EventKind.SCALE_CHANGED:

@@ -40,7 +40,7 @@ class Scaling:
     on_cut : callable
         Told when crops are cut anew.
     on_gone : callable
-        Told when cells were let go, to be found anew.
+        Told a smear whose cells were let go, to be found anew.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Scaling:
         self._smears = smears
         self.on_scaled: Callable[[SmearId], None] = lambda _: None
         self.on_cut: Callable[[], None] = lambda: None
-        self.on_gone: Callable[[], None] = lambda: None
+        self.on_gone: Callable[[SmearId], None] = lambda _: None
 
     def words(self, smear: SmearId) -> str:
         """Say a smear's pixel size, where it comes from, and the trust in it."""
@@ -100,7 +100,7 @@ class Scaling:
         except (CytoSynthError, OSError) as error:
             self._jobs.tell("Finding cells", error)
             return
-        self.on_gone()
+        self.on_gone(smear)
         self._smears.find(smear, detector=detector)
 
     def cut(self) -> None:

@@ -86,6 +86,31 @@ def test_cells_are_looked_for_anew_and_labelled_ones_stay(seat: Desk) -> None:
     assert len(session.index) == len(before)
 
 
+def test_the_reader_stays_on_the_smear_whose_cells_are_found_anew(
+    seat: Desk, tmp_path: Path
+) -> None:
+    session = seat.session
+    session.open_smears([str(painted_file(tmp_path / "second.tif", seed=9))])
+    for smear in (s.id for s in session.project.smears()):
+        cells = session.project.cells()
+        session.focus_cell(CellId(int(cells.ids[cells.smears == smear][-1])))
+        session.change_scale(smear, 0.24, anew=True)
+        assert session.state.smear == smear
+        focus = session.state.focus
+        assert focus is not None
+        assert session.index.table.smear_of(focus) == smear
+    first, second = (s.id for s in session.project.smears())
+    session.undo()
+    assert session.state.smear == second
+    focus = session.state.focus
+    assert focus is not None
+    assert session.index.table.smear_of(focus) == second
+    session.undo()
+    assert session.smears.mpp(second) == pytest.approx(TRUE)
+    session.undo()
+    assert session.state.smear == first
+
+
 def test_a_scale_of_no_microscope_changes_nothing(seat: Desk) -> None:
     assert seat.session.change_scale(seat.session.state.smear, 40.0)
     assert "microscope" in seat.failures[-1]
