@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_cytosynth.bench.generate_lora import lora_rows
 from napari_cytosynth.core.cells import CROP_PIXELS
 from napari_cytosynth.core.protocols import Batch, LabelledCells, Request, Weights
 from napari_cytosynth.core.tasks import run_to_end
@@ -47,7 +48,7 @@ def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[Row]:
     """
     del data
     rounds = 1 if quick else seeds
-    return [_embedding(rounds), *_latent(rounds)]
+    return [_embedding(rounds), *_latent(rounds), *lora_rows(rounds, best=_best)]
 
 
 def _embedding(rounds: int) -> Row:

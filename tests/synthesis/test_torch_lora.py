@@ -279,27 +279,9 @@ def test_no_memory_for_one_picture_is_said(
 
 @pytest.fixture(scope="module")
 def lcm_file(stable_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An LCM-LoRA for the tiny base, as diffusers writes one."""
-    from diffusers import StableDiffusionPipeline
-    from peft import LoraConfig
-    from peft.utils import get_peft_model_state_dict
+    from napari_cytosynth.synthesis._torch.stable_random import random_lcm
 
-    from napari_cytosynth.synthesis._torch.stable_base import TARGETS, StableBase
-
-    unet = StableBase.load(stable_folder).unet
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        config = LoraConfig(
-            r=2, target_modules=TARGETS["unet"], init_lora_weights="gaussian"
-        )
-        unet.add_adapter(config)
-        for name, parameter in unet.named_parameters():
-            if ".lora_B." in name:
-                torch.nn.init.normal_(parameter, std=0.3)
-    folder = tmp_path_factory.mktemp("lcm")
-    layers = get_peft_model_state_dict(unet)
-    StableDiffusionPipeline.save_lora_weights(folder, unet_lora_layers=layers)
-    return folder / "pytorch_lora_weights.safetensors"
+    return random_lcm(stable_folder, tmp_path_factory.mktemp("lcm"))
 
 
 def test_few_steps_with_an_lcm_lora(
@@ -367,3 +349,23 @@ def test_on_a_gpu_adapters_stay_in_float32_and_draws_are_finite(
     assert base.unet.device.type == "cuda"
     kinds = {p.dtype for n, p in base.unet.named_parameters() if ".lora_" in n}
     assert kinds == {torch.float32}
+
+
+def test_the_benchmark_draws_both_ways_and_says_what_was_not_run() -> None:
+    from napari_cytosynth.bench.generate_lora import lora_rows
+
+    worked: list[int] = []
+
+    def best(work: Callable[[], object], rounds: int) -> float:
+        worked.append(rounds)
+        return float(len(worked))
+
+    rows = {row["case"]: row for row in lora_rows(2, best=best)}
+    assert rows["draw, 20 steps"]["ratio"] == 2.0
+    assert rows["draw, 4 steps beside 50"]["ratio"] == pytest.approx(4 / 3)
+    gpu = [row for case, row in rows.items() if "GPU" in case]
+    assert len(gpu) == 7
+    if not torch.cuda.is_available():
+        assert worked == [2] * 4
+        assert {row["unit"] for row in gpu} == {"not run"}
+        assert {row["value"] for row in gpu} == {None}

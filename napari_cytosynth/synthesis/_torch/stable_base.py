@@ -123,7 +123,7 @@ class StableBase:
         """
         device = device or pick_device()
         try:
-            with _quiet():
+            with quiet():
                 pipeline = StableDiffusionPipeline.from_pretrained(
                     folder,
                     use_safetensors=True,
@@ -296,7 +296,7 @@ class StableBase:
 
     def _work_in(self, precision: torch.dtype) -> None:
         self.precision = precision
-        with _quiet():
+        with quiet():
             self.pipeline.to(dtype=precision)
 
     def _shape_adapters(self, rank: int, alpha: int) -> None:
@@ -323,7 +323,7 @@ class StableBase:
     def _load_lcm(self, path: Path) -> None:
         where = (path.parent, path.name) if path.is_file() else (path, None)
         try:
-            with _quiet(), warnings.catch_warnings():
+            with quiet(), warnings.catch_warnings():
                 # Two adapters side by side are what is meant here.
                 warnings.filterwarnings("ignore", "Already found a `peft_config`")
                 self.pipeline.load_lora_weights(
@@ -350,7 +350,7 @@ class StableBase:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep progress bars and chatter of the libraries off the worker's output."""
     libraries = (diffusers_logging, transformers_logging)
     levels = [library.get_verbosity() for library in libraries]

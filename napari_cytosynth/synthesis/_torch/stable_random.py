@@ -7,15 +7,17 @@ nothing. A folder made here is laid out like a published base.
 from __future__ import annotations
 
 import re
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
 from diffusers.pipelines.stable_diffusion import StableDiffusionPipeline
+from peft import LoraConfig
+from peft.utils import get_peft_model_state_dict
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from napari_cytosynth.synthesis._torch.stable_base import TARGETS, StableBase, quiet
 from napari_cytosynth.synthesis.lora_prompts import MAX_TOKENS, built_in_prompts
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789,.-:()'"
@@ -82,8 +84,7 @@ def random_base(folder: Path, size: StableSize | None = None, seed: int = 0) -> 
             feature_extractor=None,
             requires_safety_checker=False,
         )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         pipeline.save_pretrained(folder, safe_serialization=True)
     return folder
 
@@ -157,3 +158,18 @@ def _scheduler() -> PNDMScheduler:
         set_alpha_to_one=False,
         steps_offset=1,
     )
+
+
+def random_lcm(base: Path, folder: Path, seed: int = 0) -> Path:
+    """Write a random LCM-LoRA for a base, as diffusers writes one; return the file."""
+    unet = StableBase.load(base, torch.device("cpu")).unet
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        unet.add_adapter(LoraConfig(r=2, target_modules=TARGETS["unet"]))
+        for name, parameter in unet.named_parameters():
+            if ".lora_B." in name:
+                torch.nn.init.normal_(parameter, std=0.3)
+    StableDiffusionPipeline.save_lora_weights(
+        folder, unet_lora_layers=get_peft_model_state_dict(unet)
+    )
+    return folder / "pytorch_lora_weights.safetensors"
