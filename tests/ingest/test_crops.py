@@ -36,6 +36,19 @@ def test_same_size_whatever_the_scanner(mpp: float) -> None:
     assert columns.mean() == pytest.approx(47.5, abs=0.6)
 
 
+@pytest.mark.parametrize("mpp", [0.05, 0.1, 0.25, 0.4, 0.7])
+@pytest.mark.parametrize("shift", [0.0, 0.3, 0.5])
+def test_a_crop_is_centred_to_a_fiftieth_of_a_pixel(mpp: float, shift: float) -> None:
+    """At a pyramid's level too: half a pixel off would pass as round everywhere."""
+    pixels = disc(mpp)
+    middle = pixels.shape[0] / 2
+    box = [[middle - 3 + shift, middle - 3, 6, 6]]
+    dark = 230 - cut_crops(image_of(pixels), box, mpp)[0, ..., 0].astype(float)
+    y, x = np.mgrid[:96, :96] + 0.5
+    centre = (dark * x).sum() / dark.sum(), (dark * y).sum() / dark.sum()
+    assert centre == pytest.approx((48 - shift * mpp / 0.25, 48), abs=0.02)
+
+
 def test_fine_pattern_turns_gray_not_moire() -> None:
     y, x = np.mgrid[:960, :960]
     pixels = (((x + y) % 2) * 255).astype(np.uint8)[..., None].repeat(3, axis=-1)

@@ -161,6 +161,26 @@ def test_painted_cells_are_found_whole(mpp: float) -> None:
     assert (overlap.max(axis=0) > 0.7).all()
 
 
+@pytest.mark.parametrize("mpp", [0.12, 0.25, 0.5])
+def test_boxes_and_outlines_lie_where_the_cells_are(mpp: float) -> None:
+    """To a fifth of a pixel of the detector's grid: no half pixel is lost."""
+    side = int(150 / mpp)
+    pixels, truth = paint((side, side), mpp, white=12, red=30, seed=2)
+    image = image_of(pixels)
+    calibration = calibrate(image, mpp)
+    found = found_in(image, calibration)
+    step = WorkingGrid.over(image, mpp, 0.4).step
+    best = box_iou(found.boxes, truth).argmax(axis=0)
+    boxes = found.boxes[best]
+    centres = boxes[:, :2] + boxes[:, 2:] / 2
+    off = centres - truth[:, :2] - truth[:, 2:] / 2
+    assert np.abs(np.median(off, axis=0)).max() < 0.2 * step
+    for number, centre in zip(best.tolist(), centres, strict=True):
+        outline = found.outlines[number]
+        middle = (outline.min(axis=0) + outline.max(axis=0)) / 2
+        assert np.abs(middle - centre).max() < 0.2 * step
+
+
 def test_touching_cells_are_parted() -> None:
     picture = np.empty((160, 200, 3), np.uint8)
     picture[:] = GLASS
