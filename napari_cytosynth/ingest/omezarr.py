@@ -11,9 +11,9 @@ import zarr
 from zarr.errors import ContainsArrayError, GroupNotFoundError
 
 from napari_cytosynth.core.errors import InputError
-from napari_cytosynth.ingest.image import LazyLevel, LevelPlan, PyramidImage, decoding
-from napari_cytosynth.ingest.pixels import Conversion, plan_conversion
-from napari_cytosynth.ingest.planes import Plane
+from napari_cytosynth.ingest.image import PyramidImage, decoding
+from napari_cytosynth.ingest.pixels import plan_conversion
+from napari_cytosynth.ingest.planes import Plane, plan_level
 from napari_cytosynth.ingest.record import smear_of
 from napari_cytosynth.ingest.units import micrometres
 
@@ -47,7 +47,7 @@ class OmeZarrReader:
         with decoding(uri):
             convert, notes = plan_conversion(uri, planes[-1].sample())
         height, width = planes[0].shape
-        plans = [_plan(uri, plane, convert, width) for plane in planes]
+        plans = [plan_level(uri, plane, convert, planes[0].shape) for plane in planes]
         smear = smear_of(uri, width=width, height=height, mpp=mpp)
         return PyramidImage(smear, plans, planes[0].notes + notes)
 
@@ -159,11 +159,3 @@ def _mpp(multiscale: Mapping[str, Any], scale: list[float]) -> float | None:
         if isinstance(axis, Mapping) and axis.get("name") == "x":
             return micrometres(factor, axis.get("unit"))
     return None
-
-
-def _plan(uri: str, plane: Plane, convert: Conversion, width: int) -> LevelPlan:
-    def fetch(y0: int, y1: int, x0: int, x1: int) -> Any:
-        with decoding(uri):
-            return convert(plane.read(y0, y1, x0, x1))
-
-    return LevelPlan(LazyLevel(plane.shape, fetch), width / plane.shape[1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.ingest.image import LazyLevel, LevelPlan, decoding
 
 _SAMPLE = 512
 _NAMES = {"t": "time points", "z": "focal planes"}
@@ -98,3 +101,41 @@ class Plane:
         present = [a for a in ("s", "c") if a in sizes]
         wide = [a for a in present if sizes[a] > 1]
         return next(iter(wide or present), None)
+
+
+def plan_level(
+    uri: str, plane: Plane, convert: Callable[[Any], Any], whole: tuple[int, int]
+) -> LevelPlan:
+    """Return a level over a plane, its pixels converted as they are read.
+
+    Parameters
+    ----------
+    uri : str
+        The file, for error messages.
+    plane : Plane
+        The pixels.
+    convert : callable
+        Makes uint8[y, x, 3] of what the plane holds.
+    whole : tuple of 2 ints
+        Height and width of the finest level.
+    """
+
+    def fetch(y0: int, y1: int, x0: int, x1: int) -> Any:
+        with decoding(uri):
+            return convert(plane.read(y0, y1, x0, x1))
+
+    return LevelPlan(LazyLevel(plane.shape, fetch), _downsample(whole, plane.shape))
+
+
+def _downsample(whole: tuple[int, int], level: tuple[int, int]) -> float:
+    """Return how many pixels of the finest level a pixel of another one spans.
+
+    Sizes were rounded when the level was made, so that their ratio would stretch it. A
+    power of two, or else a whole number, that explains both sides is taken.
+    """
+    ratio = whole[1] / level[1]
+    for factor in (2 ** round(math.log2(ratio)), round(ratio)):
+        sides = zip(whole, level, strict=True)
+        if factor >= 1 and all(n // factor <= m <= -(-n // factor) for n, m in sides):
+            return float(factor)
+    return ratio

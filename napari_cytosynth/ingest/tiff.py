@@ -13,14 +13,14 @@ import zarr
 from tifffile import COMPRESSION, PHOTOMETRIC
 
 from napari_cytosynth.core.errors import InputError
-from napari_cytosynth.ingest.image import LazyLevel, LevelPlan, PyramidImage, decoding
+from napari_cytosynth.ingest.image import PyramidImage, decoding
 from napari_cytosynth.ingest.pixels import (
     Conversion,
     plan_conversion,
     rgb_of_cmyk,
     rgb_of_ycbcr,
 )
-from napari_cytosynth.ingest.planes import Plane
+from napari_cytosynth.ingest.planes import Plane, plan_level
 from napari_cytosynth.ingest.record import first_bytes, plausible, smear_of
 from napari_cytosynth.ingest.units import micrometres
 
@@ -104,7 +104,7 @@ def _open(uri: str, tif: tifffile.TiffFile) -> PyramidImage:
         convert, notes = _palette(uri, page)
     height, width = planes[0].shape
     plans = [
-        _plan(uri, plane, lambda pixels: convert(to_rgb(pixels)), width)
+        plan_level(uri, plane, lambda pixels: convert(to_rgb(pixels)), (height, width))
         for plane in planes
     ]
     smear = smear_of(uri, width=width, height=height, mpp=mpp)
@@ -152,14 +152,6 @@ def _planes(uri: str, series: Any) -> list[Plane]:
             for i, level in enumerate(series.levels)
         ]
     return [p for i, p in enumerate(opened) if i == 0 or p.shape < opened[i - 1].shape]
-
-
-def _plan(uri: str, plane: Plane, convert: _Convert, width: int) -> LevelPlan:
-    def fetch(y0: int, y1: int, x0: int, x1: int) -> Any:
-        with decoding(uri):
-            return convert(plane.read(y0, y1, x0, x1))
-
-    return LevelPlan(LazyLevel(plane.shape, fetch), width / plane.shape[1])
 
 
 def _colours(uri: str, page: Any) -> tuple[_Convert, list[str]]:

@@ -12,7 +12,7 @@ from PIL import Image
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.protocols import SmearReader
 from napari_cytosynth.core.smear import SmearImage
-from napari_cytosynth.ingest import open_smear
+from napari_cytosynth.ingest import cut_crops, open_smear
 from napari_cytosynth.ingest.tiff import TiffReader
 from napari_cytosynth.testing.contracts_ingest import ReaderContract, painted_pixels
 
@@ -218,6 +218,34 @@ def test_single_level_gets_coarser_levels(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.asarray(image.levels[1]), (blocks + 2) // 4)
     window = np.asarray(image.levels[1])[100:130, 200:250]
     np.testing.assert_array_equal(image.read(200, 100, 50, 30, level=1), window)
+
+
+@pytest.mark.parametrize(
+    ("size", "factor"), [((997, 1201), 2), ((997, 1201), 4), ((900, 1203), 3)]
+)
+def test_a_level_of_rounded_size_is_not_stretched(
+    tmp_path: Path, size: tuple[int, int], factor: int
+) -> None:
+    """What lies at the far end is found there, whichever level is read."""
+    height, width = (n // factor for n in size)
+    y, x = np.mgrid[: size[0], : size[1]] + 0.5
+    far = size[1] - 50.0 * factor, size[0] - 50.0 * factor
+    dark = np.hypot(x - far[0], y - far[1]) < 12 * factor
+    pixels = np.where(dark[..., None], np.uint8(30), np.uint8(230)).repeat(3, axis=2)
+    cut = pixels[: height * factor, : width * factor]
+    blocks = cut.reshape(height, factor, width, factor, 3).mean(axis=(1, 3))
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as writer:
+        writer.write(pixels, subifds=1, photometric="rgb", tile=(256, 256))
+        small = blocks.astype(np.uint8)
+        writer.write(small, subfiletype=1, photometric="rgb", tile=(256, 256))
+    image = open_smear(path)
+    assert image.downsamples[1] == factor
+    box = [[far[0] - 5, far[1] - 5, 10, 10]]
+    crop = 230.0 - cut_crops(image, box, 0.25 / factor)[0, ..., 0]
+    row, column = np.mgrid[:96, :96] + 0.5
+    centre = (crop * column).sum() / crop.sum(), (crop * row).sum() / crop.sum()
+    assert centre == pytest.approx((48, 48), abs=0.1)
 
 
 def test_truncated_tiled_tiff(tmp_path: Path) -> None:
