@@ -308,7 +308,9 @@ def describe(card: Card) -> str:
         lines.append(f"{'made for' if card.synthetic else 'labelled'} {card.code}")
     if card.guess:
         lines.append(f"predicted {card.guess}")
-    if card.caption:
+    if card.verdicts:
+        lines += card.verdicts
+    elif card.caption:
         lines.append(card.caption)
     if card.badge:
         lines.append(card.badge)

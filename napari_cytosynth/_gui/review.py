@@ -7,6 +7,7 @@ import numpy.typing as npt
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import (
+    QComboBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -29,12 +30,19 @@ class ReviewWidget(QWidget):
     keyPressed = Signal(str)
     cellChosen = Signal(int)
     verdictGiven = Signal(bool)
+    sieveChosen = Signal(str)
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.grid = CardGrid(colours, self)
         self.grid.setAccessibleName("Synthetic cells")
         self.setFocusProxy(self.grid)
+        self.sieve = QComboBox(self)
+        self.sieve.setAccessibleName("Which synthetic cells are shown")
+        self.sieve.setToolTip(
+            "Which synthetic cells are shown. What the gate dropped can be looked at "
+            "here; it counts nowhere."
+        )
         self.details = QLabel("", self)
         self.details.setWordWrap(True)
         self.details.setAlignment(Qt.AlignmentFlag.AlignTop)
@@ -55,6 +63,7 @@ class ReviewWidget(QWidget):
         self._lay_out()
         self.grid.keyPressed.connect(self.keyPressed)
         self.grid.cellChosen.connect(self.cellChosen)
+        self.sieve.activated.connect(self._choose)
         self.accept.clicked.connect(lambda: self.verdictGiven.emit(True))
         self.reject.clicked.connect(lambda: self.verdictGiven.emit(False))
 
@@ -71,6 +80,7 @@ class ReviewWidget(QWidget):
         buttons.addWidget(self.reject)
         side = QVBoxLayout()
         side.setContentsMargins(4, 4, 8, 4)
+        side.addWidget(self.sieve)
         side.addLayout(pictures)
         side.addWidget(words, 1)
         side.addLayout(buttons)
@@ -81,6 +91,16 @@ class ReviewWidget(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.grid, 1)
         row.addWidget(panel)
+
+    def _choose(self, row: int) -> None:
+        self.sieveChosen.emit(self.sieve.itemData(row))
+
+    def show_sieves(self, choices: tuple[tuple[str, str], ...], chosen: str) -> None:
+        """Fill the box of what can be shown (key, words), and set it."""
+        self.sieve.clear()
+        for key, words in choices:
+            self.sieve.addItem(words, key)
+        self.sieve.setCurrentIndex(self.sieve.findData(chosen))
 
     def show_cards(self, cards: Cards) -> None:
         """Show this list."""

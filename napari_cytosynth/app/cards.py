@@ -8,6 +8,7 @@ from napari_cytosynth.app.panels import Card, Tab
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.core.ids import CellId, SyntheticId
 from napari_cytosynth.core.journal import Mode
+from napari_cytosynth.core.provenance import SyntheticCell
 from napari_cytosynth.core.quality import words
 from napari_cytosynth.core.splits import hash_share
 
@@ -137,15 +138,31 @@ class SyntheticCards:
         return Card(
             id=int(cell.id),
             crop=cell.pixels,
-            caption=cell.assessments[0].reason if cell.assessments else "",
+            caption=_told_first(cell),
             code=cell.code,
             colour=cell_class.colour,
             symbol=cell_class.symbol,
             badge=str(cell.status),
             synthetic=True,
             verified=cell.verified,
+            verdicts=verdicts(cell),
         )
 
     def row_of(self, number: int) -> int | None:
         """Return the row of a synthetic cell, or None."""
         return self._rows.get(SyntheticId(number))
+
+
+def verdicts(cell: SyntheticCell) -> tuple[str, ...]:
+    """Return what each critic said of a cell: its name, yes or no, the reason."""
+    return tuple(
+        f"{a.critic} {'passed' if a.passed else 'refused'}: {a.reason}"
+        for a in cell.assessments
+    )
+
+
+def _told_first(cell: SyntheticCell) -> str:
+    """Return the reason of the first veto, else what the first critic said."""
+    reasons = [a.reason for a in cell.assessments if not a.passed]
+    reasons += [a.reason for a in cell.assessments]
+    return reasons[0] if reasons else ""

@@ -31,7 +31,7 @@ LOAD = "load"
 """Key of the task that reads the stored cells."""
 
 T = TypeVar("T")
-_SHOWN = (Status.PROPOSED, Status.ACCEPTED, Status.REJECTED)
+_WAITS = Status.PROPOSED
 
 
 class Fills:
@@ -49,7 +49,7 @@ class Fills:
     Attributes
     ----------
     shelf : Shelf
-        The synthetic cells that the gate let through.
+        The judged synthetic cells.
     vectors : dict of str to int
         Synthetic vectors kept for each class that has some; they are no cells.
     gates : callable or None
@@ -84,8 +84,7 @@ class Fills:
 
     def _stored(self) -> Task[tuple[list[SyntheticCell], dict[str, int]]]:
         yield Progress(0, 1, "reading synthetic cells")
-        kept = [c for status in _SHOWN for c in self._project.synthetic(status=status)]
-        ordered = sorted(kept, key=lambda cell: cell.id)
+        ordered = sorted(self._project.synthetic(), key=lambda cell: cell.id)
         return ordered, vector_counts(self._project)
 
     def _loaded(self, stored: tuple[list[SyntheticCell], dict[str, int]]) -> None:
@@ -216,10 +215,21 @@ class Fills:
     def relist(self) -> None:
         """Show the synthetic cells of the class chosen; the one under review stays."""
         wanted = self._state.filter
-        ids = self.shelf.ids("" if wanted == OPINION else wanted)
+        code = "" if wanted == OPINION else wanted
+        self._state.sieves = self.shelf.sieves(code)
+        if self._state.sieve not in {key for key, _, _ in self._state.sieves}:
+            self._state.sieve = ""
+        ids = self.shelf.ids(code, self._state.sieve)
         self._state.synthetic = ids
         if self._state.review not in ids:
-            self._state.review = self._next_open(ids)
+            # Of what is looked at afterwards nothing waits: it begins with the first.
+            first = ids[0] if ids and self._state.sieve else None
+            self._state.review = self._next_open(ids) or first
+
+    def sift(self, sieve: str) -> None:
+        """Show those that a sieve lets through; see ``Shelf.sieves``."""
+        self._state.sieve = sieve
+        self.relist()
 
     def focus(self, number: SyntheticId | None) -> None:
         """Bring a synthetic cell before the reader."""
@@ -269,7 +279,7 @@ class Fills:
         now = self._state.review
         start = ids.index(now) + 1 if now in ids else 0
         waiting = (
-            i for i in ids[start:] + ids[:start] if self.shelf[i].status is _SHOWN[0]
+            i for i in ids[start:] + ids[:start] if self.shelf[i].status is _WAITS
         )
         return next(waiting, None)
 

@@ -93,13 +93,15 @@ class Card:
     badge : str
         ``""``, ``"skipped"``, ``"second opinion"``, ``"comment"``, ``"removed"``, or
         the status of a synthetic cell (``"proposed"``, ``"accepted"``,
-        ``"rejected"``).
+        ``"rejected"``, ``"dropped"``).
     synthetic : bool
         True: draw the dashed violet frame.
     verified : bool
         False: no real cell of the class could check it; say "unverified".
     flaws : str
         What is wrong with the picture: ``"blurred, cut"``; empty: nothing.
+    verdicts : tuple of str
+        What each critic said of a synthetic cell.
     """
 
     id: int
@@ -113,6 +115,7 @@ class Card:
     synthetic: bool = False
     verified: bool = True
     flaws: str = ""
+    verdicts: tuple[str, ...] = ()
 
 
 class Cards(Protocol):

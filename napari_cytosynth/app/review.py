@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_cytosynth.app.cards import SyntheticCards
+from napari_cytosynth.app.cards import SyntheticCards, verdicts
 from napari_cytosynth.app.keys import review_keys
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.app.views import ReviewView
@@ -28,6 +28,10 @@ class ReviewPresenter:
         self._show_cards()
         session.events.synthetic.connect(self._show_cards)
         session.events.review.connect(self._show_focus)
+        session.events.sieves.connect(self._show_sieves)
+        session.events.sieve.connect(self._show_sieves)
+        view.sieveChosen.connect(session.fills.sift)
+        self._show_sieves()
         session.events.judged.connect(self._on_judged)
         view.keyPressed.connect(self._on_key_pressed)
         view.cellChosen.connect(self._on_cell_chosen)
@@ -37,6 +41,11 @@ class ReviewPresenter:
         self._cards = SyntheticCards(self._session, self._session.state.synthetic)
         self._view.show_cards(self._cards)
         self._show_focus()
+
+    def _show_sieves(self) -> None:
+        state = self._session.state
+        choices = tuple((key, f"{words} ({n})") for key, words, n in state.sieves)
+        self._view.show_sieves(choices, state.sieve)
 
     def _show_focus(self) -> None:
         number, shelf = self._session.state.review, self._session.fills.shelf
@@ -87,7 +96,7 @@ def nearest_cell(cell: SyntheticCell) -> CellId | None:
 def details(cell: SyntheticCell) -> tuple[str, ...]:
     """Return what the critics said of a cell, and how it was made."""
     origin = cell.provenance
-    said = [f"{a.critic}: {a.reason}" for a in cell.assessments]
+    said = list(verdicts(cell))
     if not cell.verified:
         said.insert(0, f"Unverified: too few real {cell.code} to check it.")
     made = (

@@ -47,6 +47,8 @@ class SessionEvents(SignalGroup):
     failure = Signal(str)
     synthetic = Signal(object)
     review = Signal(object)
+    sieve = Signal(str)
+    sieves = Signal(object)
     evidence = Signal(object)
     use_gate = Signal(str)
     fill_class = Signal(str)
@@ -107,6 +109,10 @@ class SessionState:
         Synthetic cells shown in the tab *Synthetic*, in order of making.
     review : SyntheticId or None
         The synthetic cell under the user's eye.
+    sieve : str
+        What the tab *Synthetic* is limited to; empty: what the gate let through.
+    sieves : tuple of (key, words, count)
+        What it can be limited to.
     evidence : object
         Result of the last evaluation, or None.
     use_gate : str
@@ -138,6 +144,8 @@ class SessionState:
     failure: str = ""
     synthetic: tuple[SyntheticId, ...] = ()
     review: SyntheticId | None = None
+    sieve: str = ""
+    sieves: tuple[tuple[str, str, int], ...] = ()
     evidence: Any = None
     use_gate: str = ""
     fill_class: str = ""

@@ -290,11 +290,18 @@ class ReviewView(Protocol):
     cellChosen : (row: int)
     verdictGiven : (accept: bool)
         Accept or Reject was pressed for the focused cell.
+    sieveChosen : (key: str)
+        Only some cells are to be shown.
     """
 
     keyPressed: SignalLike
     cellChosen: SignalLike
     verdictGiven: SignalLike
+    sieveChosen: SignalLike
+
+    def show_sieves(self, choices: tuple[tuple[str, str], ...], chosen: str) -> None:
+        """Fill the box of what can be shown (key, words), and set it."""
+        ...
 
     def show_cards(self, cards: Cards) -> None:
         """Show this list; new cells are appended while a fill streams."""

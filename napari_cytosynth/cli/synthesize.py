@@ -40,6 +40,10 @@ def run(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Option of the generator."),
     ] = None,
+    critic: Annotated[
+        list[str] | None,
+        typer.Option(help="A further critic that judges; can be repeated."),
+    ] = None,
     go_on: Annotated[
         bool,
         typer.Option("--resume", help="Go on with the newest interrupted fill of it."),
@@ -52,12 +56,12 @@ def run(
         name = project.taxonomy.find(code).code
         options = read_settings(settings or [])
         if makes_vectors(generator):
-            _refuse_settings(options, generator)
+            _refuse_settings([*options, *(critic or [])], generator)
             _fill_vectors(project, name, (count, generator, seed), embedder, as_json)
             return
         from napari_cytosynth.workflows.fill_jobs import Ask
 
-        ask = Ask(name, count, generator, seed, options)
+        ask = Ask(name, count, generator, seed, options, tuple(critic or ()))
         job = _job(project, ask, go_on)
         report = _filled(project, job, name)
     document = _document(report, int(job.data["seed"]))
@@ -87,11 +91,11 @@ def read_settings(settings: list[str]) -> dict[str, Any]:
     return options
 
 
-def _refuse_settings(options: dict[str, Any], generator: str) -> None:
-    if options:
+def _refuse_settings(given: list[str], generator: str) -> None:
+    if given:
         raise InputError(
-            f"Generator '{generator}' makes vectors and takes no --set "
-            f"{', '.join(sorted(options))}. Leave it out, or fill with a generator "
+            f"Generator '{generator}' makes vectors and takes no --set and no --critic "
+            f"{', '.join(sorted(given))}. Leave it out, or fill with a generator "
             "that makes cells, such as 'latent'."
         )
 

@@ -10,6 +10,9 @@ from napari_cytosynth.core.journal import Author, Event
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.provenance import Status, SyntheticCell
 
+REFUSED = "refused:"
+"""Begins the sieve of what one critic refused."""
+
 
 def judge(
     project: Project,
@@ -91,6 +94,34 @@ def reject(
 ) -> Event:
     """Reject a synthetic cell; see :func:`judge`."""
     return judge(project, synthetic, False, author)
+
+
+def vetoes_of(cell: SyntheticCell) -> tuple[str, ...]:
+    """Return the keys of the critics that refused a cell, in order."""
+    return tuple(a.critic for a in cell.assessments if not a.passed)
+
+
+def lets_through(sieve: str, cell: SyntheticCell) -> bool:
+    """Tell whether a list of synthetic cells is to hold one.
+
+    Parameters
+    ----------
+    sieve : str
+        A status; ``"unverified"``, or ``"uncalibrated"``: what passed though real cells
+        were too few to check it, or to set a critic's bar; :data:`REFUSED` and the key
+        of a critic: what that critic refused. Empty: all that passed the gate.
+    cell : SyntheticCell
+        One that was judged.
+    """
+    if sieve.startswith(REFUSED):
+        return sieve.removeprefix(REFUSED) in vetoes_of(cell)
+    if sieve in set(Status):
+        return cell.status == sieve
+    if cell.status is Status.DROPPED:
+        return False
+    if sieve == "unverified":
+        return not cell.verified
+    return sieve != "uncalibrated" or not all(a.calibrated for a in cell.assessments)
 
 
 def refusal_of(cell: SyntheticCell) -> str:

@@ -128,7 +128,8 @@ def fill(
     Yields
     ------
     Progress
-        Cells passed so far; the payload holds those newly stored, with their ids.
+        Cells passed so far; the payload holds those newly stored, with their ids, what
+        the gate dropped among them.
 
     Raises
     ------
@@ -250,14 +251,13 @@ def _draw(
     ask = tally.request(project)
     with closing(closable(compute, str(job.data["generator"]), ask, weights)) as drawn:
         for batch in drawn:
-            fresh: tuple[SyntheticCell, ...] = ()
+            stored: tuple[SyntheticCell, ...] = ()
             if len(batch):
                 judged = [_numbered(c, job, i) for c, i in _judged(gate, batch)]
                 stored = project.add_synthetic(tally.needed(judged))
-                fresh = tally.take(stored)
-                gate.remember(fresh)
+                gate.remember(tally.take(stored))
             note = batch.note or tally.note
-            yield Progress(tally.accepted, tally.wanted, note, fresh)
+            yield Progress(tally.accepted, tally.wanted, note, stored)
             if tally.is_done():
                 return
 

@@ -365,3 +365,52 @@ def test_the_form_is_put_away_when_no_class_is_asked_for(desk: Desk) -> None:
     assert desk.views.synthesize.shown("show_form").code == "BA"
     desk.session.ask_fill("")
     assert desk.views.synthesize.shown("show_form") is None
+
+
+def test_what_the_gate_dropped_can_be_looked_at_and_counts_nowhere(desk: Desk) -> None:
+    project, review = desk.session.project, desk.views.review
+    plain, copied, sure = tiny_synthetic(project.taxonomy, "BA", 3)
+    veto = Assessment("copy", 0.2, passed=False, reason="A copy of real cell 7.")
+    passed = Assessment("agreement", 0.9, passed=True, reason="It looks like one.")
+    project.add_synthetic(
+        [
+            replace(plain, verified=False),
+            replace(copied, assessments=(passed, replace(veto, nearest=7))).judged(),
+            sure,
+        ]
+    )
+    first, dropped, last = (c.id for c in project.synthetic("BA"))
+    project.set_synthetic_status([dropped], Status.DROPPED)
+    desk.session.reload()
+    desk.session.fills.load()
+    state = desk.session.state
+    assert state.synthetic == (first, last)
+    assert row_of(desk, "BA").proposed == 2
+    choices, chosen = review.shown("show_sieves")
+    assert chosen == ""
+    assert dict(choices) == {
+        "": "all that passed the gate (2)",
+        "proposed": "waiting for a verdict (2)",
+        "accepted": "accepted (0)",
+        "rejected": "rejected (0)",
+        "unverified": "unverified (1)",
+        "dropped": "dropped by the gate (1)",
+        "refused:copy": "refused by copy (1)",
+    }
+    review.sieveChosen.emit("refused:copy")
+    assert state.synthetic == (dropped,)
+    assert state.review == dropped
+    assert review.shown("show_details")[1] == "copy refused: A copy of real cell 7."
+    card = review.shown("show_cards")[0]
+    assert card.badge == "dropped"
+    assert card.caption == "A copy of real cell 7."
+    assert card.verdicts[0] == "agreement passed: It looks like one."
+    crop, _ = review.shown("show_nearest")
+    assert np.array_equal(crop, project.crops([7])[0])
+    review.keyPressed.emit("a")
+    assert "was dropped by the gate" in desk.failures[-1]
+    assert row_of(desk, "BA").proposed == 2
+    review.sieveChosen.emit("unverified")
+    assert state.synthetic == (first,)
+    review.sieveChosen.emit("")
+    assert state.synthetic == (first, last)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from napari_cytosynth.cli.verbs import VERBS
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Author, EventKind, Mode
 from napari_cytosynth.core.project import JobState
+from napari_cytosynth.core.provenance import Assessment, Status
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import create_project, open_project
 from napari_cytosynth.testing.fakes import FakeCompute
@@ -131,6 +133,41 @@ def test_review_gives_all_verdicts_or_none(
     assert [row["status"] for row in rows] == ["accepted", "proposed", "rejected"]
     listed = re.findall(r"^\| `review` .*each `([^`]+)`", CLI_PAGE, flags=re.MULTILINE)
     assert set(rows[0]) == set(listed[0].split())
+
+
+def test_review_lists_what_a_critic_refused(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = open_project(project)
+    one, two, three = tiny_synthetic(opened.taxonomy, "BA", 3)
+    veto = Assessment("copy", 0.2, passed=False, reason="A copy of cell 7.", nearest=7)
+    refused = replace(two.judged(veto), status=Status.DROPPED)
+    opened.add_synthetic([one, refused, replace(three, verified=False)])
+    opened.close()
+
+    def listed(*options: str) -> list[int]:
+        rows = document(capsys, "review", project, *options)["synthetic"]
+        return [row["id"] for row in rows]
+
+    assert listed() == [1, 2, 3]
+    assert listed("--critic", "copy") == [2]
+    assert listed("--critic", "manifold") == []
+    assert listed("--only", "passed") == [1, 3]
+    assert listed("--only", "unverified") == [3]
+    assert listed("--only", "dropped") == [2]
+    (row,) = document(capsys, "review", project, "--critic", "copy")["synthetic"]
+    assert row["refused_by"] == ["copy"]
+    assert row["verdicts"][-1] == {
+        "critic": "copy",
+        "score": 0.2,
+        "passed": False,
+        "reason": "A copy of cell 7.",
+        "calibrated": True,
+        "nearest": 7,
+        "abstained": False,
+    }
+    assert main(["review", str(project), "--critic", "taste"]) == 2
+    assert main(["review", str(project), "--only", "nice"]) == 2
 
 
 def test_label_undo_redo(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -142,3 +142,11 @@ def test_words_say_what_the_picture_says() -> None:
     words = describe(card)
     for part in ("Synthetic cell 7", "made for BA", "copy 0.9", "unverified"):
         assert part in words
+
+
+def test_hover_tells_every_verdict() -> None:
+    crop = np.zeros((96, 96, 3), np.uint8)
+    said = ("agreement passed: p(BA) = 0.93.", "copy refused: A copy of cell 7.")
+    card = Card(3, crop, caption=said[1], synthetic=True, verdicts=said)
+    words = describe(card).splitlines()
+    assert words == ["Synthetic cell 3", *said]

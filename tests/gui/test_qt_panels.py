@@ -350,6 +350,25 @@ def test_the_closest_real_cell_is_a_picture_beside_the_critics(qtbot: QtBot) -> 
     assert page.nearest.isHidden()
 
 
+def test_what_is_shown_of_the_synthetic_cells_is_chosen_in_a_box(
+    qtbot: QtBot,
+) -> None:
+    page = ReviewWidget(DARK)
+    qtbot.addWidget(page)
+    told: list[str] = []
+    page.sieveChosen.connect(told.append)
+    page.show_sieves((("", "all (2)"), ("refused:copy", "refused by copy (1)")), "")
+    page.show_sieves(
+        (("", "all (2)"), ("refused:copy", "refused by copy (1)")), "refused:copy"
+    )
+    assert page.sieve.currentText() == "refused by copy (1)"
+    assert page.sieve.count() == 2
+    assert told == []
+    page.sieve.setCurrentIndex(0)
+    page.sieve.activated.emit(0)
+    assert told == [""]
+
+
 def test_the_detail_line_stays_once_it_was_shown(qtbot: QtBot) -> None:
     line = DetailLine()
     qtbot.addWidget(line)
