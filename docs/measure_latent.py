@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage, stats
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
@@ -120,7 +121,11 @@ def spread(taught: Vectors, others: Vectors, each: int) -> dict[str, float]:
 
 
 def texture(crops: Crops) -> npt.NDArray[np.float64]:
-    """Return the log power of each crop in ten bands of two colour channels."""
+    """Describe texture: spectrum, tails of fine detail, and how it is spread.
+
+    Log power in ten bands, kurtosis of the Laplacian, and three quantiles of the local
+    standard deviation, each of brightness and of red against green.
+    """
     values = crops.astype(np.float64)
     channels = np.stack([values.mean(-1), values[..., 0] - values[..., 1]], 1)
     window = np.hanning(crops.shape[1])
@@ -129,7 +134,18 @@ def texture(crops: Crops) -> npt.NDArray[np.float64]:
     step = np.fft.fftfreq(crops.shape[1])
     band = np.minimum((np.hypot(step[:, None], step) * 20).astype(int), 9)
     parts = [power[..., band == b].mean(-1) for b in range(10)]
-    return np.log(np.stack(parts, -1) + 1).reshape(len(crops), -1)
+    bands = np.log(np.stack(parts, -1) + 1).reshape(len(crops), -1)
+    return np.concatenate([bands, *(_local(c) for c in np.moveaxis(channels, 1, 0))], 1)
+
+
+def _local(channel: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return kurtosis and local spread of ``float64[n, y, x]``, ``float64[n, 4]``."""
+    fine = np.stack([ndimage.laplace(c) for c in channel]).reshape(len(channel), -1)
+    mean = np.stack([ndimage.uniform_filter(c, 3) for c in channel])
+    square = np.stack([ndimage.uniform_filter(c**2, 3) for c in channel])
+    local = np.sqrt(np.maximum(square - mean**2, 0)).reshape(len(channel), -1)
+    spread = np.quantile(local, (0.1, 0.5, 0.9), axis=1).T
+    return np.column_stack([stats.kurtosis(fine, axis=1), np.log(spread + 1)])
 
 
 def texture_auc(real: Crops, made: Crops) -> float:
@@ -189,11 +205,14 @@ def main() -> None:
     parser.add_argument("--options", type=json.loads, default={})
     parser.add_argument("--real", action="store_true", help="real cells only")
     parser.add_argument("--keep", type=Path, help="NPY file for the painted crops")
+    parser.add_argument("--given", type=Path, help="NPY file of such crops to measure")
     options = parser.parse_args()
     taught, beside = real_cells(options.data, options.each, options.judges)
     began = time.process_time()
     if options.real:
         crops, others = beside, taught[:: max(1, len(taught) // len(beside))]
+    elif options.given:
+        crops, others = np.load(options.given), beside
     else:
         crops = painted_cells(options.weights, options.each, options.options)
         others = beside
