@@ -129,7 +129,8 @@ class Trial:
     def unit(self) -> npt.NDArray[np.float32]:
         """Spread of each feature over the training cells: what distances count in."""
         spread: npt.NDArray[np.float32] = self.train.vectors.std(axis=0)
-        return np.where(spread < 1e-6, np.float32(1), spread)
+        unit: npt.NDArray[np.float32] = np.where(spread < 1e-6, np.float32(1), spread)
+        return unit
 
     def real(self, rows: npt.NDArray[np.intp], code: str) -> Vectors:
         """Return the vectors of a class among the reference or held cells."""
@@ -174,7 +175,8 @@ class Trial:
         return np.stack([self._mean(values) for values in (*hits, *counts)])
 
     def _mean(self, values: npt.NDArray[np.generic]) -> Floats:
-        mean: Floats = self.resample(len(values)) @ values / len(values)
+        weights = self.resample(len(values))
+        mean: Floats = weights @ values.astype(np.float64) / len(values)
         return mean
 
     def recognised(self, drawn: Drawn, guess: Validator) -> Floats:

@@ -41,7 +41,7 @@ class PictureControl(Control, Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Made:
     """A control whose set was made ahead: it is the same in every run."""
 
