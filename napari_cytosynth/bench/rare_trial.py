@@ -129,8 +129,8 @@ class Trial:
     def unit(self) -> npt.NDArray[np.float32]:
         """Spread of each feature over the training cells: what distances count in."""
         spread: npt.NDArray[np.float32] = self.train.vectors.std(axis=0)
-        unit: npt.NDArray[np.float32] = np.where(spread < 1e-6, np.float32(1), spread)
-        return unit
+        spread[spread < 1e-6] = 1
+        return spread
 
     def real(self, rows: npt.NDArray[np.intp], code: str) -> Vectors:
         """Return the vectors of a class among the reference or held cells."""
