@@ -135,7 +135,8 @@ class Trial:
     def real(self, rows: npt.NDArray[np.intp], code: str) -> Vectors:
         """Return the vectors of a class among the reference or held cells."""
         own = rows[self.cells.pack.codes[rows] == code]
-        return self.cells.vectors[own]
+        found: Vectors = self.cells.vectors[own]
+        return found
 
     def held_as_drawn(self, codes: tuple[str, ...]) -> dict[str, Vectors]:
         """Return real held-out cells, as many as are drawn of each class."""
