@@ -107,7 +107,7 @@ class AnnotateWidget(QWidget):
         super().__init__(parent)
         self.tools = ToolRow(self)
         self.grid = CardGrid(colours, self)
-        self.empty = QLabel(_NOTHING, self.grid)
+        self.empty = QLabel(self.grid)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.empty.setWordWrap(True)
         self.details = DetailLine(self)
@@ -153,6 +153,10 @@ class AnnotateWidget(QWidget):
         """Show this list."""
         self.empty.setVisible(len(cards) == 0)
         self.grid.show_cards(cards)
+
+    def show_nothing(self, why: str) -> None:
+        """Say why the grid is empty."""
+        self.empty.setText(why)
 
     def show_card_changed(self, row: int) -> None:
         """Paint one card anew."""
@@ -207,9 +211,3 @@ class AnnotateWidget(QWidget):
         """Keep the words for an empty grid in its middle."""
         super().resizeEvent(event)
         self.empty.setGeometry(self.grid.rect().adjusted(40, 0, -40, 0))
-
-
-_NOTHING = (
-    "No cells here yet.\nDrag a smear into the window (PNG, JPEG, TIFF, OME-Zarr), or "
-    "press Add smears\u2026\nIf there are some, choose another class or tab."
-)

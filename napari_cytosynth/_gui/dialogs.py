@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cytosynth._gui.adding import AddDialog
-from napari_cytosynth._gui.forms import Form, form_of, values_of
+from napari_cytosynth._gui.forms import Form, form_of, take_comma, values_of
 from napari_cytosynth.app.exchange import MODELS
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.core import registry
@@ -158,7 +158,9 @@ class Dialogs:
             },
         )
         form["mpp"].value, form["anew"].value = session.smears.mpp(smear), True
-        title = f"Pixel size: {session.scaling.words(smear)}"
+        take_comma(form["mpp"].native)
+        name = Path(session.smears.record(smear).uri).name
+        title = f"Pixel size of {name}: {session.scaling.words(smear)}"
         self._ask(title, form, lambda c: session.change_scale(smear, **c))
 
     def choose_stain(self) -> None:

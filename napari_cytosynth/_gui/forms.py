@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any, TypeAlias, get_args, get_type_hints
 
 from magicgui.widgets import Container, create_widget
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import QDoubleSpinBox
 
 Form: TypeAlias = Any
 """A magicgui container; its values are read by :func:`values_of`."""
@@ -58,6 +61,28 @@ def _plain(hint: Any) -> Any:
     if not several:
         return hint
     return Path if Path in several else several[0]
+
+
+class _PointForComma(QObject):
+    """Types the decimal point of the number box where point or comma is pressed."""
+
+    def eventFilter(self, box: QObject, event: QEvent) -> bool:
+        """Put the right sign in, and let all other keys through."""
+        if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
+            return False
+        point = box.locale().decimalPoint()
+        if event.text() not in (",", ".") or event.text() == point:
+            return False
+        box.lineEdit().insert(point)
+        return True
+
+
+def take_comma(box: QDoubleSpinBox) -> None:
+    """Let a number box take a comma for a point, and a point for a comma.
+
+    By default it swallows the one that its language does not use, without a word.
+    """
+    box.installEventFilter(_PointForComma(box))
 
 
 def values_of(form: Form) -> dict[str, Any]:

@@ -82,6 +82,8 @@ class AnnotatePresenter:
     def _show_cards(self) -> None:
         listing = self._session.state.listing
         self._cards = CellCards(self._session, listing, self._session.crops)
+        if not len(listing):
+            self._view.show_nothing(self._session.why_empty())
         self._view.show_cards(self._cards)
         self._show_focus()
 

@@ -8,7 +8,13 @@ import numpy as np
 
 from napari_cytosynth.app.cellindex import CellIndex
 from napari_cytosynth.app.listing import Listing, refreshed
-from napari_cytosynth.app.navigate import Choice, Ranking, next_open, resolve
+from napari_cytosynth.app.navigate import (
+    Choice,
+    Ranking,
+    next_open,
+    resolve,
+    why_empty,
+)
 from napari_cytosynth.app.panels import OPINION, Quality, Sort, Tab
 from napari_cytosynth.app.state import SessionEvents, SessionState
 from napari_cytosynth.core.ids import CellId, SmearId
@@ -186,6 +192,10 @@ class Desk:
         state = self.state
         tab = Tab.PREDICTED if state.tab is Tab.PREDICTED else Tab.QUEUE
         return Choice(tab, state.filter, state.sort, state.blind, state.quality)
+
+    def why_empty(self) -> str:
+        """Say why the list holds no cell, and the way out."""
+        return why_empty(self.index, self._choice())
 
     def _resolved(self) -> Listing:
         choice = self._choice()

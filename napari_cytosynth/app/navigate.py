@@ -117,7 +117,7 @@ def resolve(
         rows = table.rows(ids[~np.isin(ids, draws)])
     if choice.filter not in ("", OPINION):
         rows = rows[index.of_class(rows, choice.filter, guessed=not choice.blind)]
-    cards = table.ids[_ordered(rows, index, choice)]
+    cards = table.ids[_flagged_last(_ordered(rows, index, choice), index, choice)]
     if choice.audits:
         return Listing(_with_draws(cards, draws), reasons)
     if choice.tab is Tab.PREDICTED:
@@ -158,6 +158,46 @@ def _ordered(rows: Rows, index: CellIndex, choice: Choice) -> Rows:
     if choice.tab is Tab.PREDICTED:
         return rows[np.argsort(index.confidence[rows], kind="stable")]
     return rows
+
+
+def _flagged_last(rows: Rows, index: CellIndex, choice: Choice) -> Rows:
+    """Put flagged cells behind sound ones where predictions are listed.
+
+    The queue is ranked so, but for those that keep flagged audit cards company.
+    """
+    if choice.audits or choice.quality is not Quality.LAST:
+        return rows
+    return rows[np.argsort(index.flaws[rows] > 0, kind="stable")]
+
+
+def why_empty(index: CellIndex, choice: Choice) -> str:
+    """Say why a list holds no cell, and the way out.
+
+    Parameters
+    ----------
+    index : CellIndex
+        Labels and guesses.
+    choice : Choice
+        What the user chose to see.
+    """
+    if not len(index):
+        return (
+            "No cells here yet.\nDrag a smear into the window (PNG, JPEG, TIFF, "
+            "OME-Zarr), or press Add smears\u2026"
+        )
+    predicted = choice.tab is Tab.PREDICTED
+    if predicted and choice.blind:
+        return "Predictions are hidden.\nUncheck Hide predictions to see them."
+    if predicted and not (index.guesses != NONE).any():
+        return "No model yet.\nLabel cells of two classes or more in the Queue first."
+    if choice.quality.wanted:
+        flaw = choice.quality.removesuffix(" only").removesuffix(" cells")
+        return f"None of the unlabelled cells here is {flaw}.\nShow the others again."
+    if choice.filter == OPINION:
+        return "Nobody asks for a second opinion.\nChoose another class."
+    if choice.filter:
+        return f"No cell here is {choice.filter}.\nChoose another class or tab."
+    return "Every cell here has its label.\nAdd smears, or look at another tab."
 
 
 def next_open(

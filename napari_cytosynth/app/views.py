@@ -1,17 +1,15 @@
 """What each panel must be able to show, and what it tells. No toolkit stands here.
 
 A view is dumb: it draws what a command gives it, and tells what the user did by a
-signal. Commands never emit signals back (a combo box that is set by ``show_filter``
-stays silent), and a view never changes the session. Signals are past tense, commands
-imperative.
+signal. Commands emit no signals back (a combo box set by ``show_filter`` is silent), a
+view never changes the session. Signals are past tense, commands imperative.
 
 Names of keys
 -------------
 Characters as they are typed, lower case (``"5"``, ``"g"``, ``"?"``); named keys ``Space
 Return Escape Delete Backspace Tab Left Right Up Down Home End PageUp PageDown``;
 modifiers in front, in the order Ctrl, Shift, Alt: ``"Ctrl+Z"``, ``"Ctrl+Shift+Z"``.
-``Ctrl`` is the platform's command key. Shift alone is not named when it only makes the
-character (``"?"``, not ``"Shift+/"``).
+``Ctrl`` is the platform's command key. Shift that only makes a character is not named.
 
 Coordinates are level-0 pixels of the smear shown, x before y, corner-based.
 """
@@ -95,6 +93,10 @@ class AnnotateView(Protocol):
 
     def show_cards(self, cards: Cards) -> None:
         """Show this list; scrolls only as far as the focused row needs."""
+        ...
+
+    def show_nothing(self, why: str) -> None:
+        """Say in an empty grid why it is empty, and the way out."""
         ...
 
     def show_card_changed(self, row: int) -> None:

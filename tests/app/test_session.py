@@ -7,7 +7,7 @@ import pytest
 
 from napari_cytosynth.app.cards import CellCards
 from napari_cytosynth.app.cellindex import NONE
-from napari_cytosynth.app.panels import Quality, Sort, Tab
+from napari_cytosynth.app.panels import OPINION, Quality, Sort, Tab
 from napari_cytosynth.core.errors import StorageError
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.quality import Flaw
@@ -350,6 +350,34 @@ def test_flagged_cells_are_hidden_among_predictions(taught: Desk) -> None:
     assert not set(session.state.listing.ids.tolist()) & cut
     session.set_quality(Quality.ONLY)
     assert set(session.state.listing.ids.tolist()) <= cut
+
+
+def test_flagged_cells_come_last_among_predictions(taught: Desk) -> None:
+    session, cut = taught.session, cut_every_third(taught)
+    session.set_tab(Tab.PREDICTED)
+    flagged = [i in cut for i in session.state.listing.ids.tolist()]
+    assert any(flagged)
+    assert flagged == sorted(flagged)
+
+
+def test_an_empty_list_says_why(desk: Desk, taught: Desk) -> None:
+    session = taught.session
+    assert "Every cell" in session.why_empty()
+    session.set_quality(Quality.BLURRED)
+    assert "None of the unlabelled cells here is blurred" in session.why_empty()
+    session.set_quality(Quality.ONLY)
+    assert "here is flagged" in session.why_empty()
+    session.set_quality(Quality.LAST)
+    session.set_filter(OPINION)
+    assert "second opinion" in session.why_empty()
+    assert "second opinion" in taught.views.annotate.shown("show_nothing")
+    session.set_filter("BA")
+    assert "No cell here is BA" in session.why_empty()
+    desk.session.set_tab(Tab.PREDICTED)
+    assert "No model yet" in desk.session.why_empty()
+    assert "No model yet" in desk.views.annotate.shown("show_nothing")
+    desk.session.set_blind(True)
+    assert "Predictions are hidden" in desk.session.why_empty()
 
 
 def test_no_filter_of_flaws_drops_an_audit_card(taught: Desk) -> None:
