@@ -33,8 +33,9 @@ class BadLine:
     def __init__(self, port: int) -> None:
         self.rate = self.passed = self.met = 0
         self.port_behind = port
-        self._flows, self._open = threading.Event(), True
-        self._flows.set()
+        self._open = True
+        self._flows: list[threading.Event] = []
+        self.mend()
         self._lock = threading.Lock()
         self._ends: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
@@ -50,13 +51,18 @@ class BadLine:
             _shut(end)
 
     def hang(self) -> None:
-        """Pass nothing on any more, and say nothing: new connections hang too."""
-        self._flows.clear()
+        """Pass nothing on any more, not even an end: new connections hang too."""
+        self._flows[-1].clear()
+
+    def mend(self) -> None:
+        """Pass on what new connections send; those that hang go on to hang."""
+        self._flows.append(threading.Event())
+        self._flows[-1].set()
 
     def heal(self) -> None:
-        """Pass on again what is sent from now on; what hung is broken off."""
+        """Break off what hangs, and pass on what new connections send."""
         self.cut()
-        self._flows.set()
+        self.mend()
 
     def block(self) -> None:
         """Break all off, and refuse new connections until :meth:`open`."""
@@ -72,7 +78,8 @@ class BadLine:
         _shut(self._listener)
         self._listener.close()
         self.block()
-        self._flows.set()
+        for flow in self._flows:
+            flow.set()
         for thread in self._threads:
             thread.join(_JOIN_SECONDS)
 
@@ -94,18 +101,25 @@ class BadLine:
             far = socket.create_connection(("127.0.0.1", self.port_behind))
             with self._lock:
                 self._ends += [near, far]
-            self._run(self._pass_on, near, far, False)
-            self._run(self._pass_on, far, near, True)
+            self._run(self._pass_on, (near, far), self._flows[-1], False)
+            self._run(self._pass_on, (far, near), self._flows[-1], True)
 
-    def _pass_on(self, source: socket.socket, sink: socket.socket, back: bool) -> None:
+    def _pass_on(
+        self,
+        ends: tuple[socket.socket, socket.socket],
+        flows: threading.Event,
+        back: bool,
+    ) -> None:
+        source, sink = ends
         with source, suppress(OSError):
             while data := source.recv(self._portion(back)):
-                self._flows.wait()
+                flows.wait()
                 sink.sendall(data)
                 if back:
                     self.passed += len(data)
                     if self.rate:
                         threading.Event().wait(len(data) / self.rate)
+        flows.wait()
         _shut(sink)
 
     def _portion(self, back: bool) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Generator
@@ -68,7 +69,8 @@ class FarWorker(Insisting):
         """Return the connection, after a pause where it was lost."""
         until = time.monotonic() + (self._pauses[lost - 1] if lost else 0.0)
         while (left := until - time.monotonic()) > 0:
-            yield f"the line to the worker is lost; try {lost + 1} in {left:.0f} s"
+            due = f"try {lost + 1} in {math.ceil(left)} s"
+            yield f"the line to the worker is lost; {due}"
             self._ended.wait(min(left, POLL_SECONDS))
             self._refuse_closed()
         with self._lock:
