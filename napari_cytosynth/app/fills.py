@@ -292,7 +292,9 @@ def fill_key(code: str) -> str:
 def drawn_outcome(code: str, tally: Tally) -> str:
     """Say how a fill with vectors ended."""
     said = f"{tally.accepted} of {tally.wanted} vectors of {code} passed the critics"
-    said += f" ({tally.drawn} drawn); they train the classifier from now on"
+    said += f" ({tally.drawn} drawn); they train the classifier if the use gate opens"
+    if tally.place:
+        said += f". They lie {tally.place}"
     if tally.refused:
         refused = ", ".join(f"{c} {n}" for c, n in sorted(tally.refused.items()))
         said += f"; refused by {refused}"

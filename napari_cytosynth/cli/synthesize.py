@@ -141,8 +141,12 @@ def _fill_vectors(
         "refused": dict(tally.refused),
         "verified": tally.verified,
         "seed": seed,
+        "near": list(tally.near),
     }
-    told = f"{Drawn(tallies={code: tally})}. They have no picture and train the head."
+    told = f"{Drawn(tallies={code: tally})}. They have no picture, and train the head "
+    told += "if the use gate opens."
+    if tally.place:
+        told += f" They lie {tally.place}."
     show(document, [told], as_json)
 
 

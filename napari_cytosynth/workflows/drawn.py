@@ -7,7 +7,7 @@ same vectors as the classifier here, for a vector has no picture to be judged by
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -40,6 +40,9 @@ from napari_cytosynth.synthesis.gate import (
 EMBEDDING = "embedding"
 """Registry name of the generator."""
 
+SHOWN = 4
+"""Real cells that are named to say where vectors lie."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -53,6 +56,9 @@ class Tally:
         Critic to draws that it refused; the first veto counts.
     verified : bool
         False where too few real cells of the class could check the draws.
+    near : tuple of int
+        The real cells, four at most, that most of the accepted ones lie nearest to:
+        what tells of a vector that has no picture.
     """
 
     wanted: int
@@ -60,6 +66,13 @@ class Tally:
     accepted: int
     refused: Mapping[str, int] = field(default_factory=dict)
     verified: bool = True
+    near: tuple[int, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Where the vectors lie, in words; empty where no real cell is known."""
+        cells = ", ".join(map(str, self.near))
+        return f"near real cell{'s' * (len(self.near) > 1)} {cells}" if cells else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +178,15 @@ class Source:
                     break
         drawn = len(passed) + refused.total()
         verified = all(is_verified(item) for item in passed)
-        return passed, Tally(count, drawn, len(passed), dict(refused), verified)
+        return passed, Tally(
+            count, drawn, len(passed), dict(refused), verified, _nearest(passed)
+        )
+
+
+def _nearest(items: Sequence[SyntheticVector]) -> tuple[int, ...]:
+    said = (a for item in items for a in item.assessments)
+    cells = Counter(a.nearest for a in said if a.nearest is not None)
+    return tuple(cell for cell, _ in cells.most_common(SHOWN))
 
 
 def fit_source(

@@ -416,6 +416,10 @@ def test_kept_vectors_train_and_are_no_cells(loaded: Loaded) -> None:
     task = fill_vectors(project, loaded.compute, "BA", 30, key)
     tally = run_to_end(task)
     assert tally.accepted == vector_counts(project)["BA"] == 30
+    assert 1 <= len(tally.near) <= 4
+    assert set(tally.near) <= set(train.tolist())
+    assert tally.place.endswith(str(tally.near[-1]))
+    assert "near real cell" in tally.place
     run_to_end(train_head(project, key))
     kept = project.model("head")
     assert kept is not None
