@@ -14,16 +14,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 
 from napari_cytosynth import __version__
 from napari_cytosynth.core.errors import InputError, UnknownClassError
 from napari_cytosynth.core.protocols import Batch, LabelledCells, Request, Weights
 from napari_cytosynth.core.provenance import Provenance, SyntheticVector
 from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.core.training import Vectors
+from napari_cytosynth.synthesis.gaussian import GaussianModel
 from napari_cytosynth.synthesis.residuals import ResidualSpace
 
 if TYPE_CHECKING:
     from napari_cytosynth.synthesis._torch.residual_flow import FlowSize
+
+UNLABELLED = ""
+"""Class of a cell that has no label."""
+
+SURE = 0.9
+"""Probability from which an unlabelled cell is taken for one of a class."""
 
 BLOCK = 128
 """Draws computed together, always whole blocks: a draw depends on its number only."""
@@ -47,6 +56,10 @@ class EmbeddingConfig:
         Cells at which a class follows its own flow by one half.
     draw_steps : int
         Heun steps of a draw.
+    unlabelled : bool
+        Let unlabelled cells tell of axes and spread, as far as a Gaussian of the
+        labelled ones is sure of their class. Off, as it raised coverage with one
+        embedder and lowered it with another.
     seed : int
         Seed of the training.
     """
@@ -60,6 +73,7 @@ class EmbeddingConfig:
     jitter: float = 0.5
     kappa: float = 20.0
     draw_steps: int = 10
+    unlabelled: bool = False
     seed: int = 0
 
     @classmethod
@@ -86,7 +100,8 @@ class EmbeddingGenerator:
         Parameters
         ----------
         cells : LabelledCells
-            With vectors; at least two cells of one class.
+            With vectors; at least two cells of one class. Those of the class ``""``
+            are unlabelled: they are used with the option ``unlabelled``, else ignored.
         config : mapping
             See :class:`EmbeddingConfig`.
 
@@ -102,12 +117,13 @@ class EmbeddingGenerator:
         )
 
         options = EmbeddingConfig.read(config)
+        named = np.array(cells.codes, dtype=np.str_) != UNLABELLED
+        others = cells.take(~named & options.unlabelled).vectors
+        cells = cells.take(named)
         codes = tuple(sorted(set(cells.codes)))
         classes = np.array([codes.index(c) for c in cells.codes], np.int64)
         _demand_cells(cells, classes)
-        space = ResidualSpace.fit(cells.vectors, classes, options.dims)
-        residuals = space.residuals(cells.vectors, classes)
-        kept = classes[space.kept(classes)]
+        space, residuals, kept = _space_of(cells, classes, others, options.dims)
         size = FlowSize(residuals.shape[1], len(codes), options.width, options.blocks)
         recipe = FlowRecipe(
             options.steps,
@@ -154,6 +170,32 @@ class EmbeddingGenerator:
                 ),
                 low,
             )
+
+
+def _space_of(
+    cells: LabelledCells,
+    classes: npt.NDArray[np.int64],
+    others: Vectors,
+    dims: int,
+) -> tuple[ResidualSpace, Vectors, npt.NDArray[np.int64]]:
+    """Return the space, the residuals to learn from, and the class of each."""
+    guesses = np.zeros(0, np.int64)
+    if len(others):
+        model = GaussianModel.fit(cells.vectors, cells.codes)
+        chances = softmax(model.log_density(others), axis=1)
+        others = others[sure := chances.max(axis=1) >= SURE]
+        guesses = chances[sure].argmax(axis=1)
+    everyone = np.concatenate([cells.vectors, others])
+    taken = np.concatenate([classes, guesses])
+    own = np.arange(len(everyone)) < len(cells)
+    space = ResidualSpace.fit(everyone, taken, dims, own)
+    counts = np.bincount(classes).astype(np.float32)
+    parts = (
+        space.residuals(cells.vectors, classes),
+        space.residuals_of_others(others, guesses, counts),
+    )
+    kept = classes[space.kept(classes)]
+    return space, np.concatenate(parts), np.concatenate([kept, guesses])
 
 
 def guidance_of(count: int, kappa: float) -> float:

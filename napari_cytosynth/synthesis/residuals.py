@@ -50,7 +50,11 @@ class ResidualSpace:
 
     @classmethod
     def fit(
-        cls, vectors: Floats, classes: npt.NDArray[np.int64], dims: int
+        cls,
+        vectors: Floats,
+        classes: npt.NDArray[np.int64],
+        dims: int,
+        labelled: npt.NDArray[np.bool_] | None = None,
     ) -> ResidualSpace:
         """Learn the map.
 
@@ -62,7 +66,11 @@ class ResidualSpace:
             Class index of each, ``0..classes-1``, none empty.
         dims : int
             Axes to keep at most; see :func:`axes_of`.
+        labelled : bool[n], optional
+            Cells that tell where the means lie, of every class one at least; the
+            others tell of axes and spread only. By default all.
         """
+        own = np.ones(len(vectors), bool) if labelled is None else labelled
         centre = vectors.mean(axis=0, dtype=np.float64)
         scale = vectors.std(axis=0, dtype=np.float64)
         scale[scale < 1e-6] = 1.0
@@ -70,7 +78,7 @@ class ResidualSpace:
         _, _, axes = np.linalg.svd(x, full_matrices=False)
         axes = axes[: axes_of(len(x), min(dims, x.shape[1]))]
         names = range(classes.max() + 1)
-        means = np.stack([x[classes == c].mean(axis=0) for c in names])
+        means = np.stack([x[own & (classes == c)].mean(axis=0) for c in names])
         # Each class spends one cell on its own mean.
         lost = np.sqrt(len(x) / max(len(x) - len(names), 1))
         within = (x - means[classes]) * lost
@@ -102,6 +110,23 @@ class ResidualSpace:
         z = x @ self.axes.T
         n = np.bincount(classes)[classes].astype(np.float64)
         z = z[kept] * np.sqrt(n[kept] / (n[kept] - 1))[:, None]
+        return np.linalg.solve(self.factor.astype(np.float64), z.T).T.astype(np.float32)
+
+    def residuals_of_others(
+        self, vectors: Floats, classes: npt.NDArray[np.int64], counts: Floats
+    ) -> Floats:
+        """Return whitened residuals of cells that had no share in the means.
+
+        Parameters
+        ----------
+        vectors, classes : float32[m, dim], int64[m]
+            Cells, and the class that each is taken for.
+        counts : float[classes]
+            Cells behind each mean.
+        """
+        x = (vectors - self.centre) / self.scale - self.means[classes]
+        n = counts[classes]
+        z = x @ self.axes.T * np.sqrt(n / (n + 1))[:, None]
         return np.linalg.solve(self.factor.astype(np.float64), z.T).T.astype(np.float32)
 
     @staticmethod

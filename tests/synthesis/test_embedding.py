@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.metrics.copying import THIRD
 from napari_cytosynth.metrics.neighbours import nearest
 from napari_cytosynth.synthesis.embedding import (
+    UNLABELLED,
     EmbeddingGenerator,
     guidance_of,
     spread_of,
@@ -157,3 +160,44 @@ def test_few_cells_bear_few_axes():
 def test_draws_of_few_cells_spread_less_around_their_mean():
     assert spread_of(1, 0.5) < spread_of(5, 0.5) < spread_of(500, 0.5)
     assert spread_of(500, 0.5) == pytest.approx(1 / np.sqrt(1.25), abs=1e-3)
+
+
+def with_unlabelled(cells, others):
+    n = len(others)
+    return replace(
+        cells,
+        ids=np.concatenate([cells.ids, 1000 + np.arange(n)]),
+        codes=cells.codes + (UNLABELLED,) * n,
+        crops=cells.crops[:0],
+        vectors=np.concatenate([cells.vectors, others]),
+        groups=np.concatenate([cells.groups, np.full(n, "other")]),
+    )
+
+
+def test_unlabelled_cells_tell_of_the_spread_if_asked(cells_of):
+    cells = cells_of({"SNE": 12, "LY": 12, "MO": 3})
+    others = cells_of({"SNE": 80, "LY": 80, "MO": 40}, seed=4).vectors
+    together = with_unlabelled(cells, others)
+    fit = EmbeddingGenerator().fit
+    plain = run_to_end(fit(cells, TINY))
+    ignored = run_to_end(fit(together, TINY))
+    used = run_to_end(fit(together, {**TINY, "unlabelled": True}))
+    assert ignored.sha256 == plain.sha256
+    assert used.meta["counts"] == plain.meta["counts"] == {"LY": 12, "MO": 3, "SNE": 12}
+    # A mean is that of its labelled cells; more cells bear more axes.
+    centre, scale = (used.tensors[f"space.{name}"] for name in ("centre", "scale"))
+    own = cells.vectors[np.array(cells.codes) == "MO"].mean(axis=0)
+    found = used.tensors["space.means"][1] * scale + centre
+    np.testing.assert_allclose(found, own, atol=1e-3)
+    assert len(used.tensors["space.axes"]) > len(plain.tensors["space.axes"])
+    drawn = draw(ask("MO", 5), used)
+    assert set(drawn[0].provenance.parents) <= set(cells.ids.tolist())
+
+
+def test_only_unlabelled_cells_of_a_class_that_is_sure_are_used(cells_of):
+    cells = cells_of({"SNE": 12, "LY": 12})
+    between = np.tile(cells.vectors.mean(axis=0), (30, 1)).astype(np.float32)
+    together = with_unlabelled(cells, between)
+    fit, options = EmbeddingGenerator().fit, {**TINY, "unlabelled": True}
+    plain = run_to_end(fit(cells, options))
+    assert run_to_end(fit(together, options)).sha256 == plain.sha256
