@@ -19,7 +19,6 @@ from napari_cytosynth.core.protocols import (
 from napari_cytosynth.core.provenance import SyntheticCell
 from napari_cytosynth.core.registry import load, names
 from napari_cytosynth.core.tasks import Progress, Task, run_to_end
-from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.core.training import balanced, lacking
 from napari_cytosynth.learning.fitting import fit_head
 from napari_cytosynth.learning.training import SYNTHETIC_CAP, joined
@@ -31,7 +30,6 @@ VALIDATORS = ("analysis", "kernel")
 """Models of the validator before the gate, and of the one that no loop has seen."""
 
 BEFORE, AFTER = "before the gate", "after the gate"
-_TAXONOMY = built_in("pbc11")
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ def peers_of(trial: Trial) -> dict[str, Made]:
 
 def measure_embedding(trial: Trial) -> Made:
     """Fit the ``embedding`` generator on the training cells, draw, and measure."""
-    source = _source(trial.train, trial.seed)
+    source = _source(trial, trial.train, trial.seed)
     count = {code: len(v) for code, v in trial.held_as_drawn(trial.classes).items()}
     raw = {code: _raw(source, code, EACH, trial.seed) for code in trial.classes}
     gated = run_to_end(source.draw(count, trial.seed))
@@ -122,12 +120,13 @@ def drawn_cells(trial: Trial, codes: Sequence[str]) -> dict[str, Vectors]:
     """Paint cells of some classes from their shots, and embed them."""
     embed = load("embedders", trial.cells.embedder)().embed
     generator = load("generators", "latent")()
-    concepts = {c.code: c.concept for c in _TAXONOMY}
+    taxonomy = trial.cells.taxonomy
+    concepts = {c.code: c.concept for c in taxonomy}
     found = {}
     for code in codes:
         config = {"seed": trial.seed, "concepts": concepts, "only": code}
         weights = run_to_end(generator.fit(trial.train, config))
-        request = Request(code, EACH, trial.seed, _TAXONOMY)
+        request = Request(code, EACH, trial.seed, taxonomy)
         batches = generator.generate(request, weights, np.random.default_rng(0))
         items = [item for batch in batches for item in batch.items]
         pixels = [item.pixels for item in items if isinstance(item, SyntheticCell)]
@@ -145,7 +144,7 @@ def opened(trial: Trial, case: str) -> bool:
         those of a perfect generator; or a control.
     """
     makers: dict[str, Callable[[LabelledCells, int], Task[TrainingSet]]] = {
-        "embedding": _by_embedding,
+        "embedding": _ByEmbedding(trial),
         "planted": _Planted(trial),
     }
     make = makers.get(case, _ByControl(case))
@@ -153,13 +152,16 @@ def opened(trial: Trial, case: str) -> bool:
     return answer.opened
 
 
-def _by_embedding(cells: LabelledCells, seed: int) -> Task[TrainingSet]:
-    yield Progress(0, 1, "drawing")
-    drawn = run_to_end(
-        _source(cells, seed).draw(lacking(cells.codes, SYNTHETIC_CAP), seed)
-    )
-    vectors = drawn.vectors(cells.vectors.shape[1])
-    return TrainingSet(vectors, drawn.codes, np.ones(len(drawn.codes)))
+@dataclass(frozen=True)
+class _ByEmbedding:
+    trial: Trial
+
+    def __call__(self, cells: LabelledCells, seed: int) -> Task[TrainingSet]:
+        yield Progress(0, 1, "drawing")
+        source = _source(self.trial, cells, seed)
+        drawn = run_to_end(source.draw(lacking(cells.codes, SYNTHETIC_CAP), seed))
+        vectors = drawn.vectors(cells.vectors.shape[1])
+        return TrainingSet(vectors, drawn.codes, np.ones(len(drawn.codes)))
 
 
 @dataclass(frozen=True)
@@ -189,13 +191,14 @@ class _ByControl:
         return TrainingSet(made.vectors[n:], made.codes[n:], made.weights[n:])
 
 
-def _source(cells: LabelledCells, seed: int) -> Source:
-    return run_to_end(fit_source(cells, _TAXONOMY, InlineCompute(), seed=seed))
+def _source(trial: Trial, cells: LabelledCells, seed: int) -> Source:
+    taxonomy = trial.cells.taxonomy
+    return run_to_end(fit_source(cells, taxonomy, InlineCompute(), seed=seed))
 
 
 def _raw(source: Source, code: str, count: int, seed: int) -> Vectors:
     """Draw vectors that no critic has seen."""
-    request = Request(code, count, seed, _TAXONOMY)
+    request = Request(code, count, seed, source.taxonomy)
     batches = source.compute.generate(source.generator, request, source.weights)
     items: list[Any] = [item for batch in batches for item in batch.items]
     return np.stack([item.vector for item in items])

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from napari_cytosynth.bench.pack import Pack
 from napari_cytosynth.core.protocols import LabelledCells, TrainingSet, Vectors
+from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.core.training import balanced
 from napari_cytosynth.learning.fitting import fit_head
 from napari_cytosynth.metrics.copying import THIRD
@@ -60,6 +61,8 @@ class EmbeddedSet:
     source : mapping of code to int
         Cells of each class in the source, of which ``pack`` may hold a part: they tell
         which classes are rare.
+    taxonomy : Taxonomy
+        Knows the classes of ``pack``.
     """
 
     dataset: str
@@ -67,6 +70,7 @@ class EmbeddedSet:
     pack: Pack
     vectors: Vectors
     source: Mapping[str, int]
+    taxonomy: Taxonomy
 
     def rare(self, shots: int) -> tuple[str, ...]:
         """Return the rarest third of the classes that can be judged, one at least."""

@@ -23,10 +23,11 @@ from napari_cytosynth.bench.drawing import (
     peers_of,
 )
 from napari_cytosynth.bench.few_shots import interval
-from napari_cytosynth.bench.pack import figure_cells, figure_files
+from napari_cytosynth.bench.pack import Pack, figure_cells, figure_files
 from napari_cytosynth.bench.rare_trial import EmbeddedSet, Trial, Validator
 from napari_cytosynth.bench.stains import other_stains
 from napari_cytosynth.core.registry import load
+from napari_cytosynth.core.taxonomies import built_in
 
 SHOTS = (5, 10, 20)
 SUBJECT, BASE = "starter", "morphology"
@@ -40,6 +41,7 @@ LATENT = (3, 5, 3)
 """Seeds, shots and classes of ``latent``."""
 
 _EACH, _EACH_QUICK = 100, 60
+_COARSE = "blood5"
 _SETS = ("pack_pbc128", "bccd", "wbc_dataset1")
 
 Row = dict[str, Any]
@@ -91,15 +93,24 @@ def _sets(data: Path, *, quick: bool) -> list[EmbeddedSet]:
     source = {_SETS[0]: Counter(code for _, code in figure_files(data))}
     if not quick:
         others = other_stains(data)
-        packs |= {name: others[name] for name in _SETS[1:] if name in others}
+        packs |= {name: _named(others[name]) for name in _SETS[1:] if name in others}
     made = []
     for name in (SUBJECT,) if quick else (SUBJECT, BASE):
         embed = load("embedders", name)().embed
         for dataset, pack in packs.items():
             counts = source.get(dataset) or Counter(pack.codes.tolist())
             vectors = embed(pack.crops)
-            made.append(EmbeddedSet(dataset, name, pack, vectors, counts))
+            taxonomy = built_in("pbc11" if dataset == _SETS[0] else _COARSE)
+            known = EmbeddedSet(dataset, name, pack, vectors, counts, taxonomy)
+            made.append(known)
     return made
+
+
+def _named(pack: Pack) -> Pack:
+    """Return the cells under the codes of the coarse taxonomy."""
+    taxonomy = built_in(_COARSE)
+    codes = [taxonomy.find(code).code for code in pack.codes.tolist()]
+    return Pack(pack.crops, np.array(codes))
 
 
 def _measured(cells: EmbeddedSet, shots: int, seeds: int) -> dict[Key, Floats]:
