@@ -147,6 +147,10 @@ class Candidates:
         For names and neighbours.
     counts : mapping of code to int
         Real labelled cells of every class of the taxonomy, zeros included.
+    labelled : LabelledCells or None
+        Those of the training split, with vectors of the same embedder.
+    density : DensityModel or None
+        Fitted on the labelled cells.
     """
 
     ids: npt.NDArray[np.int64]
@@ -155,6 +159,8 @@ class Candidates:
     codes: tuple[str, ...]
     taxonomy: Taxonomy
     counts: Mapping[str, int]
+    labelled: LabelledCells | None = None
+    density: DensityModel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +239,11 @@ class Carded(Protocol):
 @runtime_checkable
 class DensityModel(Protocol):
     """Tells how well each class explains a cell."""
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Class of each column."""
+        ...
 
     def log_density(self, vectors: Vectors) -> npt.NDArray[np.float64]:
         """Return float64[n, classes]."""

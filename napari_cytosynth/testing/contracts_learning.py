@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from napari_cytosynth.core.protocols import Candidates, QueryStrategy
+from napari_cytosynth.core.protocols import (
+    Candidates,
+    LabelledCells,
+    QueryStrategy,
+)
 from napari_cytosynth.core.taxonomies import built_in
+
+
+def tiny_labelled(codes: Sequence[str], dim: int, seed: int = 0) -> LabelledCells:
+    """Return five labelled cells of each class, with random vectors."""
+    rng = np.random.default_rng([seed, 1])
+    n = 5 * len(codes)
+    return LabelledCells(
+        -1 - np.arange(n, dtype=np.int64),
+        tuple(codes) * 5,
+        np.zeros((0, 96, 96, 3), np.uint8),
+        rng.normal(size=(n, dim)).astype(np.float32),
+        "tiny",
+        np.array(["g"] * n),
+    )
 
 
 def tiny_candidates(
@@ -39,6 +58,7 @@ def tiny_candidates(
         codes=codes if with_model else (),
         taxonomy=taxonomy,
         counts=counts,
+        labelled=tiny_labelled(codes, 5, seed) if with_model else None,
     )
 
 
@@ -106,7 +126,7 @@ class StrategyContract(ABC):
         """Equal cells are not taken by their place in the table."""
         pool = tiny_candidates()
         even = np.full_like(pool.probabilities, 1 / len(pool.codes))
-        level = replace(pool, probabilities=even)
+        level = replace(pool, probabilities=even, vectors=np.zeros_like(pool.vectors))
         first = self.make().query(level, 10, np.random.default_rng(0)).ids
         other = self.make().query(level, 10, np.random.default_rng(1)).ids
         assert set(first.tolist()) != set(other.tolist())

@@ -9,11 +9,18 @@ from napari_cytosynth.core.protocols import Candidates, QueryStrategy
 from napari_cytosynth.core.registry import load, names
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.learning.ranking import best_of, rare_codes
+from napari_cytosynth.learning.strategies.badge import Badge
+from napari_cytosynth.learning.strategies.committee import Committee
+from napari_cytosynth.learning.strategies.coreset import CoreSet
+from napari_cytosynth.learning.strategies.cost import Cost
+from napari_cytosynth.learning.strategies.density import Density
 from napari_cytosynth.learning.strategies.entropy import Entropy
 from napari_cytosynth.learning.strategies.least_confidence import LeastConfidence
 from napari_cytosynth.learning.strategies.margin import Margin
+from napari_cytosynth.learning.strategies.novelty import Novelty
 from napari_cytosynth.learning.strategies.random import Random
 from napari_cytosynth.learning.strategies.rare import Rare
+from napari_cytosynth.learning.strategies.typical import Typical
 from napari_cytosynth.testing.contracts_learning import (
     StrategyContract,
     tiny_candidates,
@@ -43,6 +50,41 @@ class TestEntropy(StrategyContract):
 class TestRare(StrategyContract):
     def make(self) -> QueryStrategy:
         return Rare()
+
+
+class TestBadge(StrategyContract):
+    def make(self) -> QueryStrategy:
+        return Badge()
+
+
+class TestCommittee(StrategyContract):
+    def make(self) -> QueryStrategy:
+        return Committee()
+
+
+class TestCoreSet(StrategyContract):
+    def make(self) -> QueryStrategy:
+        return CoreSet()
+
+
+class TestCost(StrategyContract):
+    def make(self) -> QueryStrategy:
+        return Cost()
+
+
+class TestDensity(StrategyContract):
+    def make(self) -> QueryStrategy:
+        return Density()
+
+
+class TestNovelty(StrategyContract):
+    def make(self) -> QueryStrategy:
+        return Novelty()
+
+
+class TestTypical(StrategyContract):
+    def make(self) -> QueryStrategy:
+        return Typical()
 
 
 @pytest.mark.parametrize(

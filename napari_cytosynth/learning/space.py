@@ -1,0 +1,118 @@
+"""A small space to measure distances in: the pool's main axes, each of equal weight.
+
+Strategies that compare cells with each other would otherwise spend their time on
+hundreds of columns that say the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cytosynth.core.protocols import Candidates, Vectors
+
+AXES = 32
+"""Principal axes kept at most."""
+
+_SAMPLE = 4000
+_BLOCK = 16384
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSpace:
+    """A linear map from embedding vectors to the pool's main axes.
+
+    Parameters
+    ----------
+    centre : float32[dim]
+        Mean of the pool.
+    axes : float32[dim, k]
+        Columns: standardise, then project.
+    """
+
+    centre: npt.NDArray[np.float32]
+    axes: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, candidates: Candidates) -> PoolSpace:
+        """Find the axes from the pool, or from an even sample of a large one.
+
+        Cells are taken in the order of their ids, so that the order of the pool does
+        not matter.
+        """
+        rows = in_order(candidates)
+        rows = rows[:: max(1, len(rows) // _SAMPLE)]
+        sample = candidates.vectors[rows].astype(np.float64)
+        if not len(sample):
+            dim = candidates.vectors.shape[1]
+            return cls(np.zeros(dim, np.float32), np.zeros((dim, 1), np.float32))
+        centre, spread = sample.mean(axis=0), sample.std(axis=0)
+        spread[spread < 1e-6 * (1 + np.abs(centre))] = np.inf
+        standard = (sample - centre) / spread
+        _, vectors = np.linalg.eigh(standard.T @ standard)
+        axes = vectors[:, ::-1][:, :AXES] / spread[:, None]
+        return cls(centre.astype(np.float32), axes.astype(np.float32))
+
+    def apply(self, vectors: Vectors) -> npt.NDArray[np.float32]:
+        """Return float32[n, k]; block by block, so that no full copy is made."""
+        out = np.empty((len(vectors), self.axes.shape[1]), np.float32)
+        for at in range(0, len(vectors), _BLOCK):
+            out[at : at + _BLOCK] = (
+                vectors[at : at + _BLOCK] - self.centre
+            ) @ self.axes
+        return out
+
+
+def in_order(candidates: Candidates) -> npt.NDArray[np.intp]:
+    """Return the positions of the pool's cells by ascending id."""
+    ids = candidates.ids
+    if len(ids) < 2 or bool((np.diff(ids) > 0).all()):
+        return np.arange(len(ids))
+    return np.argsort(ids, kind="stable")
+
+
+def farthest_first(
+    points: npt.NDArray[np.float32],
+    n: int,
+    *,
+    worth: npt.NDArray[np.floating],
+    known: npt.NDArray[np.float32] | None = None,
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    """Choose points one by one: worth something, and far from all chosen before.
+
+    Parameters
+    ----------
+    points : float32[m, k]
+        Where they lie.
+    n : int
+        How many, at most ``m``.
+    worth : float[m]
+        At least 0; multiplied by the squared distance to the nearest chosen point, at
+        most that of the farthest point from the middle.
+    known : float32[l, k], optional
+        Points that count as chosen from the start. Without any, the worthiest is first.
+
+    Returns
+    -------
+    chosen : intp[n]
+        Positions.
+    gains : float64[n]
+        What each brought when it was chosen: falls along the list.
+    """
+    if not n:
+        return np.zeros(0, np.intp), np.zeros(0)
+    spread = ((points - points.mean(axis=0)) ** 2).sum(axis=1).max()
+    distance = np.full(len(points), spread, np.float64)
+    for point in known if known is not None else ():
+        distance = np.minimum(distance, ((points - point) ** 2).sum(axis=1))
+    chosen = np.empty(n, np.intp)
+    gains = np.empty(n, np.float64)
+    for i in range(n):
+        gain = worth * distance
+        gain[chosen[:i]] = -1.0
+        chosen[i] = best = int(gain.argmax())
+        gains[i] = gain[best]
+        distance = np.minimum(distance, ((points - points[best]) ** 2).sum(axis=1))
+    return chosen, np.minimum.accumulate(gains)

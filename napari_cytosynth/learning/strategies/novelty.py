@@ -1,0 +1,72 @@
+"""Novelty: cells that no known class explains.
+
+For the class that nobody has named yet. What explains a cell is the density model of
+the ``embedding`` generator, where it was fitted; else the nearest labelled cell.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cytosynth.core.protocols import Candidates, Query
+from napari_cytosynth.learning.ranking import NO_MODEL, query_at_random, query_best
+from napari_cytosynth.learning.space import PoolSpace
+from napari_cytosynth.metrics.neighbours import nearest
+
+_BLOCK = 1024
+
+
+class Novelty:
+    """Ranks by how badly the best class explains a cell."""
+
+    key = "novelty"
+    summary = "Cells that no labelled class explains: perhaps one that has no name yet."
+
+    def query(self, candidates: Candidates, n: int, rng: np.random.Generator) -> Query:
+        """Return the ``n`` strangest cells.
+
+        The utility is the negative log density under the class that explains the cell
+        best, in nats; without a density model, the distance to the nearest labelled
+        cell.
+        """
+        labelled = candidates.labelled
+        if labelled is None or not len(labelled):
+            return query_at_random(candidates, n, rng, NO_MODEL)
+        strangeness, closest = _strangeness(candidates)
+        order = np.sort(strangeness)
+
+        def explain(best: npt.NDArray[np.intp]) -> tuple[str, ...]:
+            shares = np.searchsorted(order, strangeness[best]) / max(len(order), 1)
+            return tuple(
+                f"stranger than {share:.1%} of cells; nearest is {closest[i]}"
+                for share, i in zip(shares, best, strict=True)
+            )
+
+        return query_best(candidates, strangeness, n, rng, explain)
+
+
+def _strangeness(
+    candidates: Candidates,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.str_]]:
+    """Return how strange each cell is, and the code of the class closest to it."""
+    model, labelled = candidates.density, candidates.labelled
+    if labelled is None:
+        raise ValueError("strangeness is measured against labelled cells")
+    count = len(candidates.ids)
+    strange, closest = np.empty(count), np.empty(count, np.intp)
+    if model is not None:
+        names = np.array(model.codes)
+    else:
+        names = np.array(labelled.codes)
+        space = PoolSpace.of(candidates)
+        known = space.apply(labelled.vectors)
+    for at in range(0, count, _BLOCK):
+        part = slice(at, at + _BLOCK)
+        if model is not None:
+            density = model.log_density(candidates.vectors[part])
+            strange[part], closest[part] = -density.max(axis=1), density.argmax(axis=1)
+        else:
+            apart, index = nearest(space.apply(candidates.vectors[part]), known, 1)
+            strange[part], closest[part] = apart[:, 0], index[:, 0]
+    return strange, names[closest]
