@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.protocols import Candidates, QueryStrategy
 from napari_cytosynth.core.registry import load, names
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.learning.ranking import best_of, rare_codes
 from napari_cytosynth.learning.strategies.badge import Badge
+from napari_cytosynth.learning.strategies.balanced import COLD, Balanced, Shares
 from napari_cytosynth.learning.strategies.committee import Committee
 from napari_cytosynth.learning.strategies.coreset import CoreSet
 from napari_cytosynth.learning.strategies.cost import Cost
@@ -57,6 +59,11 @@ class TestBadge(StrategyContract):
         return Badge()
 
 
+class TestBalanced(StrategyContract):
+    def make(self) -> QueryStrategy:
+        return Balanced()
+
+
 class TestCommittee(StrategyContract):
     def make(self) -> QueryStrategy:
         return Committee()
@@ -93,6 +100,40 @@ class TestTypical(StrategyContract):
 def test_registered_under_its_key(name: str) -> None:
     assert name in names("strategies")
     assert load("strategies", name)().key == name
+
+
+def test_balanced_shows_typical_cells_until_the_first_labels_are_in() -> None:
+    pool = tiny_candidates()
+    assert pool.labelled is not None
+    early = replace(pool, labelled=pool.labelled.take(np.arange(COLD - 1)))
+    told = Balanced().query(early, 10, np.random.default_rng(0)).reasons
+    assert all(reason.startswith("typical") for reason in told)
+    later = Balanced().query(pool, 10, np.random.default_rng(0)).reasons
+    assert not any(reason.startswith("typical") for reason in later)
+
+
+def test_balanced_deals_its_shares() -> None:
+    pool = tiny_candidates()
+    shares = Shares(open=2, rare=1, novel=1)
+    told = Balanced(shares).query(pool, 40, np.random.default_rng(0)).reasons
+    assert sum(reason.startswith("margin") for reason in told) == 20
+    assert sum("labels" in reason for reason in told) == 10
+    assert sum("stranger" in reason for reason in told) == 10
+
+
+def test_balanced_gives_nothing_to_rare_classes_where_none_lacks_labels() -> None:
+    pool = tiny_candidates()
+    rich = replace(pool, counts=dict.fromkeys(pool.taxonomy.codes, 500))
+    told = Balanced(Shares(open=1, rare=1, novel=0)).query(
+        rich, 20, np.random.default_rng(0)
+    )
+    assert all(reason.startswith("margin") for reason in told.reasons)
+
+
+@pytest.mark.parametrize("parts", [(0, 0, 0), (1, -1, 1)])
+def test_shares_are_refused_with_the_rule(parts: tuple[float, float, float]) -> None:
+    with pytest.raises(InputError, match="not all may be 0"):
+        Shares(*parts)
 
 
 def _pool(*rows: tuple[float, ...], **counts: int) -> Candidates:

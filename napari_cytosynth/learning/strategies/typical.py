@@ -53,7 +53,7 @@ class Typical:
         cluster, taken = _clusters(points, known, rng)
         chosen, sizes = _in_turns(points, cluster, taken, n)
         reasons = tuple(f"typical of {size} alike cells" for size in sizes)
-        worth = 1 / (1 + np.arange(n, dtype=np.float32))
+        worth = (1 / (1 + np.arange(n))).astype(np.float32)
         return Query(candidates.ids[rows[chosen]], worth, reasons)
 
 

@@ -1,0 +1,152 @@
+"""Balanced: the default. Typical cells first, then open ones of every kind, some rare.
+
+Until the first labels are in, what a model doubts says little, and ordinary cells of
+every cluster teach most (Hacohen, Dekel, Weinshall 2022, arXiv 2202.02794). After that,
+cells are taken one by one that are open between two classes, are likely of a class with
+few labels, and lie far from those taken before: margin and diversity in one, in the
+manner of Kirsch et al. and of weighted k-centre. Fixed shares go to what is rare and to
+what no class explains, so that a class nobody has seen yet is not passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.protocols import Candidates, Query, QueryStrategy
+from napari_cytosynth.core.registry import load
+from napari_cytosynth.learning.ranking import best_of, doubt_between, two_likeliest
+from napari_cytosynth.learning.space import PoolSpace, farthest_first
+
+COLD = 20
+"""Labels up to which typical cells are shown."""
+
+KEPT = 300
+"""Cells compared with each other, the worthiest by themselves; three times as many as
+asked where that is more."""
+
+_FEW = 5.0
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What part of the cards goes to what, once typical cells are labelled.
+
+    Parameters
+    ----------
+    open, rare, novel : float
+        At least 0, not all 0; they are divided by their sum.
+    """
+
+    open: float = 0.85
+    rare: float = 0.1
+    novel: float = 0.05
+
+    def __post_init__(self) -> None:
+        parts = [getattr(self, f.name) for f in fields(self)]
+        if min(parts) < 0 or not sum(parts) > 0:
+            raise InputError(
+                f"The shares of the strategy 'balanced' were given as {parts}. None "
+                "may be negative, and not all may be 0."
+            )
+
+    def turns(self) -> Iterator[str]:
+        """Yield the name of the part that has the next card, for ever."""
+        parts = {f.name: float(getattr(self, f.name)) for f in fields(self)}
+        whole = sum(parts.values())
+        owed = dict.fromkeys(parts, 0.0)
+        while True:
+            for name, part in parts.items():
+                owed[name] += part / whole
+            name = max(owed, key=lambda k: owed[k])
+            owed[name] -= 1
+            yield name
+
+
+class Balanced:
+    """Ranks typical cells, then a mixture; see the module.
+
+    Parameters
+    ----------
+    shares : Shares
+        Of the mixture.
+    """
+
+    key = "balanced"
+    summary = "Typical cells first; then open ones of every kind, with some rare ones."
+
+    def __init__(self, shares: Shares | None = None) -> None:
+        self.shares = shares or Shares()
+
+    def query(self, candidates: Candidates, n: int, rng: np.random.Generator) -> Query:
+        """Return ``n`` cells; the utility is one over the rank."""
+        known = candidates.labelled
+        cold = known is None or len(known) < COLD or candidates.probabilities is None
+        if cold:
+            return _part("typical").query(candidates, n, rng)
+        n = min(max(n, 0), len(candidates.ids))
+        found = {
+            "open": _open(candidates, n, rng),
+            "rare": _part("rare").query(candidates, n, rng),
+            "novel": _part("novelty").query(candidates, n, rng),
+        }
+        # Where no class lacks labels, nothing is rare.
+        lacking = {k: q for k, q in found.items() if k != "rare" or q.utilities.any()}
+        return _dealt(lacking, self.shares, n)
+
+
+def _part(name: str) -> QueryStrategy:
+    strategy: QueryStrategy = load("strategies", name)()
+    return strategy
+
+
+def _open(candidates: Candidates, n: int, rng: np.random.Generator) -> Query:
+    """Rank by doubt and rarity, and keep apart what is ranked."""
+    probabilities = candidates.probabilities
+    if probabilities is None:
+        raise ValueError("open cells are those that a model doubts")
+    first, second = two_likeliest(probabilities)
+    rows = np.arange(len(probabilities))
+    margin = probabilities[rows, first] - probabilities[rows, second]
+    margin = np.where(first == second, 1.0, margin)
+    worth = (1 - margin + 1e-6) * (probabilities @ _rarity(candidates))
+    top = best_of(worth, max(KEPT, 3 * n), rng)
+    points = PoolSpace.of(candidates).apply(candidates.vectors[top])
+    chosen, gains = farthest_first(points, n, worth=worth[top])
+    best = top[chosen]
+    pairs = doubt_between(candidates, first[best], second[best])
+    reasons = tuple(
+        f"margin {margin[i]:.2f}: {pair}" for i, pair in zip(best, pairs, strict=True)
+    )
+    return Query(candidates.ids[best], gains.astype(np.float32), reasons)
+
+
+def _rarity(candidates: Candidates) -> Floats:
+    """Return the weight of each class, 0..1: less the more labels it has."""
+    counts = np.array([candidates.counts.get(c, 0) for c in candidates.codes], np.float64)
+    weights = 1 / np.sqrt(counts + _FEW)
+    weights /= weights.max(initial=1e-12)
+    return weights
+
+
+def _dealt(found: dict[str, Query], shares: Shares, n: int) -> Query:
+    """Take from the parts in turn, no cell twice."""
+    cards = {
+        name: zip(query.ids.tolist(), query.reasons, strict=True)
+        for name, query in found.items()
+    }
+    taken: dict[int, str] = {}
+    turns = shares.turns()
+    while len(taken) < n:
+        for cell, reason in cards.get(next(turns), ()):
+            if cell not in taken:
+                taken[cell] = reason
+                break
+    worth = (1 / (1 + np.arange(n))).astype(np.float32)
+    return Query(np.array(list(taken), np.int64), worth, tuple(taken.values()))
