@@ -11,7 +11,7 @@ from psygnal import Signal, SignalGroup
 from napari_cytosynth.app.listing import Listing
 from napari_cytosynth.app.panels import ClassRow, Quality, Sort, Tab, TaskStatus
 from napari_cytosynth.core.ids import CellId, SmearId, SyntheticId
-from napari_cytosynth.core.registry import DEFAULT_EMBEDDER
+from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, DEFAULT_STRATEGY
 
 
 class SessionEvents(SignalGroup):
@@ -134,7 +134,7 @@ class SessionState:
     sort: Sort = Sort.WORTH
     quality: Quality = Quality.LAST
     tab: Tab = Tab.QUEUE
-    strategy: str = "margin"
+    strategy: str = DEFAULT_STRATEGY
     embedder: str = DEFAULT_EMBEDDER
     blind: bool = False
     model: str = ""

@@ -15,7 +15,7 @@ from napari_cytosynth.cli.output import Json, Seed, complain, drive, show, table
 from napari_cytosynth.cli.project import Embedder, ProjectPath, opened
 from napari_cytosynth.core.errors import StorageError
 from napari_cytosynth.core.quality import names
-from napari_cytosynth.core.registry import DEFAULT_EMBEDDER
+from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, DEFAULT_STRATEGY
 
 if TYPE_CHECKING:
     from napari_cytosynth.core.cells import CellTable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def run(
     path: ProjectPath,
-    strategy: Annotated[str, typer.Option(help="How to rank.")] = "margin",
+    strategy: Annotated[str, typer.Option(help="How to rank.")] = DEFAULT_STRATEGY,
     n: Annotated[int, typer.Option("-n", min=1, help="How many cells.")] = 20,
     embedder: Embedder = DEFAULT_EMBEDDER,
     seed: Seed = 0,

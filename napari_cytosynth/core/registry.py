@@ -22,6 +22,9 @@ GROUPS = (
 )
 """Kinds of plug-in; the entry-point group is ``napari_cytosynth.<kind>``."""
 
+DEFAULT_STRATEGY = "balanced"
+"""Name of the strategy that ranks where none is asked for."""
+
 DEFAULT_EMBEDDER = "starter"
 """Name of the embedder that is used where none is asked for."""
 

@@ -11,17 +11,25 @@ import numpy.typing as npt
 
 from napari_cytosynth.core.journal import Mode
 from napari_cytosynth.core.project import Project
-from napari_cytosynth.core.protocols import Candidates, Query, QueryStrategy
-from napari_cytosynth.core.registry import load
-from napari_cytosynth.core.splits import AUDIT_EVERY
+from napari_cytosynth.core.protocols import (
+    Candidates,
+    LabelledCells,
+    Query,
+    QueryStrategy,
+)
+from napari_cytosynth.core.registry import DEFAULT_STRATEGY, load
+from napari_cytosynth.core.splits import AUDIT_EVERY, Split
 from napari_cytosynth.learning.head import Head
 from napari_cytosynth.workflows.describe import Describer
 from napari_cytosynth.workflows.embed import vectors_of
 from napari_cytosynth.workflows.quality import flaws_by_cell
-from napari_cytosynth.workflows.train import splits_of
+from napari_cytosynth.workflows.train import labelled_cells, splits_of
 
 _Ids = npt.NDArray[np.int64]
 _Mask = npt.NDArray[np.bool_]
+
+_BLIND = "random"
+"""The strategy where there are no vectors yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ def suggest(
     embedder_key: str,
     *,
     head: Head | None,
-    strategy: str = "margin",
+    strategy: str = DEFAULT_STRATEGY,
     n: int = 200,
     seed: int = 0,
 ) -> Suggestion:
@@ -100,6 +108,8 @@ def suggest(
     """
     chosen: QueryStrategy = load("strategies", strategy)()
     pool = _Pool.of(project, embedder_key, head)
+    if not pool.embedded:
+        chosen = load("strategies", _BLIND)()
     rng = np.random.default_rng(seed)
     audit_ids = pool.audit_ids(_share(n, rng))
     room = n - len(audit_ids)
@@ -177,18 +187,20 @@ class _Pool:
     skipped: _Mask
     held_out: _Mask
     flagged: _Mask
+    labelled: LabelledCells
 
     @classmethod
     def of(cls, project: Project, key: str, head: Head | None) -> _Pool:
         # One table for all columns: other threads change the set of cells meanwhile.
         table = project.cells()
         ids, vectors = table.ids, vectors_of(project, key, table)
-        known = np.ones(len(ids), bool)
+        # A cell without a vector waits for one, unless none has any.
+        known = np.isfinite(vectors[:, :1]).all(axis=1)
+        known |= not known.any()
         probabilities: npt.NDArray[np.float32] | None = None
         codes: tuple[str, ...] = ()
         if head is not None and vectors.shape[1] == head.dim:
             probabilities, codes = head.predict_proba(vectors), head.codes_
-            known = ~np.isnan(probabilities[:, 0])
         held_out = splits_of(project, table).audit
         labelled, skipped = _touched(project, ids, held_out)
         return cls(
@@ -201,7 +213,14 @@ class _Pool:
             skipped,
             held_out,
             flaws_by_cell(project, table) > 0,
+            labelled_cells(project, key, Split.TRAIN, abstain=True, cells=table),
         )
+
+    @property
+    def embedded(self) -> bool:
+        """Whether there are vectors to rank by."""
+        rows = self.vectors[self.open]
+        return bool(rows.shape[1]) and bool(np.isfinite(rows[:, 0]).all())
 
     @property
     def teach(self) -> _Mask:
@@ -233,6 +252,7 @@ class _Pool:
             codes=self.codes,
             taxonomy=self.project.taxonomy,
             counts=label_counts(self.project),
+            labelled=self.labelled,
         )
 
 

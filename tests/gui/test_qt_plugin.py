@@ -81,7 +81,7 @@ def test_the_reader_leaves_other_files_alone(tmp_path: Path, field: Path) -> Non
 
 def test_settings_have_a_page_and_defaults() -> None:
     settings = read_settings()
-    assert settings.strategy == "margin"
+    assert settings.strategy == "balanced"
     assert settings.taxonomy == "marrow21"
     assert not settings.blind
     assert settings.address == ""

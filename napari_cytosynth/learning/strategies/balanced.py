@@ -129,7 +129,9 @@ def _open(candidates: Candidates, n: int, rng: np.random.Generator) -> Query:
 
 def _rarity(candidates: Candidates) -> Floats:
     """Return the weight of each class, 0..1: less the more labels it has."""
-    counts = np.array([candidates.counts.get(c, 0) for c in candidates.codes], np.float64)
+    counts = np.array(
+        [candidates.counts.get(c, 0) for c in candidates.codes], np.float64
+    )
     weights = 1 / np.sqrt(counts + _FEW)
     weights /= weights.max(initial=1e-12)
     return weights
