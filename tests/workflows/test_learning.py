@@ -497,7 +497,7 @@ def test_chosen_cards_come_best_first_with_reasons_and_drawn_ones_without(
 ) -> None:
     loaded.label(loaded.split(audit=False)[:60])
     head = run_to_end(train_head(loaded.project, loaded.key))
-    found = suggest(loaded.project, loaded.key, head=head, n=60)
+    found = suggest(loaded.project, loaded.key, head=head, strategy="margin", n=60)
     query, audit = found.query, found.audit
     assert (np.diff(query.utilities[~audit]) <= 0).all()
     assert np.isnan(query.utilities[audit]).all()

@@ -25,9 +25,12 @@ from napari_cytosynth.learning.space import PoolSpace, farthest_first
 COLD = 20
 """Labels up to which typical cells are shown."""
 
-KEPT = 300
+KEPT = 60
 """Cells compared with each other, the worthiest by themselves; three times as many as
 asked where that is more."""
+
+SHARPNESS = 4
+"""Power of the doubt: how much more it counts than distance."""
 
 _FEW = 5.0
 
@@ -118,7 +121,7 @@ def _open(candidates: Candidates, n: int, rng: np.random.Generator) -> Query:
     worth = (1 - margin + 1e-6) * (probabilities @ _rarity(candidates))
     top = best_of(worth, max(KEPT, 3 * n), rng)
     points = PoolSpace.of(candidates).apply(candidates.vectors[top])
-    chosen, gains = farthest_first(points, n, worth=worth[top])
+    chosen, gains = farthest_first(points, n, worth=worth[top] ** SHARPNESS)
     best = top[chosen]
     pairs = doubt_between(candidates, first[best], second[best])
     reasons = tuple(
