@@ -2,10 +2,10 @@
 
 Until the first labels are in, what a model doubts says little, and ordinary cells of
 every cluster teach most (Hacohen, Dekel, Weinshall 2022, arXiv 2202.02794). After that,
-cells are taken one by one that are open between two classes, are likely of a class with
-few labels, and lie far from those taken before: margin and diversity in one, in the
-manner of Kirsch et al. and of weighted k-centre. Fixed shares go to what is rare and to
-what no class explains, so that a class nobody has seen yet is not passed over.
+cells are taken one by one that are open between two classes and lie far from those
+taken before: margin and diversity in one, a k-centre weighted by doubt. Fixed shares go
+to what is rare and to what no class explains, so that a class nobody has seen yet is
+not passed over.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.protocols import Candidates, Query, QueryStrategy
@@ -31,10 +30,6 @@ asked where that is more."""
 
 SHARPNESS = 4
 """Power of the doubt: how much more it counts than distance."""
-
-_FEW = 5.0
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +105,7 @@ def _part(name: str) -> QueryStrategy:
 
 
 def _open(candidates: Candidates, n: int, rng: np.random.Generator) -> Query:
-    """Rank by doubt and rarity, and keep apart what is ranked."""
+    """Rank by doubt, and keep apart what is ranked."""
     probabilities = candidates.probabilities
     if probabilities is None:
         raise ValueError("open cells are those that a model doubts")
@@ -118,7 +113,7 @@ def _open(candidates: Candidates, n: int, rng: np.random.Generator) -> Query:
     rows = np.arange(len(probabilities))
     margin = probabilities[rows, first] - probabilities[rows, second]
     margin = np.where(first == second, 1.0, margin)
-    worth = (1 - margin + 1e-6) * (probabilities @ _rarity(candidates))
+    worth = np.maximum(1 - margin, 1e-6)
     top = best_of(worth, max(KEPT, 3 * n), rng)
     points = PoolSpace.of(candidates).apply(candidates.vectors[top])
     chosen, gains = farthest_first(points, n, worth=worth[top] ** SHARPNESS)
@@ -128,16 +123,6 @@ def _open(candidates: Candidates, n: int, rng: np.random.Generator) -> Query:
         f"margin {margin[i]:.2f}: {pair}" for i, pair in zip(best, pairs, strict=True)
     )
     return Query(candidates.ids[best], gains.astype(np.float32), reasons)
-
-
-def _rarity(candidates: Candidates) -> Floats:
-    """Return the weight of each class, 0..1: less the more labels it has."""
-    counts = np.array(
-        [candidates.counts.get(c, 0) for c in candidates.codes], np.float64
-    )
-    weights = 1 / np.sqrt(counts + _FEW)
-    weights /= weights.max(initial=1e-12)
-    return weights
 
 
 def _dealt(found: dict[str, Query], shares: Shares, n: int) -> Query:
