@@ -42,9 +42,9 @@ class Shares:
         At least 0, not all 0; they are divided by their sum.
     """
 
-    open: float = 0.85
-    rare: float = 0.1
-    novel: float = 0.05
+    open: float = 0.9
+    rare: float = 0.07
+    novel: float = 0.03
 
     def __post_init__(self) -> None:
         parts = [getattr(self, f.name) for f in fields(self)]
