@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_cytosynth.bench.annotators import (
+    BATCH,
+    START,
+    Board,
+    Game,
+    area,
+    ceiling,
+    fit_on,
+    labels_to,
+    ours,
+    play,
+)
+from napari_cytosynth.bench.labels import taxonomy_of
+from napari_cytosynth.bench.rivals import rivals
+from napari_cytosynth.core.registry import load, names
+
+
+def _game(seed: int = 0, noise: float = 0.0) -> Game:
+    rng = np.random.default_rng(0)
+    kinds = np.array(["SNE", "EO", "PMY"])
+    codes = kinds[rng.choice(3, 400, p=(0.6, 0.35, 0.05))]
+    centres = dict(zip(kinds.tolist(), rng.normal(size=(3, 12)) * 0.6, strict=True))
+    vectors = np.stack([centres[c] for c in codes.tolist()])
+    vectors = (vectors + rng.normal(size=vectors.shape)).astype(np.float32)
+    return Game.deal(vectors, codes, taxonomy_of(codes), seed, noise)
+
+
+def test_labels_bring_the_score_towards_that_of_the_whole_pool() -> None:
+    game = _game()
+    curve = play(game, ours(load("strategies", "margin")()), 120)
+    assert curve[0, 0] == START
+    assert (np.diff(curve[:, 0]) == BATCH).all()
+    assert curve[-1, 1] > curve[0, 1]
+    assert curve[-1, 1] == pytest.approx(ceiling(game)[0], abs=0.1)
+
+
+def test_the_same_seed_plays_the_same_game() -> None:
+    pick = ours(load("strategies", "balanced")())
+    np.testing.assert_array_equal(play(_game(), pick, 60), play(_game(), pick, 60))
+    assert not np.array_equal(play(_game(), pick, 60), play(_game(1), pick, 60))
+
+
+def test_noise_spoils_the_labels_and_not_the_cells_to_score_on() -> None:
+    clean, noisy = _game(), _game(noise=0.2)
+    share = float((clean.codes != noisy.codes).mean())
+    assert 0.1 < share < 0.3
+    np.testing.assert_array_equal(clean.truth, noisy.truth)
+
+
+@pytest.mark.parametrize("name", names("strategies"))
+def test_every_strategy_chooses_cells_without_a_label(name: str) -> None:
+    game = _game()
+    rows = game.start()
+    board = Board(game, rows, fit_on(game, rows, None))
+    chosen = ours(load("strategies", name)())(board, np.random.default_rng(0))
+    assert len(set(chosen.tolist()) - set(rows.tolist())) == BATCH
+
+
+def test_rivals_choose_cells_without_a_label() -> None:
+    found = rivals()
+    if not found:
+        pytest.skip("neither modAL nor scikit-activeml is installed: extra [bench]")
+    game = _game()
+    rows = game.start()
+    board = Board(game, rows, fit_on(game, rows, None))
+    for pick in found.values():
+        chosen = pick(board, np.random.default_rng(0))
+        assert len(set(chosen.tolist()) - set(rows.tolist())) == BATCH
+
+
+def test_reached_is_three_scores_in_a_row() -> None:
+    scores = np.array([0.5, 0.9, 0.5, 0.9, 0.9, 0.9, 0.5])
+    curve = np.column_stack([10 + 10 * np.arange(7), scores, scores])
+    assert labels_to(curve, 0.9, pool=999) == 40
+    assert labels_to(curve, 0.95, pool=999) == 999
+
+
+def test_the_area_leaves_the_random_start_out() -> None:
+    curve = np.array([[10, 0.0, 0.0], [20, 0.5, 0.5], [30, 0.7, 0.7]])
+    assert area(curve) == pytest.approx(0.6)
+
+
+def test_codes_of_another_set_make_a_plain_taxonomy() -> None:
+    made = taxonomy_of(np.array(["Aa", "Bb"]))
+    assert made.codes == ("Aa", "Bb")
+    assert taxonomy_of(np.array(["SNE"])).name == "pbc11"
