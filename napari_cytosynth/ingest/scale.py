@@ -35,12 +35,18 @@ RED_CIRCLE_UM = 7.1
 NUCLEUS_DISC_UM = 6.5
 """Diameter of the largest disc inside a common nucleus; lobes are narrower."""
 
+WHITE_DISC_UM = 9.5
+"""Diameter of the largest disc inside a common white cell, less where it is clear."""
+
 SMOOTH_PIXELS = 1.5
 """Blur before nuclei are told from the rest, when no scale is known yet."""
 
 _SMALLEST = 3.0  # pixels of radius; below this a disc cannot be told from noise
 _RED_SPREAD, _NUCLEUS_SPREAD = 0.10, 0.35  # of the logarithm of the radius
-_CIRCLE_SPREAD = 0.12
+_CIRCLE_SPREAD, _WHITE_SPREAD = 0.12, 0.35
+_WHITE_WEIGHT = 3.0  # of its disc, which no lobes and no gaps change
+_MANY_WHITE = 4.0  # from which they lie together and share their cytoplasm
+_NUCLEAR = 0.2  # share of nucleus in the disc of a white cell, at least
 _COVERED = 0.3  # share of the picture under circles that tells as much as discs can
 _DOUBT = 0.1  # what either kind of evidence leaves to the other
 _OTHER = 0.26  # logarithm beyond which another pixel size contradicts
@@ -73,10 +79,14 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class _Clues:
-    """What a picture shows of sizes: radii of discs, circles, and its pixels."""
+    """What a picture shows of sizes: radii of discs, circles, and its pixels.
+
+    Discs lie in red cells, in nuclei, and in white cells with their cytoplasm.
+    """
 
     red: Radii
     nuclei: Radii
+    white: Radii
     circles: Circles
     pixels: int
 
@@ -129,6 +139,7 @@ def _at_size(windows: list[RGB], background: Colour, nucleus: float) -> Scale:
     """Estimate the pixel size from windows as large as they are."""
     red: list[Radii] = []
     nuclei: list[Radii] = []
+    whites: list[Radii] = []
     edges = []
     for window in windows:
         rim = ndimage.binary_dilation(brightest(window) <= RIM, iterations=_RIM_EDGE)
@@ -138,12 +149,16 @@ def _at_size(windows: list[RGB], background: Colour, nucleus: float) -> Scale:
         discs, whole, white = _nuclei(dark)
         nuclei += [discs, whole]
         taken = rim | white
-        masks = _red_cells(window, background, taken)
-        red += [_radii(ndimage.distance_transform_edt(mask)) for mask in masks]
+        masks = _stained(window, background, taken)
+        away = [ndimage.distance_transform_edt(mask & ~taken) for mask in masks]
+        red += [_radii(each) for each in away]
+        whites += [_white_cells(mask & ~rim, dark) for mask in masks[:1]]
         edges.append((window, ~taken))
     pixels = sum(w.shape[0] * w.shape[1] for w in windows)
-    cells = np.concatenate([np.zeros(0), *red])
-    clues = _Clues(cells, np.concatenate(nuclei), _NO_CIRCLES, pixels)
+    cells, whole_cells = (
+        np.concatenate([np.zeros(0), *each]) for each in (red, whites)
+    )
+    clues = _Clues(cells, np.concatenate(nuclei), whole_cells, _NO_CIRCLES, pixels)
     for large in (True, False):
         circles = _NO_CIRCLES
         for window, free in edges:
@@ -166,6 +181,9 @@ def _agreed(clues: _Clues) -> Scale:
         red, power = red[red >= _SMALL_RED], 1.0
     from_red = _evidence(red, (RED_DISC_UM / 2, _RED_SPREAD), power)
     from_nuclei = _evidence(nuclei, (NUCLEUS_DISC_UM / 2, _NUCLEUS_SPREAD), power)
+    from_white = _evidence(clues.white, (WHITE_DISC_UM / 2, _WHITE_SPREAD), power)
+    apart = 1 / (1 + (len(clues.white) / _MANY_WHITE) ** 2)
+    from_nuclei += _WHITE_WEIGHT * apart * from_white
     discs = from_red + from_nuclei
     if not discs.any():
         return Scale(FALLBACK_MPP, MppSource.FALLBACK, 0.0)
@@ -238,10 +256,11 @@ def _nuclei(dark: Mask) -> tuple[Radii, Radii, Mask]:
     return discs, _LOBED * _radii(inside), away[inner] <= reach
 
 
-def _red_cells(window: RGB, background: Colour, dark: Mask) -> list[Mask]:
-    """Mark what is stained and no nucleus; the pale middle of red cells is filled.
+def _stained(window: RGB, background: Colour, dark: Mask) -> list[Mask]:
+    """Mark what is stained; the pale middle of red cells is filled.
 
-    Twice: clearly stained, and faintly, so that thin rings close.
+    Twice: clearly stained, and faintly, so that thin rings close. ``dark`` is not
+    asked how pale red cells are.
     """
     density = optical_density(window, background)[..., 1]
     density = ndimage.gaussian_filter(density, 1.0)
@@ -249,15 +268,31 @@ def _red_cells(window: RGB, background: Colour, dark: Mask) -> list[Mask]:
     if threshold is None:
         return []
     seen = brightest(window) > RIM
-    masks = []
-    for share in (1.0, _PALE_RED):
-        stained = (density > share * threshold) & seen
-        masks.append(pale_middles_filled(stained) & ~dark)
-    return masks
+    shares = (1.0, _PALE_RED)
+    return [pale_middles_filled((density > s * threshold) & seen) for s in shares]
+
+
+def _white_cells(stained: Mask, dark: Mask) -> Radii:
+    """Return the radii of discs that nucleus and cytoplasm fill together."""
+    discs = _discs(ndimage.distance_transform_edt(stained | dark))
+    sums = np.pad(dark.cumsum(0, dtype=np.int64).cumsum(1), ((1, 0), (1, 0)))
+    height, width = dark.shape
+    half = np.sqrt(np.pi) / 2 * discs[:, 2]  # of the square of the same area
+    top, bottom = ((discs[:, 0] + h).astype(int).clip(0, height) for h in (-half, half))
+    left, right = ((discs[:, 1] + h).astype(int).clip(0, width) for h in (-half, half))
+    held = sums[bottom, right] - sums[top, right]
+    held = held - sums[bottom, left] + sums[top, left]
+    nuclear = held > _NUCLEAR * (bottom - top) * (right - left)
+    return np.asarray(discs[nuclear, 2], np.float64)
 
 
 def _radii(away: Radii) -> Radii:
-    """Return the radii of the largest discs that fit into a mask, none in another.
+    """Return the radii of :func:`_discs`."""
+    return _discs(away)[:, 2]
+
+
+def _discs(away: Radii) -> Radii:
+    """Return rows, columns and radii of the largest discs in a mask, none in another.
 
     ``away`` is how far each pixel lies from what is not in the mask.
     """
@@ -277,4 +312,4 @@ def _radii(away: Radii) -> Radii:
         kept.append(int(i))
         taken = np.vstack([taken, place])
     inside = [i for i in kept if border[i] >= radii[i]]
-    return np.asarray(radii[inside], np.float64)
+    return np.stack([rows[inside], columns[inside], radii[inside]], axis=1)

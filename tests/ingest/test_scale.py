@@ -83,6 +83,23 @@ def test_without_red_cells_the_scale_is_a_guess_and_says_so(mpp: float) -> None:
     assert 1 / 3 < calibration.mpp / mpp < 3
 
 
+@pytest.mark.parametrize("mpp", [0.1, 0.2])
+def test_a_lone_white_cell_tells_the_scale_though_its_lobes_are_small(
+    mpp: float,
+) -> None:
+    side = round(24 / mpp)
+    y, x = (np.mgrid[:side, :side] + 0.5) * mpp
+    picture = np.empty((side, side, 3))
+    picture[:] = GLASS
+    picture[np.hypot(y - 12, x - 12) < 6] = (205, 190, 215)
+    for cy, cx in ((9.2, 10.5), (11.5, 14.8), (14.8, 10.8)):
+        picture[np.hypot(y - cy, x - cx) < 1.9] = (90, 40, 140)
+    noisy = picture + np.random.default_rng(0).normal(0, 3, picture.shape)
+    calibration = measured(noisy.clip(0, 255).astype(np.uint8))
+    assert calibration.mpp == pytest.approx(mpp, rel=0.35)
+    assert calibration.trust is Trust.LOW
+
+
 @pytest.mark.parametrize("mpp", [0.25, 0.5])
 def test_red_cells_in_one_mass_tell_the_scale(mpp: float) -> None:
     """Discs touch on a lattice and their gaps are stained: only edges are left."""
