@@ -5,7 +5,7 @@ from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.metrics import neighbours
 from napari_cytosynth.metrics.copying import authenticity, copy_threshold
 from napari_cytosynth.metrics.covariance import shrunk_covariance
-from napari_cytosynth.metrics.coverage import coverage
+from napari_cytosynth.metrics.coverage import coverage, covered, densities
 from napari_cytosynth.metrics.divergence import kernel_distance, split_half_distance
 from napari_cytosynth.metrics.intervals import wilson
 from napari_cytosynth.metrics.scores import draw_group_counts
@@ -147,3 +147,13 @@ def test_groups_are_drawn_whole_or_also_within(rng):
     # A group that is drawn k times brings k times as many cells, whichever they are.
     assert (again[:, groups == "a"].sum(axis=1) % 3 == 0).all()
     assert (again[:, groups == "b"].sum(axis=1) % 2 == 0).all()
+
+
+def test_coverage_and_density_are_means_over_objects():
+    rng = np.random.default_rng(0)
+    real, fake = rng.normal(size=(60, 3)), rng.normal(0.5, 1.2, size=(40, 3))
+    both = coverage(real, fake)
+    assert covered(real, fake).mean() == both.coverage
+    assert densities(real, fake).mean() == pytest.approx(both.density)
+    assert len(covered(real, fake)) == 60
+    assert len(densities(real, fake)) == 40
