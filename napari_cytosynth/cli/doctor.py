@@ -134,6 +134,9 @@ def _weights() -> Finding:
     return Finding("weights", "ok", text)
 
 
+_OFF_SIZE = 0.1  # share by which a file of weights may differ from its page's figure
+
+
 def _foundation() -> Finding:
     from napari_cytosynth.features.dinobloom_files import (
         VARIANTS,
@@ -150,16 +153,25 @@ def _foundation() -> Finding:
         )
         return Finding("foundation", "warn", text)
     folder = weights_folder()
-    here = {n for n, v in VARIANTS.items() if (folder / v.published.file).is_file()}
+    sizes = {
+        name: (folder / variant.published.file).stat().st_size / variant.published.size
+        for name, variant in VARIANTS.items()
+        if (folder / variant.published.file).is_file()
+    }
+    # Published sizes are rounded; a hash of gigabytes would take too long here.
+    broken = sorted(name for name, share in sizes.items() if abs(share - 1) > _OFF_SIZE)
+    here = set(sizes) - set(broken)
     away = [
         f"{name} ({variant.published.size / 1e6:,.0f} MB)"
         for name, variant in VARIANTS.items()
-        if name not in here
+        if name not in sizes
     ]
     told = f"in '{folder}' {', '.join(sorted(here)) or 'no weights'}"
     fetched = "cannot be fetched, downloads are off" if offline() else "fetched if used"
     text = f"{found}; {told}" + (f"; {fetched}: {', '.join(away)}" if away else "")
-    return Finding("foundation", "ok" if here else "warn", text)
+    if broken:
+        text += f"; of another size than published, remove: {', '.join(broken)}"
+    return Finding("foundation", "ok" if here and not broken else "warn", text)
 
 
 def _sample() -> Finding:

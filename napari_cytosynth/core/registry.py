@@ -105,4 +105,7 @@ def _demand_argument(found: Callable[..., object], name: str) -> None:
     """Refuse unless the factory's first parameter is a text."""
     first = next(iter(signature(found).parameters.values()), None)
     if first is None or first.annotation not in (str, "str"):
-        raise RegistryError(f"'{name}' takes nothing after a colon. Use the bare name.")
+        raise RegistryError(
+            f"'{name}' takes nothing after a colon, and no file of weights. Use the "
+            "bare name."
+        )

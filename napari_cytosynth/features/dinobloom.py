@@ -26,6 +26,7 @@ from napari_cytosynth.features.dinobloom_files import (
     Given,
     Variant,
     demand_known,
+    hash_stream,
     read_given,
     sha256_of,
     weights_folder,
@@ -193,7 +194,9 @@ class DinoEmbedder:
         variant = self.choice.variant
         try:
             with self.path.open("rb") as stream:
-                self._demand_right(demand_known(stream, self.path.name, self._trusted))
+                found = hash_stream(stream)
+                self._demand_right(found)
+                demand_known(stream, self.path.name, found, self._trusted)
                 backbone = load_backbone(stream, self.path)
         except OSError as error:
             raise WeightsError(
@@ -226,11 +229,11 @@ class DinoEmbedder:
             published = variant.published.sha256
             wanted = (published,) if given is None else (published, *variant.others)
         if wanted and found not in wanted:
+            way = "Remove it to have it fetched again" if given is None else "Check it"
             raise WeightsError(
                 f"'{self.path}' has SHA-256 {found}, not {' or '.join(wanted)}. It is "
                 f"damaged, or another file than {self.choice.name}, and is not used. "
-                "Remove it to have it fetched again; name a checkpoint of your own "
-                "with dinov2:PATH."
+                f"{way}; name a checkpoint of your own with dinov2:PATH."
             )
 
 

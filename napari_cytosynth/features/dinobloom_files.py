@@ -244,7 +244,9 @@ def is_safetensors(stream: BinaryIO) -> bool:
     return len(head) == 9 and 2 <= length < 2**30 and head[8:] == b"{"
 
 
-def demand_known(stream: BinaryIO, name: str, trusted: frozenset[str]) -> str:
+def demand_known(
+    stream: BinaryIO, name: str, found: str, trusted: frozenset[str]
+) -> None:
     """Refuse a file that may not be opened, before anything in it is looked at.
 
     Parameters
@@ -253,24 +255,18 @@ def demand_known(stream: BinaryIO, name: str, trusted: frozenset[str]) -> str:
         The opened file; it is rewound.
     name : str
         For the message.
+    found : str
+        SHA-256 of the file.
     trusted : frozenset of str
         SHA-256 that a file in pickle format may have.
-
-    Returns
-    -------
-    str
-        SHA-256 of the file.
 
     Raises
     ------
     WeightsError
         If it is a pickle of another hash.
     """
-    safe = is_safetensors(stream)
-    found = hash_stream(stream)
-    stream.seek(0)
-    if safe or found in trusted:
-        return found
+    if is_safetensors(stream) or found in trusted:
+        return
     raise WeightsError(
         f"'{name}' is no safetensors file, so it may hold a pickle, which can run "
         f"code, and its SHA-256 {found} is not on the list. Give a safetensors file; "

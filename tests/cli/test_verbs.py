@@ -428,6 +428,19 @@ def test_doctor_names_a_missing_sample_among_the_rest(
     assert states["disk"] in ("ok", "warn")
 
 
+def test_doctor_names_weights_of_another_size(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("transformers")
+    monkeypatch.setenv("CYTOSYNTH_WEIGHTS", str(tmp_path))
+    (tmp_path / "dinobloom-s.safetensors").write_bytes(b"half of a download")
+    checks = document(capsys, "doctor")["checks"]
+    assert isinstance(checks, list)
+    (found,) = (c for c in checks if c["name"] == "foundation")
+    assert found["state"] == "warn"
+    assert "of another size than published, remove: dinobloom-s" in found["text"]
+
+
 def test_doctor_finds_what_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
     found = document(capsys, "doctor")
     assert set(found) == documented_keys()["doctor"]

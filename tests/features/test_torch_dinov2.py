@@ -385,6 +385,16 @@ def test_another_file_is_no_dinobloom(tmp_path: Path) -> None:
         run_to_end(made.prepare())
 
 
+def test_a_broken_file_in_the_place_of_weights_is_not_called_a_pickle(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CYTOSYNTH_WEIGHTS", str(tmp_path))
+    (tmp_path / "dinobloom-s.safetensors").write_bytes(b"half of a download" * 99)
+    with pytest.raises(WeightsError, match="Remove it to have it fetched") as said:
+        run_to_end(dinobloom_s().prepare())
+    assert "pickle" not in str(said.value)
+
+
 def test_a_file_of_another_size_is_no_dinobloom(tmp_path: Path) -> None:
     path = written(tmp_path, hub_tensors())
     digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
