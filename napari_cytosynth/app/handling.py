@@ -123,6 +123,8 @@ class Handling(Reading):
         """Show the pixel size that holds now, and the pictures cut by it."""
         self._on_scaled(smear)
         self.crops.forget_all()
+        # What was measured and said of the cells is of other pictures too.
+        self.events.cells.emit()
         self.events.predictions.emit()
         self.scaling.cut()
 

@@ -14,6 +14,7 @@ from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.tasks import InlineRunner
 from napari_cytosynth.testing.desk import Desk
 from napari_cytosynth.testing.fakes import FakeCompute
+from napari_cytosynth.workflows.quality import flaws_by_cell
 from tests.app.seating import painted_file, sit_down
 
 TRUE = 0.25
@@ -67,6 +68,27 @@ def test_everything_follows_a_corrected_scale_and_its_undo(seat: Desk) -> None:
     assert np.array_equal(session.project.embeddings(key, [cell])[0], vector)
     session.redo()
     assert np.array_equal(session.project.embeddings(key, [cell])[0], now)
+
+
+def test_what_is_said_of_cells_follows_a_corrected_scale_and_its_undo(
+    seat: Desk,
+) -> None:
+    session = seat.session
+
+    def said() -> tuple[list[int], tuple[str, ...]]:
+        cells, focus = session.project.cells().ids.tolist(), session.state.focus
+        lines = session.details.lines(focus, guesses=False)
+        return [session.index.flaw(cell) for cell in cells], lines
+
+    before = said()
+    assert session.change_scale(session.state.smear, 0.9)
+    scaled = said()
+    assert scaled[0] != before[0]
+    assert scaled[0] == flaws_by_cell(session.project).tolist()
+    assert session.undo()
+    assert said() == before
+    assert session.redo()
+    assert said() == scaled
 
 
 def test_cells_are_looked_for_anew_and_labelled_ones_stay(seat: Desk) -> None:
