@@ -47,8 +47,11 @@ SOURCE = {
 LIMITS = (
     "Healthy donors, one analyser, one stain (May-Gruenwald-Giemsa): other stains are "
     "reached by a shift of colour only, and nothing malignant can be painted.",
-    "Trained for under two hours on one shared processor core: fine chromatin and "
-    "granules are softer than in real cells, the red cells around them simpler.",
+    "Trained for three hours of wall time on a shared processor core: chromatin is "
+    "grainier and granules are softer than in real cells, red cells simpler; texture "
+    "alone tells painted cells from real ones.",
+    "Maturation is the weakest: band forms, metamyelocytes and myelocytes are taken "
+    "for one another more often than real ones are.",
     "No haematologist has judged these cells. Research use only; not for diagnosis.",
 )
 
@@ -59,11 +62,13 @@ def export(
     out: Path,
     *,
     embedder: str,
+    began: Path | None = None,
     size: PainterSize | None = None,
 ) -> None:
     """Write weights, thumbnails and card of a run into a folder.
 
-    ``embedder`` is the fingerprint of what made the pool's vectors.
+    ``embedder`` is the fingerprint of what made the pool's vectors, and ``began`` the
+    card of the weights that the run began with, if any.
     """
     size = size or Recipe().size
     out.mkdir(parents=True, exist_ok=True)
@@ -95,11 +100,20 @@ def export(
             **json.loads((run / "progress.json").read_text()),
             "batch": Recipe().batch,
             "torch": torch.__version__,
+            **_began(began),
         },
         "source": SOURCE,
         "limits": LIMITS,
     }
     (out / "latent.json").write_text(json.dumps(card, indent=1) + "\n")
+
+
+def _began(card: Path | None) -> dict[str, Any]:
+    """Return which weights a run began with, and how those were trained."""
+    if card is None:
+        return {}
+    first = json.loads(card.read_text(encoding="utf-8"))
+    return {"began with": {"sha256": first["sha256"], **first["training"]}}
 
 
 def _stains(pool: Pool) -> list[list[list[float]]]:
@@ -127,9 +141,16 @@ def main(arguments: list[str] | None = None) -> None:
     for name in ("--run", "--data", "--vectors", "--out"):
         parser.add_argument(name, type=Path, required=True)
     parser.add_argument("--embedder", required=True)
+    parser.add_argument("--began", type=Path, help="card of the weights begun with")
     options: Any = parser.parse_args(arguments)
     pool = read_pool(options.data, options.vectors)
-    export(options.run, pool, options.out, embedder=options.embedder)
+    export(
+        options.run,
+        pool,
+        options.out,
+        embedder=options.embedder,
+        began=options.began,
+    )
 
 
 if __name__ == "__main__":
