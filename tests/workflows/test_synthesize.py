@@ -7,12 +7,14 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from napari_cytosynth.core import registry
 from napari_cytosynth.core.errors import (
     InputError,
     RegistryError,
@@ -22,8 +24,8 @@ from napari_cytosynth.core.errors import (
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.project import JobState, Project
-from napari_cytosynth.core.protocols import Batch, LabelledCells, Weights
-from napari_cytosynth.core.provenance import Status, SyntheticCell
+from napari_cytosynth.core.protocols import Batch, LabelledCells, Request, Weights
+from napari_cytosynth.core.provenance import Provenance, Status, SyntheticCell
 from napari_cytosynth.core.tasks import Progress, Task, run_to_end
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject, open_project
@@ -33,6 +35,7 @@ from napari_cytosynth.testing.tiny import tiny_project
 from napari_cytosynth.worker import InlineCompute, WorkerProcess
 from napari_cytosynth.workflows.fill_jobs import Ask
 from napari_cytosynth.workflows.gating import training_cells
+from napari_cytosynth.workflows.review import vetoes_of
 from napari_cytosynth.workflows.synthesize import (
     FillReport,
     fill,
@@ -392,3 +395,107 @@ def test_a_class_that_cannot_be_painted_is_refused_before_any_work() -> None:
     assert "MON" in str(told.value)
     assert "hairy" not in str(told.value)
     assert not project.jobs()
+
+
+class Repeating(FakeCellGenerator):
+    """Every third draw is the one before it, turned."""
+
+    slips = 0.0
+
+    def _draw(
+        self, request: Request, weights: Weights, number: int, origin: Provenance
+    ) -> SyntheticCell:
+        if number % 3 != 2:
+            return super()._draw(request, weights, number, origin)
+        cell = super()._draw(request, weights, number - 1, origin)
+        return replace(cell, pixels=np.rot90(cell.pixels).copy())
+
+
+class RepeatingCompute(InlineCompute):
+    def __init__(self) -> None:
+        super().__init__(generators={"latent": Repeating})
+
+
+def test_repeats_are_refused_however_the_fill_was_interrupted(
+    project: MemoryProject,
+) -> None:
+    report = run_to_end(fill(project, RepeatingCompute(), "MO", 8))
+    assert report.accepted == 8
+    refused = {c.provenance.config["draw"]: vetoes_of(c) for c in stored(project)}
+    repeats = [n for n in refused if n % 3 == 2 and not refused[n - 1]]
+    assert len(repeats) > 2
+    assert all("diversity" in refused[n] for n in repeats)
+    again, crashed = labelled(), []
+    for cut in (1, 2, 4):
+        task = fill(again, RepeatingCompute(), "MO", 8, options={"batch": 2})
+        crashed.append(task)  # and it is never told to stop
+        run_until(task, lambda progress, cut=cut: progress.done >= cut)
+    (job,) = resumable_jobs(again)
+    run_to_end(resume(again, RepeatingCompute(), job))
+    assert look(stored(again)) == look(stored(project))
+
+
+def test_a_second_fill_repeats_nothing_of_the_first(project: MemoryProject) -> None:
+    run_to_end(fill(project, RepeatingCompute(), "MO", 4))
+    first = [c for c in stored(project) if c.status is Status.PROPOSED]
+    run_to_end(fill(project, RepeatingCompute(), "MO", 4, seed=1))
+    kept = [c.pixels.tobytes() for c in stored(project) if not vetoes_of(c)]
+    assert len(set(kept)) == len(kept) == 8
+    project.record(Author("A").verdict(first[0].id, accept=False))
+    run_to_end(fill(project, RepeatingCompute(), "MO", 2, seed=0))
+    assert len(stored(project)) == len({c.pixels.tobytes() for c in stored(project)})
+
+
+def test_a_critic_by_its_name_judges_too(
+    project: MemoryProject, installed_critic: str
+) -> None:
+    report = run_to_end(
+        fill(project, FakeCompute(), "MO", 3, critics=[installed_critic])
+    )
+    assert report.reasons[installed_critic] > 0
+    for cell in stored(project):
+        assert [a.critic for a in cell.assessments] == [
+            "agreement",
+            "manifold",
+            "copy",
+            installed_critic,
+            "diversity",
+        ]
+        even = cell.provenance.config["draw"] % 2 == 0
+        assert cell.assessments[3].passed is even
+    (job,) = project.jobs()
+    assert plan(project, Ask("MO", 3, critics=(installed_critic,))).key != job.key
+    with pytest.raises(RegistryError, match="no 'taste' among the critics"):
+        plan(project, Ask("MO", 3, critics=("taste",)))
+
+
+@pytest.fixture
+def installed_critic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Name of a critic in a package of its own, which passes every second draw."""
+    (tmp_path / "picky.py").write_text(_PICKY, encoding="utf-8")
+    info = tmp_path / "picky-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: picky\nVersion: 1.0\n", encoding="utf-8")
+    points = "[napari_cytosynth.critics]\npicky = picky:Picky\n"
+    (info / "entry_points.txt").write_text(points, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    registry._points.cache_clear()
+    yield "picky"
+    registry._points.cache_clear()
+    sys.modules.pop("picky", None)
+
+
+_PICKY = """
+from napari_cytosynth.core.provenance import Assessment
+
+
+class Picky:
+    key = "picky"
+
+    def assess(self, batch, reference):
+        numbers = range(batch.start, batch.start + len(batch))
+        return [
+            Assessment(self.key, n, passed=n % 2 == 0, reason=f"Draw {n}, odd or even")
+            for n in numbers
+        ]
+"""
