@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -136,9 +137,8 @@ class LoraGenerator:
             **Parents.kept(chosen, codes[0] if len(codes) == 1 else ""),
         }
         lesson = Weights({**tensors, "crops": chosen.crops}, meta)
-        skipped = yield from self._train(base, lesson, options)
-        learned = base.adapter_arrays()
-        return Weights({**tensors, **learned}, {**meta, "skipped steps": skipped})
+        told = yield from self._train(base, lesson, options)
+        return Weights({**tensors, **base.adapter_arrays()}, {**meta, **told})
 
     def generate(
         self, request: Request, weights: Weights, rng: np.random.Generator
@@ -212,8 +212,8 @@ class LoraGenerator:
 
     def _train(
         self, base: StableBase, lesson: Weights, options: LoraConfig
-    ) -> Task[int]:
-        """Teach the adapters in place; return the steps that changed nothing."""
+    ) -> Task[dict[str, Any]]:
+        """Teach the adapters in place; return how that went."""
         from napari_cytosynth.synthesis._torch.lora_resume import Checkpoint
         from napari_cytosynth.synthesis._torch.lora_train import (
             Lesson,
@@ -234,16 +234,21 @@ class LoraGenerator:
             options.noise_offset,
             options.save_every,
             options.seed,
+            options.watch,
         )
         scratch = self.scratch or user_cache_path("napari-cytosynth") / "lora"
         checkpoint = Checkpoint(scratch, _key_of(lesson))
         taught = Lesson(tensors["crops"], prompts, options.turns)
-        self._in_place, skipped = "", 0
+        self._in_place = ""
         for stage in LoraTrainer(base, taught, recipe, checkpoint).run():
-            skipped = stage.skipped
             yield Progress(stage.step, recipe.steps, _note(stage, recipe.batch))
         checkpoint.remove()
-        return skipped
+        copies = None if math.isnan(stage.copies) else round(stage.copies, 3)
+        return {
+            "steps done": stage.step,
+            "skipped steps": stage.skipped,
+            "copy rate": copies,
+        }
 
     def _paint(
         self, base: StableBase, drawing: Drawing, sheet: Sheet
@@ -302,13 +307,16 @@ def _key_of(lesson: Weights) -> str:
 def _note(stage: Stage, batch: int) -> str:
     if not stage.step:
         return "encoding real cells"
-    parts = [f"learning cells, loss {stage.loss:.3f}"]
+    told = "looking for copies" if stage.looking else f"loss {stage.loss:.3f}"
+    parts = [f"learning cells, {told}"]
     if stage.resumed:
         parts.append(f"went on from step {stage.resumed}")
     if stage.at_once < batch:
         parts.append(f"memory is short: {stage.at_once} at once")
     if stage.skipped:
         parts.append(f"{stage.skipped} steps not finite")
+    if stage.copies > 0:
+        parts.append(f"{stage.copies:.0%} of the cells drawn are copies")
     return "; ".join(parts)
 
 

@@ -45,6 +45,7 @@ PRESETS: Mapping[str, Base] = {
             "snr_gamma": 0.0,
             "noise_offset": 0.0,
             "turns": False,
+            "watch": False,
         },
     )
 }
@@ -66,6 +67,7 @@ LEARNS_BY = frozenset(
         "joint",
         "prompts",
         "save_every",
+        "watch",
         "cpu",
     }
 )
@@ -110,7 +112,9 @@ class LoraConfig:
     prompts : mapping of str to str
         Prompts by class code, in place of those made from the taxonomy.
     save_every : int
-        Training steps between two checkpoints.
+        Training steps between two checkpoints, and two looks for copies.
+    watch : bool
+        End the training where its draws become copies of the real cells.
     cpu : bool
         Work on a CPU even where that takes days.
     seed : int
@@ -141,6 +145,7 @@ class LoraConfig:
     joint: bool = False
     prompts: Mapping[str, str] = field(default_factory=dict)
     save_every: int = 50
+    watch: bool = True
     cpu: bool = False
     seed: int = 0
     only: str = ""

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.protocols import Crops
-from napari_cytosynth.metrics.copying import PERCENTILE
+from napari_cytosynth.metrics.copying import PERCENTILE, THIRD
 from napari_cytosynth.metrics.neighbours import squared_distances
 
 SAMPLE = 300
@@ -81,6 +81,26 @@ def turned_threshold(small: Thumbnails, rng: np.random.Generator) -> float:
     distances = turned_distances(small[rows], small)
     distances[np.arange(len(rows)), rows] = np.inf
     return float(np.percentile(distances.min(axis=1), PERCENTILE))
+
+
+def copied_share(made: Crops, real: Crops, threshold: float = 0.0) -> float:
+    """Return how many of some pictures are copies of real ones, 0..1.
+
+    A copy lies nearer to a real cell than a third of the way to the next, or than a
+    threshold.
+
+    Parameters
+    ----------
+    made, real : uint8[n, 96, 96, 3]
+        Crops.
+    threshold : float
+        See :func:`turned_threshold`.
+    """
+    if len(real) < 2 or not len(made):
+        return 0.0
+    near = np.sort(turned_distances(thumbnails(made), thumbnails(real)))
+    bar = np.maximum(threshold, THIRD * near[:, 1])
+    return float((near[:, 0] < bar).mean())
 
 
 def _units(small: Thumbnails) -> npt.NDArray[np.float64]:

@@ -255,7 +255,8 @@ def test_training_goes_on_in_halves_and_learns_the_same(
     seen: list[int] = []
     hooked(limit(base, 2, seen))
     notes: list[str] = []
-    made = run_to_end(generator.fit(REAL, QUICK), lambda p: notes.append(p.note))
+    config = {**QUICK, "watch": False}
+    made = run_to_end(generator.fit(REAL, config), lambda p: notes.append(p.note))
     assert seen[0] == 4
     # Of each part, the forward pass; checkpoints call blocks, not the whole U-Net.
     assert seen[1:] == [2, 2] * 4
@@ -272,6 +273,49 @@ def test_no_memory_for_one_picture_is_said(
         drawn(generator, weights)
     with pytest.raises(MemoryShortError, match="learning cells with lora, even one"):
         run_to_end(generator.fit(REAL, QUICK))
+
+
+# Copies
+
+
+def repeating(base: Any, crop: Any) -> Any:
+    """Have the autoencoder decode every latent to one real cell."""
+    pixels = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 127.5 - 1
+    picture = torch.nn.functional.interpolate(
+        pixels, (base.pixels, base.pixels), mode="area"
+    )
+
+    def decode(module: Any, given: Any, made: Any) -> Any:
+        return picture.expand(len(made), -1, -1, -1)
+
+    return base.vae.decoder.register_forward_hook(decode)
+
+
+def test_training_ends_where_draws_become_copies(
+    generator: LoraGenerator, weights: Weights, hooked: Callable[[Any], None]
+) -> None:
+    base = loaded(generator, weights)
+    before: dict[int, Any] = {}
+
+    def follow(progress: Any) -> None:
+        if "loss" in progress.note and progress.done not in before:
+            before[progress.done] = base.adapter_arrays()
+            if progress.done == 3:
+                hooked(repeating(base, REAL.crops[-1]))
+
+    config = {**QUICK, "train_steps": 8, "save_every": 2}
+    made = run_to_end(generator.fit(REAL, config), follow)
+    assert sorted(before) == [1, 2, 3, 4]
+    assert made.meta["copy rate"] == 1.0
+    assert made.meta["steps done"] == 2
+    for name, array in before[2].items():
+        np.testing.assert_array_equal(made.tensors[name], array)
+    free = run_to_end(generator.fit(REAL, {**config, "watch": False}))
+    assert (free.meta["steps done"], free.meta["copy rate"]) == (8, None)
+
+
+def test_draws_that_are_no_copies_do_not_end_it(weights: Weights) -> None:
+    assert (weights.meta["steps done"], weights.meta["copy rate"]) == (4, 0.0)
 
 
 # Few steps

@@ -13,12 +13,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_cytosynth.metrics.copying import THIRD
+from napari_cytosynth.synthesis import thumbnails
 from napari_cytosynth.synthesis._torch.paint import Sketch, Stroke, paint
 from napari_cytosynth.synthesis._torch.painter import Painter
 from napari_cytosynth.synthesis._torch.threads import one_thread
 from napari_cytosynth.synthesis._torch.turns import turned
-from napari_cytosynth.synthesis.thumbnails import thumbnails, turned_distances
 
 BATCH = 8
 PROBE_EVERY = 20
@@ -108,21 +107,15 @@ def learn_class(net: Painter, lesson: Lesson) -> Iterator[Learned]:
 def copied_share(
     net: Painter, lesson: Lesson, vector: npt.NDArray[np.float32]
 ) -> float:
-    """Paint a few cells of a class; return how many are copies of the lesson's, 0..1.
-
-    A copy lies nearer to a cell than a third of the way to the next, or than the
-    lesson's threshold.
-    """
+    """Paint a few cells; return how many are copies of the lesson's, 0..1."""
     side = net.size.side // 4
     rng = np.random.default_rng([lesson.seed, 1])
     shape = (PROBES, net.size.channels, side, side)
     noise = rng.standard_normal(shape).astype(np.float32)
     *_, crops = paint(net, Sketch(noise, vector[None]), Stroke(steps=6))
-    if crops is None or len(lesson.crops) < 2:
+    if crops is None:
         return 0.0
-    near = np.sort(turned_distances(thumbnails(crops), thumbnails(lesson.crops)))
-    bar = np.maximum(lesson.threshold, THIRD * near[:, 1])
-    return float((near[:, 0] < bar).mean())
+    return thumbnails.copied_share(crops, lesson.crops, lesson.threshold)
 
 
 def _array(vector: Tensor) -> npt.NDArray[np.float32]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -19,10 +19,18 @@ from torch import Tensor
 from napari_cytosynth.synthesis._torch.halving import Halving
 from napari_cytosynth.synthesis._torch.lora_resume import Checkpoint
 from napari_cytosynth.synthesis._torch.stable_base import StableBase
+from napari_cytosynth.synthesis._torch.stable_draw import Plan, Start, draw
+from napari_cytosynth.synthesis.thumbnails import copied_share
 
 _DECAY, _CLIP = 1e-2, 1.0
 _ENCODED = 4
 """Pictures encoded at once."""
+
+_LOOKS, _LOOK_STEPS = 8, 8
+"""Cells drawn to look for copies among them, and steps of each."""
+
+MAX_COPIES = 0.05
+"""Share of copies among them at which training ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,9 @@ class Recipe:
     snr_gamma, noise_offset : float
         0 for none.
     save_every, seed : int
-        Steps between checkpoints; seed.
+        Steps between checkpoints, and looks for copies; seed.
+    watch : bool
+        End where draws become copies of the cells.
     """
 
     steps: int
@@ -72,6 +82,7 @@ class Recipe:
     noise_offset: float = 0.05
     save_every: int = 50
     seed: int = 0
+    watch: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +101,10 @@ class Stage:
         Steps whose gradients were not finite and changed nothing.
     resumed : int
         Step from which an interrupted training went on.
+    copies : float
+        Share of copies among the cells drawn at the last look, 0..1; NaN before.
+    looking : bool
+        True while such cells are drawn.
     """
 
     step: int
@@ -97,6 +112,8 @@ class Stage:
     at_once: int = 0
     skipped: int = 0
     resumed: int = 0
+    copies: float = float("nan")
+    looking: bool = False
 
 
 class LoraTrainer:
@@ -124,10 +141,16 @@ class LoraTrainer:
         self.base, self.lesson, self.recipe = base, lesson, recipe
         self._checkpoint = checkpoint
         self._halving = Halving(recipe.batch, "learning cells with lora")
+        self._drawing = Halving(_LOOKS, "drawing with lora")
         self._skipped = 0
+        self._now = Stage(0)
 
     def run(self) -> Iterator[Stage]:
-        """Yield a stage after each step, and while pictures are encoded."""
+        """Yield a stage after each step, and while pictures are encoded or drawn.
+
+        The last one tells the steps behind the adapters that are in place then: where
+        cells drawn at a look are copies, those of the look before are put back.
+        """
         base, recipe = self.base, self.recipe
         groups = base.start_adapters(recipe.rank, recipe.alpha, recipe.seed)
         optimiser = torch.optim.AdamW(
@@ -138,18 +161,69 @@ class LoraTrainer:
             weight_decay=_DECAY,
         )
         first = self._checkpoint.restore(optimiser) if self._checkpoint else 0
-        latents = yield from self._encode(first)
+        self._now = Stage(0, resumed=first)
+        latents = yield from self._encode()
         try:
-            self._set_training(training=True)
-            for step in range(first, recipe.steps):
-                task = self._task(latents, step)
-                loss = self._halving.attempt(partial(self._learn, optimiser, task))
-                self._save(optimiser, step + 1)
-                yield Stage(step + 1, loss, self._halving.size, self._skipped, first)
+            yield from self._steps(optimiser, latents, first)
         finally:
             self._set_training(training=False)
+            for part in (base.unet, base.text_encoder):
+                part.requires_grad_(requires_grad=False)
 
-    def _encode(self, first: int) -> Generator[Stage, None, Tensor]:
+    def _steps(
+        self, optimiser: torch.optim.AdamW, latents: Tensor, first: int
+    ) -> Iterator[Stage]:
+        recipe = self.recipe
+        kept = (first, self.base.adapter_arrays()) if first else None
+        self._set_training(training=True)
+        for step in range(first, recipe.steps):
+            task = self._task(latents, step)
+            loss = self._halving.attempt(partial(self._learn, optimiser, task))
+            yield self._stage(step + 1, loss)
+            if (step + 1) % recipe.save_every and step + 1 < recipe.steps:
+                continue
+            if recipe.watch:
+                yield from self._look()
+                if self._now.copies > MAX_COPIES and kept is not None:
+                    self.base.put_adapters(kept[1], recipe.rank, recipe.alpha)
+                    yield self._stage(kept[0], loss)
+                if self._now.copies > MAX_COPIES:
+                    return
+                kept = (step + 1, self.base.adapter_arrays())
+            if self._checkpoint is not None and step + 1 < recipe.steps:
+                self._checkpoint.save(optimiser, step + 1)
+
+    def _stage(self, step: int, loss: float) -> Stage:
+        """Return where the training stands now."""
+        held, skipped = self._halving.size, self._skipped
+        now = replace(self._now, step=step, loss=loss, at_once=held, skipped=skipped)
+        self._now = now
+        return now
+
+    def _look(self) -> Iterator[Stage]:
+        """Draw cells of the rarest class, and tell how many are copies."""
+        prompts = list(self.lesson.prompts)
+        rarest = min(sorted(set(prompts)), key=prompts.count)
+        real = self.lesson.crops[[p == rarest for p in prompts]]
+        plan = Plan(rarest, _LOOK_STEPS, side=real.shape[1])
+        rng = np.random.default_rng([self.recipe.seed, self._now.step])
+        shape = (_LOOKS, *self.base.latent_shape)
+        start = Start(rng.standard_normal(shape).astype(np.float32), (0,) * _LOOKS)
+        made = []
+        self._set_training(training=False)
+        for drawn in self._drawing.parts(
+            0, _LOOKS, lambda a, b: draw(self.base, plan, start.part(a, b))
+        ):
+            if drawn is None:
+                yield replace(self._now, looking=True)
+            else:
+                made.append(drawn.crops)
+        self._set_training(training=True)
+        copies = copied_share(np.concatenate(made), real)
+        self._now = replace(self._now, copies=copies)
+        yield replace(self._now, looking=True)
+
+    def _encode(self) -> Generator[Stage, None, Tensor]:
         """Return the latents of all pictures: float32[turns, n, channels, y, x]."""
         crops = self.lesson.crops
         turned = [crops]
@@ -162,7 +236,7 @@ class LoraTrainer:
             0, len(every), lambda a, b: [self._latents(every[a:b])]
         ):
             parts.append(part)
-            yield Stage(0, resumed=first)
+            yield self._now
         flat = torch.cat(parts)
         return flat.reshape(len(turned), len(crops), *flat.shape[1:])
 
@@ -252,10 +326,6 @@ class LoraTrainer:
         warm = min(1.0, (step + 1) / max(1, min(recipe.warmup, recipe.steps // 2)))
         return warm * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
 
-    def _save(self, optimiser: torch.optim.AdamW, done: int) -> None:
-        if self._checkpoint and not done % self.recipe.save_every:
-            self._checkpoint.save(optimiser, done)
-
     def _set_training(self, *, training: bool) -> None:
         """Trade time for memory in the U-Net, which holds nearly all of it."""
         unet, text = self.base.unet, self.base.text_encoder
@@ -263,10 +333,8 @@ class LoraTrainer:
             part.train(training)
         if training:
             unet.enable_gradient_checkpointing()
-            return
-        unet.disable_gradient_checkpointing()
-        for part in (unet, text):
-            part.requires_grad_(requires_grad=False)
+        else:
+            unet.disable_gradient_checkpointing()
 
 
 @dataclass(frozen=True, slots=True)
