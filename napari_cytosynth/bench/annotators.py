@@ -16,9 +16,9 @@ from napari_cytosynth.core.protocols import (
     Vectors,
 )
 from napari_cytosynth.core.taxonomy import Taxonomy
+from napari_cytosynth.core.training import balanced
 from napari_cytosynth.learning.fitting import fit_head
 from napari_cytosynth.learning.head import Head
-from napari_cytosynth.learning.training import balanced
 from napari_cytosynth.metrics.scores import weighted_scores
 
 START, BATCH = 10, 10

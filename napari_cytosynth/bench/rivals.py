@@ -27,7 +27,7 @@ Name = tuple[str, str]
 """Peer and case."""
 
 
-class HeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class HeadClassifier(ClassifierMixin, BaseEstimator):
     """Our head in scikit-learn's clothes, so that all strategies have the same."""
 
     def __init__(self, head: Head | None = None) -> None:
