@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_cytosynth.cli.output import FAILED, Json, Unread, drive, scale_row, show
+from napari_cytosynth.cli.output import (
+    FAILED,
+    Json,
+    Unread,
+    counted,
+    drive,
+    scale_row,
+    show,
+)
 from napari_cytosynth.cli.project import Annotator, ProjectPath, author_of, opened
 from napari_cytosynth.core.errors import InputError, StorageError
 from napari_cytosynth.core.smear import PLAUSIBLE_MPP
@@ -22,10 +30,14 @@ if TYPE_CHECKING:
     from napari_cytosynth.core.project import Project
     from napari_cytosynth.core.smear import Smear
 
+_WHERE = "Pictures, and folders: every picture below them is a smear."
+
 
 def run(
     path: ProjectPath,
-    images: Annotated[list[str], typer.Argument(metavar="IMAGE...")],
+    images: Annotated[
+        list[str], typer.Argument(metavar="IMAGE|FOLDER...", help=_WHERE)
+    ],
     group: Annotated[
         str | None, typer.Option(help="Patient or slide; the picture itself if absent.")
     ] = None,
@@ -48,7 +60,8 @@ def run(
     """Add each picture; find its cells.
 
     Of one that is there already, --mpp corrects the scale: its pictures are cut anew.
-    What cannot be read is named, and the others are added; the exit code is then 1.
+    What cannot be read is named, and the others are added; the exit code is 1 where
+    it was itself given.
     """
     from napari_cytosynth.workflows.detect import add_smear, find_cells
     from napari_cytosynth.workflows.rescale import cut_anew
@@ -59,7 +72,7 @@ def run(
     lines: list[str] = []
     unread = Unread()
     with opened(path) as project:
-        for uri in images:
+        for uri in _files(images):
             before = {smear.id: smear.uri for smear in project.smears()}
             try:
                 with _told_what_stays(project):
@@ -74,13 +87,28 @@ def run(
                 continue
             rows.append(row := _row(project, smear, known=smear.id in before))
             said = _history(smear, before, uri)
-            lines.append(f"{smear.uri}: {said}{row['cells']} cells; {row['words']}")
+            lines.append(
+                f"{smear.uri}: {said}{counted(row['cells'], 'cell')}; {row['words']}"
+            )
     document: dict[str, Any] = {"smears": rows, "errors": unread.rows}
-    if unread.rows:
+    given = any(row["file"] in images for row in unread.rows)
+    failed = given or (bool(unread.rows) and not rows)
+    if failed:
         document |= unread.failure()
     show(document, lines, as_json)
-    if unread.rows:
+    if failed:
         raise typer.Exit(FAILED)
+
+
+def _files(given: list[str]) -> list[str]:
+    """Return what was given; of folders, the pictures below them."""
+    from napari_cytosynth.ingest.opening import find_pictures
+
+    files: list[str] = []
+    for uri in given:
+        is_folder = "://" not in uri and Path(uri).is_dir()
+        files += map(str, find_pictures(Path(uri))) if is_folder else [uri]
+    return files
 
 
 def _row(project: Project, smear: Smear, *, known: bool) -> dict[str, Any]:

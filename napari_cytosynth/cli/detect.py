@@ -14,13 +14,23 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_cytosynth.cli.output import FAILED, Json, Unread, drive, scale_row, show
+from napari_cytosynth.cli.output import (
+    FAILED,
+    Json,
+    Unread,
+    counted,
+    drive,
+    scale_row,
+    show,
+)
 from napari_cytosynth.core.files import demand_place, is_text
 from napari_cytosynth.core.smear import PLAUSIBLE_MPP, Trust
 from napari_cytosynth.core.tasks import Progress
 from napari_cytosynth.workflows.detect_files import Measured
 
 _log = logging.getLogger(__name__)
+
+_WHERE = "Pictures, and folders: every picture below them."
 
 _FEW = 10
 """Pictures up to which the scale of each is printed; of more, only unsure ones."""
@@ -63,7 +73,9 @@ class Objects(StrEnum):
 
 
 def run(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE|FOLDER...")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE|FOLDER...", help=_WHERE)
+    ],
     out: Annotated[Path, typer.Option(help="COCO file to write.")],
     objects: Annotated[Objects, typer.Option(help="What to look for.")] = (
         Objects.NUCLEATED
@@ -103,9 +115,10 @@ def run(
     failed = any(row["file"] in {str(path) for path in images} for row in unread.rows)
     if failed:
         document |= unread.failure()
-    text = f"{len(records.objects)} objects in {len(records.images)} pictures: {out}"
+    found = counted(len(records.objects), "object")
+    text = f"{found} in {counted(len(records.images), 'picture')}: {out}"
     if unread.rows:
-        text += f"; {len(unread.rows)} pictures could not be read"
+        text += f"; {counted(len(unread.rows), 'picture')} could not be read"
     show(document, [*scales.lines(), text], as_json)
     if failed:
         raise typer.Exit(FAILED)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_cytosynth.cli.output import Json, Unread, drive, show
+from napari_cytosynth.cli.output import Json, Unread, counted, drive, show
 from napari_cytosynth.cli.project import Embedder
 from napari_cytosynth.core.files import (
     demand_place,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    folder: Annotated[Path, typer.Argument()],
+    folder: Annotated[Path, typer.Argument(help="Of pictures of cells.")],
     out: Annotated[Path, typer.Option(help="NPZ file to write.")],
     embedder: Embedder = DEFAULT_EMBEDDER,
     mpp: Annotated[
@@ -68,9 +68,9 @@ def run(
         "dim": int(vectors.shape[1]),
         "errors": unread.rows,
     }
-    text = f"{len(files)} cells x {vectors.shape[1]}: {out}"
+    text = f"{counted(len(files), 'cell')} x {vectors.shape[1]}: {out}"
     if unread.rows:
-        text += f"; {len(unread.rows)} pictures could not be read"
+        text += f"; {counted(len(unread.rows), 'picture')} could not be read"
     show(document, [text], as_json)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def run(
     path: ProjectPath,
-    target: Annotated[Path, typer.Argument(metavar="FILE|FOLDER")],
+    target: Annotated[Path, typer.Argument(metavar="FILE|FOLDER", help="Where to.")],
     file_format: Annotated[
         str, typer.Option("--format", help="voc coco yolo csv; not with --models.")
     ] = "",

@@ -17,7 +17,9 @@ from napari_cytosynth.core.journal import Mode
 
 def run(
     path: ProjectPath,
-    source: Annotated[Path, typer.Argument(metavar="FILE")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Labels; VOC and YOLO: their folder.")
+    ],
     file_format: Annotated[str, typer.Option("--format", help="voc coco yolo csv")],
     mapping: Annotated[
         list[str], typer.Option("--map", help="THEIRS=OURS, for names that differ.")

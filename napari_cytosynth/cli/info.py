@@ -55,7 +55,16 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
         if key == "scales":
             yield from (f"{row['uri']}: {row['words']}" for row in value)
         else:
-            yield f"{key}: {value}"
+            yield f"{key}: {_plain(value)}"
+
+
+def _plain(value: object) -> str:
+    """Return a value as a person writes it: ``"BA 3, EO 12"``."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {count}" for key, count in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)
 
 
 def _copy_of(project: Path, target: str) -> Path:

@@ -60,6 +60,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]
     return [line.rstrip() for line in captured.get().splitlines()]
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: ``"1 cell"``, ``"2 cells"``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def scale_row(calibration: Calibration | None) -> dict[str, Any]:
     """Return a pixel size as keys of a document: for machines, and in words."""
     if calibration is None:

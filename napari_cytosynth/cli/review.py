@@ -73,6 +73,8 @@ def run(
         ("id", "class", "status", "reason"),
         [(r["id"], r["class"], r["status"], r["reason"]) for r in rows],
     )
+    if not rows:
+        lines = ["No synthetic cells to list; 'cytosynth synthesize' makes some."]
     show({"synthetic": rows}, lines, as_json)
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 def run(
     path: ProjectPath,
-    code: Annotated[str, typer.Argument(metavar="CLASS")],
+    code: Annotated[str, typer.Argument(metavar="CLASS", help="Its code.")],
     count: Annotated[int, typer.Option(min=1, max=5000, help="Cells wanted.")] = 24,
     generator: Annotated[str, typer.Option(help="Which backend.")] = "latent",
     embedder: Embedder = DEFAULT_EMBEDDER,

@@ -183,8 +183,9 @@ def _origin(calibration: Calibration) -> str:
     # Calibrations of older projects do not know how many.
     count = f"{seen} " if seen else ""
     if source is MppSource.RED_CELLS:
-        return f"from {count}red cells"
-    return f"no whole red cell: from {count}nuclei"
+        return "from 1 red cell" if seen == 1 else f"from {count}red cells"
+    nuclei = "1 nucleus" if seen == 1 else f"{count}nuclei"
+    return f"no whole red cell: from {nuclei}"
 
 
 @runtime_checkable

@@ -185,6 +185,38 @@ def test_add_goes_on_with_the_others(
     assert len(said["errors"]) == 1
 
 
+def test_add_takes_the_pictures_below_a_folder(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As detect does: a bad file that was met in a folder leaves the exit code 0."""
+    project = tmp_path / "p.cytosynth"
+    create_project(project, built_in("pbc11")).close()
+    (folder / "z.png").write_bytes(b"another picture")
+    code, said, err = run(capsys, "add", project, "--no-find", folder)
+    assert code == 0
+    assert [Path(row["uri"]).name for row in said["smears"]] == ["a.png"]
+    assert len(said["errors"]) == 4
+    assert "text.png" in err
+    (folder / "a.png").unlink()
+    assert run(capsys, "add", project, "--no-find", folder)[0] == 1
+
+
+def test_one_is_not_many(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "o.json"
+    assert main(["detect", str(folder / "a.png"), "--out", str(out)]) == 0
+    assert " in 1 picture: " in capsys.readouterr().out
+    project = tmp_path / "p.cytosynth"
+    create_project(project, built_in("pbc11")).close()
+    assert main(["info", str(project)]) == 0
+    said = capsys.readouterr().out
+    assert "labels: none" in said
+    assert "quality: flagged 0, blurred 0, cut 0" in said
+    assert main(["review", str(project)]) == 0
+    assert "No synthetic cells to list" in capsys.readouterr().out
+
+
 def test_a_full_disk_says_what_stays_and_the_same_command_goes_on(
     folder: Path,
     tmp_path: Path,

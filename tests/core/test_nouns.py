@@ -15,7 +15,7 @@ from napari_cytosynth.core.geometry import Box, box_iou
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.protocols import Weights
 from napari_cytosynth.core.registry import GROUPS, load, names
-from napari_cytosynth.core.smear import Calibration
+from napari_cytosynth.core.smear import Calibration, MppSource
 from napari_cytosynth.testing.tiny import tiny_calibration, tiny_detections
 
 _coordinate = st.floats(-1000, 1000, width=32)
@@ -165,3 +165,17 @@ def test_bytes_are_synced_before_the_name(
     monkeypatch.setattr(Path, "replace", spy_replace)
     files.write_durably(tmp_path / "f", b"x")
     assert done == ["sync", "rename", "sync"]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (MppSource.RED_CELLS, "from 1 red cell,"),
+        (MppSource.NUCLEI, "no whole red cell: from 1 nucleus,"),
+    ],
+)
+def test_one_cell_that_tells_is_not_many(source: MppSource, words: str) -> None:
+    stains = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+    assert (
+        words in Calibration(0.2, source, (255.0, 255.0, 255.0), stains, seen=1).words
+    )
