@@ -151,6 +151,7 @@ class Fills:
 
     def _drawn(self, drawn: tuple[str, Tally]) -> None:
         code, tally = drawn
+        self._passed.pop(code, None)
         self._set_vectors(code, tally.accepted, drawn_outcome(code, tally))
 
     def remove_vectors(self, code: str) -> None:
@@ -170,6 +171,7 @@ class Fills:
 
     def _run(self, code: str, task: Task[T], on_done: Callable[[T], None]) -> None:
         self._keys.pop(code, None)
+        self._passed[code] = 0
         self._jobs.start(
             Order(
                 fill_key(code),
@@ -184,10 +186,10 @@ class Fills:
 
     def _ended(self, code: str) -> None:
         """Say of a fill that stopped early where its cells are."""
-        if passed := self._passed.pop(code, 0):
-            self._state.fill_outcome = (
-                f"The fill of {code} stopped early. {_waiting(passed, code)}"
-            )
+        passed = self._passed.pop(code, None)
+        if passed is not None:
+            where = _waiting(passed, code) or "No cell had passed yet."
+            self._state.fill_outcome = f"The fill of {code} stopped early. {where}"
         self.on_changed()
 
     def keep_running(self) -> None:

@@ -355,9 +355,7 @@ def _quiet(seconds: float) -> Frame:
     """Return a sign of life of our own, which tells when the line is silent."""
     if seconds < QUIET_SECONDS:
         return wire.ALIVE
-    return Frame(
-        {"type": "alive", "note": f"no word from the worker for {seconds:.0f} s"}
-    )
+    return Frame({"type": "alive", "note": f"no word for {seconds:.0f} s"})
 
 
 def shifted(task: Task[T], start: int, total: int) -> Task[T]:

@@ -70,7 +70,7 @@ class FarWorker(Insisting):
         until = time.monotonic() + (self._pauses[lost - 1] if lost else 0.0)
         while (left := until - time.monotonic()) > 0:
             due = f"try {lost + 1} in {math.ceil(left)} s"
-            yield f"the line to the worker is lost; {due}"
+            yield f"line lost; {due}"
             self._ended.wait(min(left, POLL_SECONDS))
             self._refuse_closed()
         with self._lock:
@@ -93,7 +93,8 @@ class FarWorker(Insisting):
         if lost > len(self._pauses):
             raise WorkerDiedError(
                 f"The line to the worker at {self._url} broke off, and {lost - 1} more "
-                f"tries did not bring it back ({error}) What was made is kept. Check "
-                "the tunnel and the worker, then ask for the same again: it goes on."
+                f"tries did not bring it back ({error.__cause__ or error}). What was "
+                "made is kept. Check the tunnel and the worker, then ask for the same "
+                "again: it goes on."
             ) from error
         logger.warning("Lost the worker at %s (%s); trying again.", self._url, error)

@@ -339,6 +339,9 @@ def test_an_unknown_class_or_generator_fails_with_a_sentence(desk: Desk) -> None
     desk.session.fill("BA", 4, "no such generator")
     assert "no such generator" in desk.failures[-1]
     assert desk.session.state.tasks == ()
+    assert desk.views.synthesize.shown("show_outcome").endswith(
+        "stopped early. No cell had passed yet."
+    )
 
 
 def test_the_class_filter_holds_for_synthetic_cells_too(desk: Desk) -> None:

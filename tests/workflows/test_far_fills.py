@@ -96,7 +96,7 @@ def gone_and_back(line: BadLine, progress: Progress) -> None:
 def hang(line: BadLine, progress: Progress) -> None:
     if progress.payload and progress.done < 6:
         line.hang()
-    if "is lost" in progress.note:
+    if "line lost" in progress.note:
         line.heal()
 
 
@@ -117,7 +117,7 @@ def test_the_fill_goes_on_by_itself(
     report = run_to_end(fill(project, far, "MO", WANTED, options=SLOW), watch)
     assert report.accepted == WANTED
     assert look(project) == undisturbed
-    assert harm is trickle or any("line to the worker is lost" in s for s in said)
+    assert harm is trickle or any("line lost" in s for s in said)
 
 
 def test_a_fill_whose_line_stays_dead_says_so_and_goes_on_later(
