@@ -175,6 +175,7 @@ def _document(report: FillReport, seed: int) -> dict[str, Any]:
         "refused": dict(report.reasons),
         "verified": report.verified,
         "seed": seed,
+        "stain": dict(report.stain),
     }
 
 
@@ -187,5 +188,11 @@ def _lines(report: FillReport) -> list[str]:
         said.append(
             "They are unverified: too few real cells are labelled to tell "
             f"{report.code} from other classes, so the gate passed what is no copy."
+        )
+    if report.stain.get("cells"):
+        light, red, yellow = report.stain["moved"]
+        said.append(
+            f"Their colour was moved to that of {report.stain['cells']} real cells: "
+            f"L {light:+.1f}, a {red:+.1f}, b {yellow:+.1f} (CIE Lab)."
         )
     return said

@@ -68,11 +68,14 @@ class StainShift:
         For L, a and b.
     cells : int
         Real cells that it was measured on.
+    moved : tuple of float
+        By how much the mean colour changes: L, a and b.
     """
 
     gain: npt.NDArray[np.float64]
     shift: npt.NDArray[np.float64]
     cells: int = 0
+    moved: tuple[float, ...] = (0.0, 0.0, 0.0)
 
     @classmethod
     def none(cls) -> StainShift:
@@ -94,12 +97,14 @@ class StainShift:
         trust = cells / (cells + 5)
         gain = np.clip(target.spread / np.maximum(source.spread, 1e-6), 0.5, 2.0)
         gain = 1 + trust * (gain - 1)
-        shift = trust * (target.mean - source.mean) + source.mean * (1 - gain)
-        return cls(gain, shift, cells)
+        moved = trust * (target.mean - source.mean)
+        shift = moved + source.mean * (1 - gain)
+        return cls(gain, shift, cells, tuple(moved.tolist()))
 
     def inverse(self) -> StainShift:
         """Return the shift back."""
-        return StainShift(1 / self.gain, -self.shift / self.gain, self.cells)
+        moved = tuple(-m for m in self.moved)
+        return StainShift(1 / self.gain, -self.shift / self.gain, self.cells, moved)
 
     def apply(self, crops: Crops) -> Crops:
         """Return ``uint8[n, y, x, 3]`` in the other stain."""
@@ -113,6 +118,7 @@ class StainShift:
             "gain": [round(float(g), 3) for g in self.gain],
             "shift": [round(float(s), 2) for s in self.shift],
             "cells": self.cells,
+            "moved": [round(m, 2) for m in self.moved],
         }
 
 

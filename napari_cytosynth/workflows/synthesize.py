@@ -68,6 +68,10 @@ class FillReport:
         True if it was stopped before it was complete.
     job : str
         Key of its job row.
+    stain : mapping
+        How colours were moved to those of the real cells, as its generator recorded
+        it: by how much (``moved``: L, a, b) and towards how many cells (``cells``).
+        Empty where none was.
     """
 
     code: str
@@ -78,6 +82,7 @@ class FillReport:
     verified: bool = True
     cancelled: bool = False
     job: str = ""
+    stain: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def acceptance(self) -> float:
@@ -213,6 +218,7 @@ def report_of(project: Project, key: str) -> FillReport:
         verified=all(c.verified for c in stored),
         cancelled=job.state is JobState.CANCELLED,
         job=key,
+        stain=dict(stored[-1].provenance.config.get("stain", {})) if stored else {},
     )
 
 

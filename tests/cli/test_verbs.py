@@ -289,8 +289,30 @@ def test_synthesize_says_what_nothing_verified(
     made = document(capsys, "synthesize", project, "BA", "--count", 2)
     assert set(made) == documented_keys()["synthesize"]
     assert (made["accepted"], made["verified"]) == (2, False)
+    assert made["stain"] == {}
     assert main(["synthesize", str(project), "BA", "--count", "2"]) == 0
     assert "unverified" in capsys.readouterr().out
+
+
+def test_synthesize_says_how_colours_were_moved(
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake_backend(monkeypatch)
+    stain = '{"cells": 12, "moved": [-2.04, 0.5, -3.0]}'
+    asked = [
+        "synthesize",
+        str(project),
+        "BA",
+        "--count",
+        "1",
+        "--set",
+        f"stain={stain}",
+    ]
+    assert main(asked) == 0
+    said = capsys.readouterr().out
+    assert "12 real cells: L -2.0, a +0.5, b -3.0" in said
 
 
 def test_synthesize_goes_on_with_what_was_interrupted(

@@ -42,6 +42,8 @@ def test_stain_shift_trusts_few_cells_less(cells):
         moved = StainShift.between(source, target, n).apply(crops)
         change = Stain.of(moved).mean - Stain.of(crops).mean
         assert abs(change[0] + 6 * share) < 1.5
+    told = StainShift.between(source, target, 10_000).to_json()
+    np.testing.assert_allclose(told["moved"], [-6, 3, -4], atol=0.01)
     shift = StainShift.between(source, target, 100)
     back = shift.inverse().apply(shift.apply(crops))
     assert np.abs(back.astype(int) - crops).mean() < 1.5
