@@ -20,7 +20,7 @@ def run(
     enrich: Annotated[
         str | None,
         typer.Option(
-            help="none, embedding or a control: class_weights, duplicates, "
+            help="none, embedding, latent or a control: class_weights, duplicates, "
             "augmentation, smote, gaussian; by default all classes weigh the same."
         ),
     ] = None,

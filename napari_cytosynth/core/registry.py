@@ -70,6 +70,13 @@ def _told(generator: str, name: str) -> str:
     return str(getattr(kind, name, ""))
 
 
+def painter_of(name: str | None) -> str | None:
+    """Return a name back if it is that of an installed generator of cells."""
+    if name not in names("generators") or makes_vectors(str(name)):
+        return None
+    return name
+
+
 def load(kind: str, name: str) -> Any:
     """Return the class or factory of a plug-in.
 

@@ -23,7 +23,7 @@ from napari_cytosynth.core.protocols import (
     Weights,
 )
 from napari_cytosynth.core.provenance import SyntheticCell
-from napari_cytosynth.core.registry import load
+from napari_cytosynth.core.registry import load, painter_of
 from napari_cytosynth.core.smear import FALLBACK_MPP
 from napari_cytosynth.core.splits import Split, Splits, is_picture_group, split_cells
 from napari_cytosynth.core.tasks import Progress, Task
@@ -202,7 +202,9 @@ def train_head(
         A control, such as ``"smote"`` or ``"class_weights"``, whose cells and weights
         are taken as it gives them; ``"none"``: every real cell weighs the same;
         ``"embedding"``: vectors drawn by that generator, as far as they pass the
-        critics, join the training set. By default all classes weigh the same.
+        critics, join the training set; a generator of cells, such as ``"latent"``:
+        its accepted cells join, and nothing else synthetic. By default all classes
+        weigh the same.
     seed : int
         Decides chance.
     compute : Compute, optional
@@ -225,10 +227,11 @@ def train_head(
     rng = np.random.default_rng(seed)
     cap = SYNTHETIC_CAP if answer is None else answer.ratio * answer.opened
     training = TrainingSet(real.vectors, real.codes, np.ones(len(real)))
-    if enrich not in (None, NONE, EMBEDDING):
+    painter = painter_of(enrich)
+    if enrich not in (None, NONE, EMBEDDING, painter):
         control: Control = load("controls", enrich)()
         training = yield from enriched(control, project, real, compute, seed=seed)
-    made = yield from _synthetic(project, real, rng, compute, cap)
+    made = yield from _synthetic(project, real, (rng, cap, painter), compute)
     if enrich == EMBEDDING and cap:
         drawn = yield from draw_vectors(
             real, project.taxonomy, demanded(compute), seed=seed, cap=cap
@@ -291,12 +294,16 @@ class _Made:
 def _synthetic(
     project: Project,
     real: LabelledCells,
-    rng: np.random.Generator,
+    chosen: tuple[np.random.Generator, int, str | None],
     compute: Compute | None,
-    cap: int,
 ) -> Task[_Made]:
-    cells = yield from accepted_vectors(project, real, rng, compute, cap=cap)
-    return _Made(cells, _kept(project, real, rng, cap))
+    """Gather what joins: by chance, up to a cap, of one generator where it is named."""
+    rng, cap, painter = chosen
+    cells = yield from accepted_vectors(
+        project, real, rng, compute, cap=cap, painter=painter
+    )
+    none = Added(np.zeros((0, real.vectors.shape[1]), np.float32))
+    return _Made(cells, none if painter else _kept(project, real, rng, cap))
 
 
 def _store(project: Project, head: Head, meta: dict[str, Any]) -> None:
@@ -325,6 +332,7 @@ def accepted_vectors(
     compute: Compute | None = None,
     *,
     cap: int = SYNTHETIC_CAP,
+    painter: str | None = None,
 ) -> Task[Added]:
     """Return the accepted synthetic cells that may train, as vectors.
 
@@ -334,19 +342,27 @@ def accepted_vectors(
         The training cells, for the embedder and the cap.
     cap : int
         At most so many for each real one of their class.
+    painter : str, optional
+        Those of this generator only.
     """
-    named = accepted_named(project)
+    named = accepted_named(project, painter)
     chosen = capped([c.code for c in named], real.codes, rng, cap)
     cells = tuple(named[i] for i in chosen)
     vectors = yield from embed_synthetic(project, real.embedder, cells, compute)
     return Added(vectors, tuple(c.code for c in cells))
 
 
-def accepted_named(project: Project) -> tuple[SyntheticCell, ...]:
-    """Return the accepted synthetic cells of a cell class, none of an artefact."""
+def accepted_named(
+    project: Project, painter: str | None = None
+) -> tuple[SyntheticCell, ...]:
+    """Return the accepted cells of a cell class; of one generator where it is named."""
     known = _classes(project, abstain=False)
     accepted = accepted_cells(project, held_out_cells(project))
-    return tuple(cell for cell in accepted if cell.code in known)
+    return tuple(
+        cell
+        for cell in accepted
+        if cell.code in known and painter in (None, cell.provenance.generator)
+    )
 
 
 def _kept(
@@ -361,7 +377,7 @@ def _kept(
 
 def _rebalances(enrich: str | None) -> bool:
     """Tell whether classes are made to weigh the same; controls bring own weights."""
-    return enrich in (None, EMBEDDING)
+    return enrich in (None, EMBEDDING, painter_of(enrich))
 
 
 def demanded(compute: Compute | None) -> Compute:

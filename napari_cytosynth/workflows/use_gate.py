@@ -23,6 +23,7 @@ from napari_cytosynth.core.protocols import (
     Vectors,
 )
 from napari_cytosynth.core.provenance import SyntheticCell
+from napari_cytosynth.core.registry import painter_of
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.learning.head import HeadFitter, fitter_here
 from napari_cytosynth.learning.training import SYNTHETIC_CAP
@@ -30,7 +31,11 @@ from napari_cytosynth.learning.use_gate import UseAnswer, ask_use_gate, unanswer
 from napari_cytosynth.workflows.drawn import EMBEDDING, fit_source, shortfall
 from napari_cytosynth.workflows.embed import embed_synthetic
 from napari_cytosynth.workflows.kept import kept_fills
-from napari_cytosynth.workflows.train import accepted_named, demanded, training_cells
+from napari_cytosynth.workflows.train import (
+    accepted_named,
+    demanded,
+    training_cells,
+)
 
 USE_GATE = "use-gate"
 """Key of the job row that keeps the last answer."""
@@ -62,8 +67,10 @@ class Offer:
         cls, project: Project, embedder_key: str, enrich: str | None = None
     ) -> Offer:
         """Return what a project offers for training with ``enrich``."""
-        fills = kept_fills(project, embedder_key)
-        return cls(accepted_named(project), fills, enrich == EMBEDDING)
+        painter = painter_of(enrich)
+        fills = {} if painter else kept_fills(project, embedder_key)
+        cells = accepted_named(project, painter)
+        return cls(cells, fills, enrich == EMBEDDING)
 
     def __bool__(self) -> bool:
         return bool(self.cells or self.fills or self.fresh)

@@ -30,7 +30,7 @@ from napari_cytosynth.core.splits import Split, picture_group
 from napari_cytosynth.core.tasks import Progress, Task, run_to_end
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject
-from napari_cytosynth.synthesis.gate import DRAWS_PER_SLOT
+from napari_cytosynth.synthesis.gate import CRITICS, DRAWS_PER_SLOT
 from napari_cytosynth.testing.fakes import (
     FAKE_EMBEDDERS,
     FAKE_GENERATORS,
@@ -388,7 +388,7 @@ def test_vectors_of_the_real_generator_pass_the_critics_or_are_told(
         assert tally.drawn == tally.accepted + sum(tally.refused.values())
     assert drawn.items
     for item in drawn.items:
-        assert [a.critic for a in item.assessments] == ["agreement", "copy"]
+        assert [a.critic for a in item.assessments] == list(CRITICS)
         assert item.passed
         assert set(item.provenance.parents) <= set(real.ids.tolist())
     again = run_to_end(source.draw({"BA": 6, "MO": 4}, 0))
@@ -429,8 +429,8 @@ def test_kept_vectors_train_and_are_no_cells(loaded: Loaded) -> None:
     stored = project.model("vectors:BA")
     assert stored is not None
     assert stored.meta["provenance"]["generator"] == "fake-vectors"
-    assert stored.meta["critics"] == ["agreement", "copy"]
-    assert stored.tensors["scores"].shape == (30, 2)
+    assert stored.meta["critics"] == list(CRITICS)
+    assert stored.tensors["scores"].shape == (30, len(CRITICS))
     nobody = np.zeros(0, np.int64)
     dim = stored.tensors["vectors"].shape[1]
     assert not len(kept_vectors(project, "another embedder", dim, nobody)[0])

@@ -54,9 +54,13 @@ class Site:
     key: str
     rest: list[int] = field(default_factory=list)
 
-    def accept(self, code: str, n: int, parents: tuple[int, ...] = ()) -> None:
+    def accept(
+        self, code: str, n: int, parents: tuple[int, ...] = (), by: str = "tiny"
+    ) -> None:
         made = [
-            replace(cell, provenance=replace(cell.provenance, parents=parents))
+            replace(
+                cell, provenance=replace(cell.provenance, parents=parents, generator=by)
+            )
             for cell in tiny_synthetic(self.project.taxonomy, code, n)
         ]
         kept = self.project.add_synthetic(made)
@@ -164,3 +168,18 @@ def test_a_shut_gate_draws_nothing(site: Site) -> None:
     assert meta["drawn"] == meta["vectors"] == {}
     assert not site.compute.fits
     assert site.head_meta(OPEN, enrich="embedding")["drawn"]
+
+
+def test_a_generator_of_cells_named_stands_alone(site: Site) -> None:
+    site.accept("BA", 3, by="latent")
+    site.accept("BA", 5)
+    run_to_end(fill_vectors(site.project, site.compute, "BA", 4, site.key))
+    offer = Offer.of(site.project, site.key, "latent")
+    assert {cell.provenance.generator for cell in offer.cells} == {"latent"}
+    assert not offer.fills
+    meta = site.head_meta(None, enrich="latent")
+    assert meta["synthetic"] == {"BA": 3}
+    assert meta["kept"] == {}
+    answer = site.ask("latent")
+    assert answer is not None
+    assert answer.made == 3
