@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,7 @@ from napari_cytosynth.ingest.stain import (
     Image32,
     Mask,
     nuclear_dye,
+    optical_density,
     painted,
     smooth_density,
     unusable,
@@ -139,6 +141,9 @@ class ClassicDetector:
         """
         if min(tile.shape[:2]) < 3:
             return Detections.empty()
+        # Red cells are told by edges, however pale they are.
+        if ObjectKind.RED_CELL not in self.kinds and _is_bare(tile, calibration):
+            return Detections.empty()
         seen = _Seen.of(tile, calibration)
         cells, nuclei, islands = self._nucleated(seen)
         found = [_measured(cells, ObjectKind.NUCLEATED, seen.share, nuclei)]
@@ -181,6 +186,19 @@ class ClassicDetector:
         """Return the dye at the edge and in the middle of a platelet, at least."""
         edge = seen.levels["cytoplasm"]
         return edge, max(self.config.platelet * seen.levels["level"], edge)
+
+
+def _is_bare(tile: npt.NDArray[np.uint8], calibration: Calibration) -> bool:
+    """Tell whether no pixel can hold the dye of cytoplasm, as on glass without a cell.
+
+    Blurring only brings pixels nearer to each other, so what the extremes of the
+    channels do not reach nothing in the tile does.
+    """
+    extremes = np.stack([tile.min(axis=(0, 1)), tile.max(axis=(0, 1))])
+    densities = optical_density(extremes, calibration.background)
+    corners = np.array(list(product(*densities.T)), np.float32)
+    dye = float(nuclear_dye(corners, calibration.stain_vectors).max())
+    return dye < calibration.thresholds["cytoplasm"]
 
 
 @dataclass(frozen=True, slots=True)

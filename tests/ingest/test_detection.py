@@ -14,7 +14,7 @@ from napari_cytosynth.core.geometry import box_iou
 from napari_cytosynth.core.protocols import Detector
 from napari_cytosynth.core.smear import Calibration, MppSource, Smear, SmearImage
 from napari_cytosynth.core.tasks import Progress, run_to_end
-from napari_cytosynth.ingest import calibrate, detect_cells, open_smear
+from napari_cytosynth.ingest import calibrate, classic, detect_cells, open_smear
 from napari_cytosynth.ingest.classic import ClassicDetector
 from napari_cytosynth.ingest.image import LevelPlan, PyramidImage, array_level
 from napari_cytosynth.ingest.resample import WorkingGrid
@@ -318,6 +318,34 @@ def test_grid_does_not_depend_on_the_window(
     y0, x0 = min(y0, height - 1), min(x0, width - 1)
     y1, x1 = min(y0 + size, height), min(x0 + size, width)
     np.testing.assert_array_equal(grid.read(y0, y1, x0, x1), whole[y0:y1, x0:x1])
+
+
+def test_bare_glass_is_passed_by_and_nothing_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A slide is mostly glass: its tiles are not measured, and cells stay the same."""
+    field, _ = paint((200, 240), 0.25, white=3, red=10, seed=2)
+    rng = np.random.default_rng(0)
+    glass = np.array(GLASS) + rng.normal(0, 2, (900, 900, 3))
+    glass[350:550, 350:590] = field
+    image = image_of(glass.clip(0, 255).astype(np.uint8))
+    calibration = calibrate(image, 0.25)
+    looked: list[int] = []
+    seen = classic._Seen.of
+
+    def counted(tile: np.ndarray, of: Calibration) -> object:
+        looked.append(1)
+        return seen(tile, of)
+
+    monkeypatch.setattr(classic._Seen, "of", counted)
+    cut = Tiling(core=128)
+    quick = found_in(image, calibration, tiling=cut)
+    few = len(looked)
+    monkeypatch.setattr(classic, "_is_bare", lambda *_: False)
+    slow = found_in(image, calibration, tiling=cut)
+    assert len(quick) == 3
+    np.testing.assert_array_equal(quick.boxes, slow.boxes)
+    assert few < len(looked) - few
 
 
 def test_a_coarse_picture_is_not_blown_up() -> None:
