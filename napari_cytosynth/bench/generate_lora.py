@@ -51,7 +51,8 @@ def lora_rows(rounds: int, *, best: Best) -> list[Row]:
         demand_extra()
     except MissingExtraError:
         return [_row(case, "") for case in ("draw", "few steps", "draw, GPU")]
-    return [row | {"n": rounds} for row in (*_cpu(rounds, best), *_gpu(rounds, best))]
+    rows = (*_cpu(rounds, best), *_gpu(rounds, best))
+    return [row if row["value"] is None else row | {"n": rounds} for row in rows]
 
 
 def _cpu(rounds: int, best: Best) -> Iterator[Row]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -34,6 +35,7 @@ from napari_cytosynth.synthesis.lora_base import (
 )
 from napari_cytosynth.synthesis.lora_draws import Drawing
 from napari_cytosynth.synthesis.lora_options import (
+    BASE_VARIABLE,
     DEFAULT_BASE,
     LEARNS_BY,
     PRESETS,
@@ -61,7 +63,8 @@ class LoraGenerator:
     ----------
     base : str
         Folder of a Stable Diffusion, its id in the hub's cache, or one of
-        :data:`~napari_cytosynth.synthesis.lora_options.PRESETS`.
+        :data:`~napari_cytosynth.synthesis.lora_options.PRESETS`; empty: the one that
+        the environment's ``CYTOSYNTH_LORA_BASE`` names, else Stable Diffusion 1.5.
     scratch : Path, optional
         Where a training leaves what it learned so far, until it is done; the user's
         cache by default.
@@ -75,8 +78,9 @@ class LoraGenerator:
         "GPU and a Stable Diffusion fetched beforehand; training takes minutes."
     )
 
-    def __init__(self, base: str = DEFAULT_BASE, scratch: Path | None = None) -> None:
-        self.base = PRESETS.get(base, Base(base))
+    def __init__(self, base: str = "", scratch: Path | None = None) -> None:
+        name = base or os.environ.get(BASE_VARIABLE, "") or DEFAULT_BASE
+        self.base = PRESETS.get(name, Base(name))
         self.scratch = scratch
         self.loaded: StableBase | None = None
         """The base in memory, once a fit or a draw needed it."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from napari_cytosynth.core.errors import InputError, MissingExtraError, WeightsError
 from napari_cytosynth.core.tasks import Progress, Task
-from napari_cytosynth.synthesis.lora_options import DEFAULT_BASE
+from napari_cytosynth.synthesis.lora_options import BASE_VARIABLE, DEFAULT_BASE
 
 PARTS = ("unet", "vae", "text_encoder")
 """Folders of a base that hold weights."""
@@ -180,7 +180,8 @@ def _way_out(name: str) -> str:
     return (
         "Read its licence, then fetch it where there is a network: hf download "
         f"{wanted} {files} --local-dir {folder}; copy that folder to the worker's "
-        f"machine and name it: lora:/PATH/{folder}."
+        f"machine and name it: lora:/PATH/{folder}, or {BASE_VARIABLE}=/PATH/{folder} "
+        "in the environment of the worker."
     )
 
 

@@ -32,6 +32,9 @@ class Base:
 
 DEFAULT_BASE = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 
+BASE_VARIABLE = "CYTOSYNTH_LORA_BASE"
+"""Environment variable of the worker that names another base."""
+
 PRESETS: Mapping[str, Base] = {
     # Carreras et al. 2025, arXiv 2507.05063. The publisher withdrew Stable Diffusion
     # 2.1-base; this is a copy kept by others.

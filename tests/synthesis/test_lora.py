@@ -96,6 +96,15 @@ def weights(generator: LoraGenerator, real: LabelledCells) -> Weights:
     return run_to_end(generator.fit(real, QUICK))
 
 
+@pytest.fixture
+def no_gpu(stable_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from napari_cytosynth.synthesis._torch import stable_base
+
+    monkeypatch.setattr(stable_base, "pick_device", lambda: torch.device("cpu"))
+
+
 def ask(count: int = 4, *, seed: int = 5, start: int = 0, **config: Any) -> Request:
     return Request("MO", count, seed, PBC, start, config)
 
@@ -456,8 +465,30 @@ def test_a_base_without_a_part_is_named(
         run_to_end(LoraGenerator(str(folder)).fit(real, QUICK))
 
 
+def test_on_a_cpu_a_base_that_is_not_here_says_what_it_would_need(
+    real: LabelledCells, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, no_gpu: None
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(InputError, match=r"no GPU here.*4.3 GB of disk.*'latent'"):
+        run_to_end(LoraGenerator("somebody/some-base").fit(real, QUICK))
+
+
+def test_the_base_can_be_named_by_the_environment(
+    stable_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CYTOSYNTH_LORA_BASE", str(stable_folder))
+    assert LoraGenerator().base.name == str(stable_folder)
+    monkeypatch.setenv("CYTOSYNTH_LORA_BASE", "cytodiff")
+    assert LoraGenerator().base.options["steps"] == 50
+    monkeypatch.delenv("CYTOSYNTH_LORA_BASE")
+    assert LoraGenerator().base.name == "stable-diffusion-v1-5/stable-diffusion-v1-5"
+
+
 def test_on_a_cpu_a_real_base_says_what_it_needs(
-    stable_folder: Path, real: LabelledCells, monkeypatch: pytest.MonkeyPatch
+    no_gpu: None,
+    stable_folder: Path,
+    real: LabelledCells,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(lora_base, "SMALL_BYTES", 1000)
     large = LoraGenerator(str(stable_folder))

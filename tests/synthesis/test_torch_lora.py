@@ -134,6 +134,20 @@ def test_adapters_sit_on_the_attention_of_both_networks(weights: Weights) -> Non
     assert ranks == {4}
 
 
+def test_a_base_that_tells_velocities_is_taught_them(
+    generator: LoraGenerator, weights: Weights
+) -> None:
+    base = loaded(generator, weights)
+    config = {**base.training_scheduler.config, "prediction_type": "v_prediction"}
+    base.training_scheduler = type(base.training_scheduler).from_config(config)
+    made = run_to_end(generator.fit(REAL, {**QUICK, "watch": False}))
+    assert made.meta["skipped steps"] == 0
+    changed = [
+        not np.array_equal(weights.tensors[k], v) for k, v in made.tensors.items()
+    ]
+    assert any(changed)
+
+
 # Pictures that came out wrong
 
 
