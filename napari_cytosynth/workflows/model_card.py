@@ -131,11 +131,19 @@ def _learned(fitted: Mapping[str, Weights]) -> Iterator[str]:
         yield "No weights of it are kept in the project."
         return
     yield from _table(
-        ("for class", "SHA-256", "real cells of each class", "learned", "personal"),
+        (
+            "for class",
+            "SHA-256",
+            "begun from",
+            "real cells of each class",
+            "learned",
+            "personal",
+        ),
         [
             (
                 code,
                 f"`{weights.sha256}`",
+                f"`{base}`" if (base := weights.meta.get("base")) else "nothing",
                 _counts(weights.meta.get("counts", {})),
                 ", ".join(weights.meta.get("tuned", ())) or "no class",
                 "yes" if is_personal(weights) else "no",

@@ -176,7 +176,11 @@ def filled(project: MemoryProject) -> MemoryProject:
     """Fills of two classes by one generator; one of them learned patients' cells."""
     for generator, code, meta in (
         ("latent", "BA", {"tuned": [], "personal": False, "counts": {"BA": 9}}),
-        ("latent", "EO", {"tuned": ["EO"], "personal": True, "counts": {"EO": 5}}),
+        (
+            "latent",
+            "EO",
+            {"tuned": ["EO"], "personal": True, "counts": {"EO": 5}, "base": "b0"},
+        ),
         ("elsewhere", "BA", {}),
     ):
         weights = Weights({"w": np.full(3, len(code + generator), np.float32)}, meta)
@@ -239,8 +243,8 @@ def test_a_card_tells_data_licence_counts_and_whose_cells(
     assert "limit: Healthy donors" in card
     assert "learned from the cells of this project's patients" in card
     rows = [line for line in card.splitlines() if line.startswith(("| BA", "| EO"))]
-    assert rows[0].endswith("| BA 9 | no class | no |")
-    assert rows[1].endswith("| EO 5 | EO | yes |")
+    assert rows[0].endswith("| nothing | BA 9 | no class | no |")
+    assert rows[1].endswith("| `b0` | EO 5 | EO | yes |")
 
 
 @pytest.mark.parametrize(
