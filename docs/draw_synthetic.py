@@ -31,7 +31,7 @@ from napari_cytosynth.synthesis._torch.train_latent import CONCEPTS, read_crop
 from napari_cytosynth.synthesis.latent import LatentGenerator
 from napari_cytosynth.synthesis.starter import FOLDER
 
-QUALITY = 88
+QUALITY = 82
 SHOWN = ("SNE", "MY", "EO", "BA", "MO", "LY")
 STRATEGIES: tuple[dict[str, Any], ...] = (
     {"strategy": "variation", "strength": 0.3},

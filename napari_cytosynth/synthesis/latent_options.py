@@ -58,7 +58,7 @@ class LatentConfig:
     guidance: float = 2.0
     guidance_start: float = 0.1
     guidance_stop: float = 0.8
-    looks: float = 1.0
+    looks: float = 0.7
     strategy: str = "class"
     strength: float = 0.6
     vector: Sequence[Any] | None = None
