@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from qtpy.QtWidgets import QApplication, QLineEdit, QMainWindow, QMenu
 
 from napari_cytosynth._gui.launch import compute_for, window_for
 from napari_cytosynth._gui.settings import PLUGIN, read_settings
+from napari_cytosynth.core.errors import WorkerUnreachableError
 from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, names
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject
@@ -63,7 +62,7 @@ def kept() -> Iterator[Any]:
 
     ours: Any = get_plugin_settings(PLUGIN)
     yield ours
-    ours.compute.address, ours.compute.token = "", ""
+    ours.compute.address = ours.compute.token = ours.compute.certificate = ""
     ours.labelling.annotator = ""
     ours.compute.embedder = DEFAULT_EMBEDDER
 
@@ -143,26 +142,26 @@ def test_an_embedder_chosen_in_the_settings_embeds_all_cells_anew(
     assert state.embedder == "morphology", "a closed window hears no more"
 
 
-_SERVE = """
-from napari_cytosynth.testing.fakes import FakeCompute
-from napari_cytosynth.worker.serve import ServeSettings, serve
-
-settings = ServeSettings(token="open sesame, open sesame", port=0)
-serve(settings, lambda url: print(url, flush=True), FakeCompute())
-"""
-
-
 @pytest.fixture(scope="module")
-def elsewhere() -> Iterator[str]:
+def elsewhere(start: Callable[..., str]) -> str:
     """Serve as another machine would; gives the address."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", _SERVE], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    yield process.stdout.readline().strip()
-    process.terminate()
-    process.wait(10)
-    process.stdout.close()
+    return start(token="open sesame, open sesame")
+
+
+def test_a_worker_behind_a_certificate_made_by_hand(
+    kept: Any, start: Callable[..., str], certified: Callable[[str], dict[str, str]]
+) -> None:
+    mine, other = certified("mine"), certified("other")
+    kept.compute.address, kept.compute.token = start(token="sesame", **mine), "sesame"
+    kept.compute.certificate = f" {mine['certificate']} "
+    trusting = compute_for(read_settings())
+    assert "fake" in trusting.hello().generators
+    trusting.close()
+    kept.compute.certificate = other["certificate"]
+    doubting = compute_for(read_settings())
+    with pytest.raises(WorkerUnreachableError, match="not to be trusted"):
+        doubting.hello()
+    doubting.close()
 
 
 @pytest.mark.parametrize("token", ["open sesame, open sesame", "wrong"])
