@@ -142,7 +142,7 @@ class LoraGenerator:
         }
         lesson = Weights({**tensors, "crops": chosen.crops}, meta)
         told = yield from self._train(base, lesson, options)
-        return Weights({**tensors, **base.adapter_arrays()}, {**meta, **told})
+        return Weights({**tensors, **base.adapters.arrays()}, {**meta, **told})
 
     def generate(
         self, request: Request, weights: Weights, rng: np.random.Generator
@@ -262,8 +262,8 @@ class LoraGenerator:
 
         if self._in_place != drawing.name:
             options = drawing.options
-            base.put_adapters(drawing.weights.tensors, options.rank, options.alpha)
-            base.use_lcm(drawing.lcm)
+            base.adapters.put(drawing.weights.tensors, options.rank, options.alpha)
+            base.adapters.use_lcm(drawing.lcm)
             self._in_place = drawing.name
         size = drawing.options.batch
         halving = self._halvings.setdefault(size, Halving(size, "drawing with lora"))

@@ -199,8 +199,8 @@ def test_what_overflows_in_half_precision_is_drawn_again_in_full(
     half = StableBase.load(stable_folder, torch.device("cpu"), torch.float16)
     with torch.no_grad():
         half.vae.post_quant_conv.weight.mul_(1e4)
-    half.put_adapters(weights.tensors, 4, 4)
-    before = half.adapter_arrays()
+    half.adapters.put(weights.tensors, 4, 4)
+    before = half.adapters.arrays()
     generator.loaded = half
     cells = drawn(generator, weights)
     assert {c.provenance.config.get("drawn again in") for c in cells} == {"float32"}
@@ -208,7 +208,7 @@ def test_what_overflows_in_half_precision_is_drawn_again_in_full(
     assert all(c.pixels.any() for c in cells)
     assert half.precision == torch.float16
     assert half.unet.conv_in.weight.dtype == torch.float16
-    after = half.adapter_arrays()
+    after = half.adapters.arrays()
     assert all(np.array_equal(before[name], after[name]) for name in before)
     kinds = {p.dtype for n, p in half.unet.named_parameters() if ".lora_" in n}
     assert kinds == {torch.float32}
@@ -313,7 +313,7 @@ def test_training_ends_where_draws_become_copies(
 
     def follow(progress: Any) -> None:
         if "loss" in progress.note and progress.done not in before:
-            before[progress.done] = base.adapter_arrays()
+            before[progress.done] = base.adapters.arrays()
             if progress.done == 3:
                 hooked(repeating(base, REAL.crops[-1]))
 

@@ -152,7 +152,7 @@ class LoraTrainer:
         cells drawn at a look are copies, those of the look before are put back.
         """
         base, recipe = self.base, self.recipe
-        groups = base.start_adapters(recipe.rank, recipe.alpha, recipe.seed)
+        groups = base.adapters.start(recipe.rank, recipe.alpha, recipe.seed)
         optimiser = torch.optim.AdamW(
             [
                 {"params": group, "lr": rate, "base": rate}
@@ -174,7 +174,7 @@ class LoraTrainer:
         self, optimiser: torch.optim.AdamW, latents: Tensor, first: int
     ) -> Iterator[Stage]:
         recipe = self.recipe
-        kept = (first, self.base.adapter_arrays()) if first else None
+        kept = (first, self.base.adapters.arrays()) if first else None
         self._set_training(training=True)
         for step in range(first, recipe.steps):
             task = self._task(latents, step)
@@ -185,11 +185,11 @@ class LoraTrainer:
             if recipe.watch:
                 yield from self._look()
                 if self._now.copies > MAX_COPIES and kept is not None:
-                    self.base.put_adapters(kept[1], recipe.rank, recipe.alpha)
+                    self.base.adapters.put(kept[1], recipe.rank, recipe.alpha)
                     yield self._stage(kept[0], loss)
                 if self._now.copies > MAX_COPIES:
                     return
-                kept = (step + 1, self.base.adapter_arrays())
+                kept = (step + 1, self.base.adapters.arrays())
             if self._checkpoint is not None and step + 1 < recipe.steps:
                 self._checkpoint.save(optimiser, step + 1)
 

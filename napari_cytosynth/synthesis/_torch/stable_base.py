@@ -6,8 +6,6 @@ tissue without a word.
 
 from __future__ import annotations
 
-import math
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -18,15 +16,16 @@ import numpy.typing as npt
 import torch
 from diffusers import DDPMScheduler
 from diffusers.pipelines.stable_diffusion import StableDiffusionPipeline
-from diffusers.utils import logging as diffusers_logging
-from peft import LoraConfig
-from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
-from safetensors import SafetensorError
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
-from transformers.utils import logging as transformers_logging
 
 from napari_cytosynth.core.errors import WeightsError
+from napari_cytosynth.synthesis._torch.lora_adapters import (
+    TARGETS,
+    UNREADABLE,
+    Adapters,
+    quiet,
+)
 from napari_cytosynth.synthesis._torch.threads import one_thread
 
 Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
@@ -34,19 +33,6 @@ Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 Network: TypeAlias = Any
 """A network of diffusers or transformers, whose mixins hide their methods' types."""
 
-CELLS = "cells"
-"""Name of the adapters that learn cells."""
-
-LCM = "lcm"
-"""Name of the adapter that makes few steps do."""
-
-TARGETS = {
-    "unet": ["to_q", "to_k", "to_v", "to_out.0"],
-    "text_encoder": ["q_proj", "k_proj", "v_proj", "out_proj"],
-}
-"""Layers that are adapted, of each part."""
-
-_UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, SafetensorError)
 _SMALL_PARAMETERS = 10_000_000
 
 
@@ -88,6 +74,8 @@ class StableBase:
         Counts and cuts prompts.
     training_scheduler : DDPMScheduler
         The noise that the base was trained with.
+    adapters : Adapters
+        Those in place.
     """
 
     def __init__(
@@ -102,7 +90,7 @@ class StableBase:
         self.training_scheduler: Any = DDPMScheduler.from_config(
             pipeline.scheduler.config
         )
-        self._rank = (0, 0)
+        self.adapters = Adapters(self.pipeline)
         for part in (self.unet, self.vae, self.text_encoder):
             part.requires_grad_(requires_grad=False)
             part.eval()
@@ -132,7 +120,7 @@ class StableBase:
                     requires_safety_checker=False,
                     local_files_only=True,
                 )
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise WeightsError(
                 f"The base in '{folder}' cannot be loaded ({error}). Fetch it again; "
                 "it must be a Stable Diffusion 1 or 2 in the layout of diffusers."
@@ -215,76 +203,11 @@ class StableBase:
             pictures.clamp(-1, 1), (side, side), mode="bicubic", antialias=True
         )
 
-    def start_adapters(self, rank: int, alpha: int, seed: int) -> list[list[Tensor]]:
-        """Put fresh adapters in place and return their parameters, those of each part.
-
-        They change nothing at first: of each pair of matrices one is zero.
-        """
-        self._shape_adapters(rank, alpha)
-        rng = torch.Generator().manual_seed(seed)
-        found: list[list[Tensor]] = []
-        for part in TARGETS:
-            found.append([])
-            for name, parameter in self._adapter_parameters(part):
-                fresh = torch.zeros(parameter.shape)
-                if ".lora_A." in name:
-                    nn.init.kaiming_uniform_(fresh, math.sqrt(5), generator=rng)
-                parameter.data = fresh.to(self.device)
-                parameter.requires_grad_()
-                found[-1].append(parameter)
-        return found
-
-    def put_adapters(self, arrays: Arrays, rank: int, alpha: int) -> None:
-        """Put learned adapters in place.
-
-        Raises
-        ------
-        WeightsError
-            If they do not fit this base.
-        """
-        self._shape_adapters(rank, alpha)
-        for part in TARGETS:
-            own = {
-                name.removeprefix(f"{part}."): torch.from_numpy(np.array(array))
-                for name, array in arrays.items()
-                if name.startswith(f"{part}.")
-            }
-            module = getattr(self, part)
-            wanted = get_peft_model_state_dict(module, adapter_name=CELLS)
-            if {k: v.shape for k, v in own.items()} != {
-                k: v.shape for k, v in wanted.items()
-            }:
-                raise WeightsError(
-                    f"The adapter of the {part} does not fit this base: it has "
-                    f"{len(own)} tensors, {len(wanted)} of certain shapes are needed. "
-                    "It was trained on another base or with another rank; fit again."
-                )
-            set_peft_model_state_dict(module, own, adapter_name=CELLS)
-            for _, parameter in self._adapter_parameters(part):
-                parameter.requires_grad = False
-
-    def adapter_arrays(self) -> dict[str, npt.NDArray[np.float32]]:
-        """Return the adapters by the names that diffusers reads them under."""
-        arrays = {}
-        for part in TARGETS:
-            found = get_peft_model_state_dict(getattr(self, part), adapter_name=CELLS)
-            for name, tensor in found.items():
-                arrays[f"{part}.{name}"] = tensor.detach().float().cpu().numpy().copy()
-        return arrays
-
-    def use_lcm(self, path: str) -> None:
-        """Set the adapter for few steps beside the cells' own; empty: none."""
-        has = LCM in getattr(self.unet, "peft_config", {})
-        if has:
-            self.unet.delete_adapters(LCM)
-        if path:
-            self._load_lcm(Path(path))
-        self._activate([CELLS, LCM] if path else [CELLS])
-
     @contextmanager
     def in_float32(self) -> Iterator[None]:
         """Compute in full precision for a while; adapters lose nothing by it."""
-        kept = [(p, p.data) for part in TARGETS for _, p in self._lora_of(part)]
+        own = [p for part in TARGETS for _, p in self.adapters.of(part)]
+        kept = [(parameter, parameter.data) for parameter in own]
         before = self.precision
         self._work_in(torch.float32)
         try:
@@ -298,68 +221,3 @@ class StableBase:
         self.precision = precision
         with quiet():
             self.pipeline.to(dtype=precision)
-
-    def _shape_adapters(self, rank: int, alpha: int) -> None:
-        """Have adapters of this rank in place, and nothing else active."""
-        if self._rank == (rank, alpha):
-            self._activate([CELLS])
-            return
-        for part, targets in TARGETS.items():
-            module = getattr(self, part)
-            if self._rank != (0, 0):
-                drop = getattr(module, "delete_adapters", None) or module.delete_adapter
-                drop(CELLS)
-            config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets)
-            module.add_adapter(config, adapter_name=CELLS)
-            for _, parameter in self._adapter_parameters(part):
-                parameter.data = parameter.data.float()
-        self._rank = (rank, alpha)
-
-    def _activate(self, names: list[str]) -> None:
-        self.unet.set_adapter(names)
-        for _, parameter in self._lora_of("unet"):
-            parameter.requires_grad = False
-
-    def _load_lcm(self, path: Path) -> None:
-        where = (path.parent, path.name) if path.is_file() else (path, None)
-        try:
-            with quiet(), warnings.catch_warnings():
-                # Two adapters side by side are what is meant here.
-                warnings.filterwarnings("ignore", "Already found a `peft_config`")
-                self.pipeline.load_lora_weights(
-                    str(where[0]),
-                    weight_name=where[1],
-                    adapter_name=LCM,
-                    local_files_only=True,
-                    use_safetensors=True,
-                )
-        except _UNREADABLE as error:
-            raise WeightsError(
-                f"The LCM-LoRA '{path}' cannot be used ({error}). Name a safetensors "
-                "file made for this base, such as pytorch_lora_weights.safetensors of "
-                "latent-consistency/lcm-lora-sdv1-5 for Stable Diffusion 1.5."
-            ) from error
-
-    def _adapter_parameters(self, part: str) -> list[tuple[str, nn.Parameter]]:
-        ending = f".{CELLS}.weight"
-        return [(n, p) for n, p in self._lora_of(part) if n.endswith(ending)]
-
-    def _lora_of(self, part: str) -> list[tuple[str, nn.Parameter]]:
-        named = getattr(self, part).named_parameters()
-        return [(n, p) for n, p in named if ".lora_" in n]
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep progress bars and chatter of the libraries off the worker's output."""
-    libraries = (diffusers_logging, transformers_logging)
-    levels = [library.get_verbosity() for library in libraries]
-    for library in libraries:
-        library.disable_progress_bar()
-        library.set_verbosity_error()
-    try:
-        yield
-    finally:
-        for library, level in zip(libraries, levels, strict=True):
-            library.enable_progress_bar()
-            library.set_verbosity(level)

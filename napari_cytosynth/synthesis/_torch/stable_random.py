@@ -17,7 +17,8 @@ from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from napari_cytosynth.synthesis._torch.stable_base import TARGETS, StableBase, quiet
+from napari_cytosynth.synthesis._torch.lora_adapters import TARGETS, quiet
+from napari_cytosynth.synthesis._torch.stable_base import StableBase
 from napari_cytosynth.synthesis.lora_prompts import MAX_TOKENS, built_in_prompts
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789,.-:()'"
