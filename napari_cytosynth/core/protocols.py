@@ -296,6 +296,9 @@ class Remembering(Protocol):
     def remember(self, items: Sequence[SyntheticCell | SyntheticVector]) -> None:
         """Take in items that passed, in order of making."""
 
+    def forget(self) -> None:
+        """Begin anew, as if nothing had passed yet."""
+
 
 @runtime_checkable
 class Control(Protocol):

@@ -136,6 +136,12 @@ class Gate:
             if isinstance(critic, Remembering):
                 critic.remember(items)
 
+    def forget(self) -> None:
+        """Begin anew, as if nothing had passed yet."""
+        for critic in self.critics:
+            if isinstance(critic, Remembering):
+                critic.forget()
+
     def close(self) -> None:
         """Hold on to nothing."""
 

@@ -160,10 +160,12 @@ class Source:
         request = Request(code, count * DRAWS_PER_SLOT, seed, self.taxonomy)
         passed: list[SyntheticVector] = []
         refused = Counter[str]()
+        self.gate.forget()
         with closing(
             closable(self.compute, self.generator, request, self.weights)
         ) as made:
             for batch in made:
+                before = len(passed)
                 for item in self.gate.judge(batch) if len(batch) else ():
                     veto = first_veto(item)
                     if len(passed) == count or not isinstance(item, SyntheticVector):
@@ -172,6 +174,7 @@ class Source:
                         passed.append(item)
                     else:
                         refused[veto.critic] += 1
+                self.gate.remember(passed[before:])
                 note = batch.note or f"drawing vectors of {code}"
                 yield Progress(len(passed), count, note)
                 if len(passed) == count:

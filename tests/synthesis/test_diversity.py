@@ -63,6 +63,8 @@ def test_what_was_stored_before_counts(reference, drawn):
     said = critic.assess(cells_from(drawn.crops), reference)
     assert passed(said) == [False, True, True]
     assert "synthetic cell 0" in said[0].reason
+    critic.forget()
+    assert all(passed(critic.assess(cells_from(drawn.crops), reference)))
 
 
 def test_vectors_repeat_each_other_too(reference, drawn):

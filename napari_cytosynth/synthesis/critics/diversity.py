@@ -53,6 +53,11 @@ class DiversityCritic:
                 self._points.append(item.vector)
                 self._names.append("a vector before")
 
+    def forget(self) -> None:
+        """Begin anew, as if nothing had passed yet."""
+        self._names.clear()
+        self._points.clear()
+
     def assess(self, batch: Batch, reference: Reference) -> list[Assessment]:
         """Return one assessment for each item; its score is distance over bar."""
         if not len(batch):
