@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
 from napari_cytosynth.app.cards import SyntheticCards, verdicts
 from napari_cytosynth.app.keys import review_keys
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.app.views import ReviewView
+from napari_cytosynth.core.cells import CROP_PIXELS
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.provenance import SyntheticCell
+from napari_cytosynth.synthesis.starter import load_training_thumbnails
+from napari_cytosynth.synthesis.thumbnails import SIDE
 
 
 class ReviewPresenter:
@@ -59,6 +65,10 @@ class ReviewPresenter:
 
     def _show_nearest(self, cell: SyntheticCell) -> None:
         """Show the real cell that a copy would be of, as it stands now."""
+        trained = trained_cell(cell)
+        if trained is not None:
+            self._view.show_nearest(*trained)
+            return
         near = nearest_cell(cell)
         if near is None or near not in self._session.index:
             self._view.show_nearest(None, "")
@@ -84,6 +94,24 @@ class ReviewPresenter:
 
     def _on_verdict_given(self, accept: bool) -> None:
         self._session.judge(accept)
+
+
+def trained_cell(cell: SyntheticCell) -> tuple[npt.NDArray[np.uint8], str] | None:
+    """Return the training cell that a refused one copies, and its name, if it does.
+
+    Only its thumbnail ships: uint8[96, 96, 3], grey and coarse.
+    """
+    vetoes = (a.trained for a in cell.assessments if not a.passed)
+    row = next((number for number in vetoes if number is not None), None)
+    if row is None:
+        return None
+    small = load_training_thumbnails()[0]
+    if row >= len(small):  # other weights ship by now
+        return None
+    scale = CROP_PIXELS // SIDE
+    wide = np.kron(small[row], np.ones((scale, scale), np.uint8))
+    said = f"Closest training cell of the shipped weights: {row} (a coarse thumbnail)"
+    return np.repeat(wide[..., None], 3, axis=2), said
 
 
 def nearest_cell(cell: SyntheticCell) -> CellId | None:

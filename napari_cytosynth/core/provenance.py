@@ -102,6 +102,9 @@ class Assessment:
     abstained : bool
         True where real cells were too few for the critic to tell at all: then what
         passed was let through, and is verified by nothing.
+    trained : int or None
+        Cell that trained the shipped weights, by its row among their thumbnails, where
+        the verdict rests on that one rather than on a real cell of the project.
     """
 
     critic: str
@@ -111,6 +114,7 @@ class Assessment:
     calibrated: bool = True
     nearest: int | None = None
     abstained: bool = False
+    trained: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from napari_cytosynth.core.protocols import Batch
 from napari_cytosynth.core.provenance import Assessment, Status
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject, create_project, open_project
+from napari_cytosynth.synthesis.starter import load_training_thumbnails
 from napari_cytosynth.testing.desk import Desk, HeldRunner
 from napari_cytosynth.testing.fakes import FakeCompute
 from napari_cytosynth.testing.tiny import tiny_synthetic
@@ -417,3 +418,17 @@ def test_what_the_gate_dropped_can_be_looked_at_and_counts_nowhere(desk: Desk) -
     assert state.synthetic == (first,)
     review.sieveChosen.emit("")
     assert state.synthetic == (first, last)
+
+
+def test_a_copy_of_a_training_cell_stands_beside_its_thumbnail(desk: Desk) -> None:
+    project, review = desk.session.project, desk.views.review
+    (plain,) = tiny_synthetic(project.taxonomy, "BA", 1)
+    veto = Assessment("copy", 0.2, passed=False, reason="A copy.", nearest=7, trained=5)
+    project.add_synthetic([replace(plain.judged(veto), status=Status.DROPPED)])
+    desk.session.reload()
+    desk.session.fills.load()
+    review.sieveChosen.emit("dropped")
+    crop, words = review.shown("show_nearest")
+    assert crop.shape == (96, 96, 3)
+    assert np.array_equal(crop[::6, ::6, 1], load_training_thumbnails()[0][5])
+    assert "training cell of the shipped weights: 5" in words

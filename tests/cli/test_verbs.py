@@ -165,6 +165,7 @@ def test_review_lists_what_a_critic_refused(
         "calibrated": True,
         "nearest": 7,
         "abstained": False,
+        "trained": None,
     }
     assert main(["review", str(project), "--critic", "taste"]) == 2
     assert main(["review", str(project), "--only", "nice"]) == 2

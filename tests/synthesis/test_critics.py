@@ -141,6 +141,7 @@ def test_painted_cells_are_compared_with_the_training_cells(reference):
         found = CopyCritic().assess(Batch(items, 0), reference)
         assert [a.passed for a in found] == [passes, passes]
         assert ("training cell" in found[0].reason) is not passes
+        assert [a.trained for a in found] == ([None, None] if passes else [10, 500])
 
 
 @pytest.mark.parametrize("change", ["jpeg", "moved", "stained", "all"])

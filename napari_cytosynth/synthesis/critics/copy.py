@@ -126,9 +126,10 @@ def _judge(near: Floats, index: npt.NDArray[np.intp], real: _Real) -> Assessment
         "times as far as a copy may (the bar is a third of the way to the second "
         "nearest, or the nearest 1 % of real pairs)."
     )
-    cell = int(real.ids[index[0]]) if real.name == _CELL else None
+    which = int(real.ids[index[0]])
+    cell, trained = (which, None) if real.name == _CELL else (None, which)
     enough = len(real.points) >= FEW_REAL
-    return Assessment(key, score, passed, reason, enough, nearest=cell)
+    return Assessment(key, score, passed, reason, enough, nearest=cell, trained=trained)
 
 
 def _nothing(real: _Real) -> Assessment:
