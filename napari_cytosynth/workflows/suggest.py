@@ -111,7 +111,7 @@ def suggest(
     if not pool.embedded:
         chosen = load("strategies", _BLIND)()
     rng = np.random.default_rng(seed)
-    audit_ids = pool.audit_ids(_share(n, rng))
+    audit_ids = pool.audit_ids(_share(n, int(pool.teach.sum()), rng))
     room = n - len(audit_ids)
     decoys = int(np.count_nonzero(pool.flagged & np.isin(pool.ids, audit_ids)))
     teach, late = _taught(chosen, pool, (room, decoys), rng)
@@ -169,9 +169,16 @@ def _worded(pool: _Pool, embedder_key: str, query: Query) -> tuple[str, ...]:
     return tuple(f"{reason}; {said}" if said else reason for reason, said in pairs)
 
 
-def _share(n: int, rng: np.random.Generator) -> int:
-    """Return a tenth of ``n``, rounded up or down at random."""
-    return int(n / AUDIT_EVERY + rng.random())
+def _share(n: int, teach: int, rng: np.random.Generator) -> int:
+    """Return how many of ``n`` cards are audit cards.
+
+    A tenth of those that can be dealt, rounded up or down at random: where few cells
+    are left to teach, more would not be one card in ten. Where none is left, all.
+    """
+    if not teach:
+        return n
+    whole = min(n, teach * AUDIT_EVERY / (AUDIT_EVERY - 1))
+    return int(whole / AUDIT_EVERY + rng.random())
 
 
 @dataclass(frozen=True)

@@ -492,6 +492,20 @@ def test_suggests_training_cells_and_one_audit_card_in_ten(loaded: Loaded) -> No
     assert len(set(found.query.ids.tolist())) == 50
 
 
+def test_few_cells_left_to_teach_are_one_card_in_ten_all_the_same(
+    loaded: Loaded,
+) -> None:
+    teach = loaded.split(audit=False)
+    loaded.label(teach[:-9])
+    found = suggest(loaded.project, loaded.key, head=None, n=200)
+    assert found.audit.sum() in (1, 2)
+    assert len(found.query.ids) == 9 + found.audit.sum()
+    loaded.label(teach[-9:])
+    rest = suggest(loaded.project, loaded.key, head=None, n=200)
+    assert rest.audit.all()
+    assert len(rest.query.ids) == len(loaded.split(audit=True))
+
+
 def test_chosen_cards_come_best_first_with_reasons_and_drawn_ones_without(
     loaded: Loaded,
 ) -> None:
@@ -545,8 +559,10 @@ def test_skipped_audit_cards_let_others_come_first(loaded: Loaded) -> None:
     after = suggest(loaded.project, loaded.key, head=None, n=50)
     assert after.audit.sum() >= 5
     assert not set(after.query.ids[after.audit]) & set(drawn)
+    loaded.label(loaded.split(audit=False))
     everything = suggest(loaded.project, loaded.key, head=None, n=2000)
-    assert set(drawn) <= set(everything.query.ids[everything.audit])
+    assert everything.audit.all()
+    assert set(everything.query.ids[-len(drawn) :]) == set(drawn)
 
 
 def test_draws_are_noted_once_and_labels_by_number_find_them(loaded: Loaded) -> None:
