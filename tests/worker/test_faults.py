@@ -113,7 +113,7 @@ def test_nothing_answers(weights: Weights) -> None:
     client.close()
 
 
-@pytest.mark.parametrize("url", ["ftp://here", "here:80", "http://", "http://a b"])
+@pytest.mark.parametrize("url", ["ftp://here", "here:80", "http://", "https://a b"])
 def test_an_address_that_is_none(url: str) -> None:
     with pytest.raises(WorkerUnreachableError, match="check address"):
         WorkerClient(url, TOKEN).hello()
