@@ -404,8 +404,13 @@ def test_a_copying_generator_gets_nothing_past_the_critics(loaded: Loaded) -> No
     assert not drawn.items
     refused = drawn.tallies["BA"].refused
     assert sum(refused.values()) == 3 * DRAWS_PER_SLOT
-    assert refused["copy"] > 2 * DRAWS_PER_SLOT
     assert "0 of 24 drawn vectors passed" in str(drawn)
+    # The first veto is told; the copy critic refuses every one.
+    ask = Request("BA", 24, 0, loaded.project.taxonomy)
+    made = copier.generate("embedding", ask, source.weights)
+    judged = [item for b in made if len(b) for item in source.gate.judge(b)]
+    said = [a for item in judged for a in item.assessments if a.critic == "copy"]
+    assert [a.passed for a in said] == [False] * 24
 
 
 def test_kept_vectors_train_and_are_no_cells(loaded: Loaded) -> None:
