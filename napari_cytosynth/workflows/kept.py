@@ -52,6 +52,8 @@ def keep_vectors(
     items: Sequence[SyntheticVector],
     tally: Mapping[str, Any],
     cells: npt.NDArray[np.int64],
+    *,
+    generator: str,
 ) -> None:
     """Store the vectors of a class in place of those before.
 
@@ -67,6 +69,8 @@ def keep_vectors(
         JSON-able: how many were drawn, passed and refused.
     cells : int64[k]
         Ids of all real cells that their generator was fitted on, of any class.
+    generator : str
+        Name under which it was asked.
     """
     if not items:
         project.put_model(_NAME.format(code), Weights({}, {"tally": dict(tally)}))
@@ -75,6 +79,7 @@ def keep_vectors(
     meta = {
         "embedder": items[0].embedder,
         "code": code,
+        "generator": generator,
         "provenance": items[0].provenance.to_json(),
         "critics": [a.critic for a in items[0].assessments],
         "tally": dict(tally),
@@ -137,7 +142,7 @@ def vector_counts(project: Project) -> dict[str, int]:
 
 
 def kept_fills(project: Project, embedder_key: str) -> dict[str, dict[str, int]]:
-    """Return how many vectors of each class each generator left, by its key.
+    """Return how many vectors of each class each generator left, by its name.
 
     Parameters
     ----------
@@ -150,6 +155,7 @@ def kept_fills(project: Project, embedder_key: str) -> dict[str, dict[str, int]]
     for code in project.taxonomy.cell_codes:
         kept = project.model(_NAME.format(code))
         if kept is not None and kept.meta.get("embedder") == embedder_key:
-            generator = str(kept.meta["provenance"]["generator"])
+            made_by = kept.meta["provenance"]["generator"]
+            generator = str(kept.meta.get("generator", made_by))
             found.setdefault(generator, {})[code] = len(kept.tensors["vectors"])
     return found

@@ -68,5 +68,6 @@ def fill_vectors(
     )
     drawn = yield from source.draw({name: count}, seed)
     tally = drawn.tallies[name]
-    keep_vectors(project, name, drawn.items, asdict(tally), real.ids)
+    told = asdict(tally)
+    keep_vectors(project, name, drawn.items, told, real.ids, generator=generator)
     return tally

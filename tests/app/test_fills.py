@@ -16,6 +16,7 @@ from napari_cytosynth.core.project import Job, JobState
 from napari_cytosynth.core.protocols import Batch
 from napari_cytosynth.core.provenance import Assessment, Status
 from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.learning.use_gate import UseAnswer
 from napari_cytosynth.store import MemoryProject, create_project, open_project
 from napari_cytosynth.synthesis.starter import load_training_thumbnails
 from napari_cytosynth.testing.desk import Desk, HeldRunner
@@ -74,12 +75,16 @@ def test_vectors_fill_the_classifier_and_no_tab(desk: Desk) -> None:
     assert "never shown as pictures" in form.warning_of("embedding")
     assert "Needs a GPU" in form.warning_of("lora")
     assert form.warning_of("latent") == ""
-    before = desk.session.state.model
     views.synthesize.fillAsked.emit(code, 3, "embedding")
-    assert "they train the classifier" in views.synthesize.shown("show_outcome")
+    assert "if the use gate opens" in views.synthesize.shown("show_outcome")
     kept = fills.vectors[code]
     assert 0 < kept <= 3
-    assert desk.session.state.model != before
+    head = desk.session.project.model("head")
+    assert head is not None
+    answer = UseAnswer.from_json(head.meta["use_gate"])
+    assert len(answer.differences) == 10
+    assert bool(head.meta["kept"]) == answer.opened
+    assert desk.session.state.use_gate == str(answer)
     assert row_of(desk, code).proposed == row_of(desk, code).accepted == 0
     assert not desk.session.state.synthetic
     views.classes.fillAsked.emit(code)
