@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_cytosynth.core.errors import WorkerDiedError
 from napari_cytosynth.core.protocols import (
     Batch,
     Crops,
@@ -25,7 +26,7 @@ from napari_cytosynth.core.protocols import (
     Vectors,
 )
 from napari_cytosynth.core.registry import load
-from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.core.tasks import Progress, Task, run_to_end
 from napari_cytosynth.synthesis.gate import (
     DESCRIBED,
     DESCRIBING,
@@ -35,7 +36,7 @@ from napari_cytosynth.synthesis.gate import (
     Judge,
     rehearsed,
 )
-from napari_cytosynth.worker.beside import SideProcess
+from napari_cytosynth.worker.beside import TRIES, SideProcess
 from napari_cytosynth.worker.side import serve
 from napari_cytosynth.worker.wire import (
     Frame,
@@ -68,10 +69,7 @@ class BesideGates:
     def __call__(self, cells: LabelledCells, plan: GatePlan) -> Task[Judge]:
         """Describe real cells, which have crops, and let the critics learn them."""
         gate = _BesideGate(self.side, next(self._numbers), cells, plan)
-        total = len(cells)
-        for done, question in enumerate(gate.introduction()):
-            yield Progress(min(done * DESCRIBED, total), total, DESCRIBING)
-            yield from _waited(self.side, question)
+        yield from gate.introduce()
         return gate
 
     def close(self) -> None:
@@ -79,18 +77,16 @@ class BesideGates:
         self.side.close()
 
 
-def _waited(side: SideProcess, question: Frame) -> Task[None]:
+def _waited(side: SideProcess, question: Frame) -> Task[Frame]:
     """Ask, with signs of life: the process may have to start, or critics to learn."""
     asking = ThreadPoolExecutor(1, thread_name_prefix="critics")
     answer = asking.submit(side.ask, question)
     asking.shutdown(wait=False)
     while True:
         try:
-            answer.result(timeout=_ALIVE)
+            return answer.result(timeout=_ALIVE)
         except TimeoutError:
             yield Progress(0, 0, DESCRIBING)
-        else:
-            return
 
 
 class _BesideGate:
@@ -103,7 +99,32 @@ class _BesideGate:
         self._cells, self._plan = cells, plan
         self._kept: list[Item] = []
 
-    def introduction(self) -> list[Frame]:
+    def introduce(self) -> Task[None]:
+        """Make this gate there, from the beginning where the process died meanwhile.
+
+        A gate that knew a part of the real cells would let copies of the others pass.
+
+        Raises
+        ------
+        WorkerDiedError
+            If process after process died.
+        """
+        for _ in range(TRIES):
+            if (yield from self._introduced()):
+                return
+        raise _given_up()
+
+    def _introduced(self) -> Task[bool]:
+        """Ask all that makes it; tell whether one process heard the whole."""
+        total = len(self._cells)
+        for done, question in enumerate(self._introduction()):
+            yield Progress(min(done * DESCRIBED, total), total, DESCRIBING)
+            answer = yield from _waited(self._side, question)
+            if answer.data.get(_LOST):
+                return False
+        return True
+
+    def _introduction(self) -> list[Frame]:
         """Return the questions that make this gate there."""
         starts = range(0, max(len(self._cells), 1), DESCRIBED)
         plan = asdict(self._plan)
@@ -134,14 +155,14 @@ class _BesideGate:
             self._side.ask(Frame(self._about("drop")))
 
     def _insist(self, question: Frame) -> Frame:
-        answer = self._side.ask(question)
-        if answer.data.get(_LOST):
-            for again in self.introduction():
-                self._side.ask(again)
+        for _ in range(TRIES):
+            answer = self._side.ask(question)
+            if not answer.data.get(_LOST):
+                return answer
+            run_to_end(self.introduce())
             if self._kept:
                 self._side.ask(self._reminder(self._kept))
-            answer = self._side.ask(question)
-        return answer
+        raise _given_up()
 
     def _reminder(self, items: Sequence[Item]) -> Frame:
         packed = batch_frame(Batch(tuple(items), 0))  # type: ignore[arg-type]
@@ -149,6 +170,14 @@ class _BesideGate:
 
     def _about(self, verb: str, **data: Any) -> dict[str, Any]:
         return {"verb": verb, "gate": self._number, **data}
+
+
+def _given_up() -> WorkerDiedError:
+    return WorkerDiedError(
+        f"The process of the critics ended {TRIES} times while it was told the real "
+        "cells. What was made before is kept. The machine may be out of memory: close "
+        "other programs and fill again."
+    )
 
 
 def slice_of(at: int, total: int) -> np.ndarray[Any, np.dtype[np.intp]]:
@@ -185,8 +214,10 @@ class CriticsDesk:
         number, cells = question.data["gate"], cells_of(question)
         if question.data["part"] == 0:
             self._parts[number] = []
+        if len(self._parts.get(number, ())) != question.data["part"]:
+            return Frame({_LOST: True})  # an earlier part was told to one that died
         vectors = self._described(str(question.data["plan"]["embedder"]), cells.crops)
-        self._parts.setdefault(number, []).append((cells, vectors))
+        self._parts[number].append((cells, vectors))
         return Frame({})
 
     def _described(self, embedder: str, crops: Crops) -> Vectors:
@@ -202,7 +233,9 @@ class CriticsDesk:
     def _gate(self, question: Frame) -> Frame:
         number, said = question.data["gate"], question.data["plan"]
         plan = GatePlan(said["embedder"], tuple(said["also"]), said["seed"])
-        parts = self._parts.pop(number)
+        parts = self._parts.pop(number, [])
+        if not parts:
+            return Frame({_LOST: True})
         cells = joined([part for part, _ in parts])
         vectors = np.concatenate([v for _, v in parts])
         embed = load("embedders", plan.embedder)().embed

@@ -87,6 +87,27 @@ def test_it_is_told_anew_after_its_death(
     ] == wanted
 
 
+def test_a_death_while_it_learns_loses_no_real_cell(gates: BesideGates) -> None:
+    real = tiny_labelled(each=40)
+    copy = SyntheticCell(real.crops[0], real.codes[0], ORIGIN)
+    making, killed = gates(real, PLAN), None
+    try:
+        while True:
+            said = next(making)
+            if said.done and killed is None:
+                killed = gates.side.pid
+                assert killed is not None
+                os.kill(killed, signal.SIGTERM)
+    except StopIteration as stop:
+        gate: Judge = stop.value
+    assert killed is not None
+    assert gates.side.pid != killed
+    (found,) = gate.judge(Batch((copy,), 0))
+    (verdict,) = (a for a in found.assessments if a.critic == "copy")
+    assert not verdict.passed
+    assert verdict.nearest == real.ids[0]
+
+
 def test_two_gates_are_kept_apart(gates: BesideGates, real: LabelledCells) -> None:
     first, _ = drawn()
     one, other = run_to_end(gates(real, PLAN)), run_to_end(gates(real, PLAN))
