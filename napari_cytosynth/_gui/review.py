@@ -25,7 +25,7 @@ _SIDE = 84
 
 
 class ReviewWidget(QWidget):
-    """Implements :class:`napari_cytosynth.app.views.ReviewView`."""
+    """Implements :class:`napari_cytosynth.app.synthetic_views.ReviewView`."""
 
     keyPressed = Signal(str)
     cellChosen = Signal(int)

@@ -21,7 +21,7 @@ MOST = 1000
 
 
 class SynthesizeWidget(QFrame):
-    """Implements :class:`napari_cytosynth.app.views.SynthesizeView`."""
+    """Implements :class:`napari_cytosynth.app.synthetic_views.SynthesizeView`."""
 
     fillAsked = Signal(str, int, str)
     cancelAsked = Signal(str)

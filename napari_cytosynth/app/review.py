@@ -8,7 +8,7 @@ import numpy.typing as npt
 from napari_cytosynth.app.cards import SyntheticCards, verdicts
 from napari_cytosynth.app.keys import review_keys
 from napari_cytosynth.app.session import Session
-from napari_cytosynth.app.views import ReviewView
+from napari_cytosynth.app.synthetic_views import ReviewView
 from napari_cytosynth.core.cells import CROP_PIXELS
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.provenance import SyntheticCell

@@ -6,7 +6,7 @@ from statistics import median
 
 from napari_cytosynth.app.panels import ClassRow, FillForm, TaskStatus
 from napari_cytosynth.app.session import Session
-from napari_cytosynth.app.views import SynthesizeView
+from napari_cytosynth.app.synthetic_views import SynthesizeView
 from napari_cytosynth.core.registry import (
     makes_cells,
     makes_vectors,

@@ -16,8 +16,7 @@ Coordinates are level-0 pixels of the smear shown, x before y, corner-based.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +27,6 @@ from napari_cytosynth.app.panels import (
     ClassRow,
     Curve,
     Density,
-    FillForm,
     FocusMark,
     Mosaic,
     Quality,
@@ -37,15 +35,9 @@ from napari_cytosynth.app.panels import (
     Tab,
     TaskStatus,
 )
+from napari_cytosynth.app.signals import SignalLike
+from napari_cytosynth.app.synthetic_views import ReviewView, SynthesizeView
 from napari_cytosynth.core.smear import SmearImage
-
-
-class SignalLike(Protocol):
-    """A psygnal or Qt signal."""
-
-    def connect(self, slot: Callable[..., Any], /) -> Any:
-        """Call ``slot`` with what is emitted."""
-        ...
 
 
 class AnnotateView(Protocol):
@@ -249,83 +241,6 @@ class CanvasView(Protocol):
 
     def show_mosaic(self, mosaic: Mosaic | None) -> None:
         """Draw synthetic cells beside the smear in a dashed violet frame, or hide."""
-        ...
-
-
-class SynthesizeView(Protocol):
-    """The *Fill* form and its progress.
-
-    Signals
-    -------
-    fillAsked : (code: str, count: int, generator: str)
-        The form was confirmed.
-    cancelAsked : (key: str)
-        Cancel was pressed for the running fill of this key.
-    removeAsked : (code: str)
-        The vectors kept for this class are to be removed.
-    """
-
-    fillAsked: SignalLike
-    cancelAsked: SignalLike
-    removeAsked: SignalLike
-
-    def show_form(self, form: FillForm | None) -> None:
-        """Show the form for a class, with what is suggested; None: put it away."""
-        ...
-
-    def show_fills(self, fills: tuple[TaskStatus, ...]) -> None:
-        """Show running fills, each with progress and Cancel; empty: hide."""
-        ...
-
-    def show_outcome(self, text: str) -> None:
-        """Say how the last fill ended: accepted of drawn, why others were dropped."""
-        ...
-
-
-class ReviewView(Protocol):
-    """The tab *Synthetic*: a grid of synthetic cells, judged by key.
-
-    Signals
-    -------
-    keyPressed : (key: str)
-        ``a`` or Return accepts, ``r`` or Delete rejects, arrows move, Ctrl+Z undoes.
-    cellChosen : (row: int)
-    verdictGiven : (accept: bool)
-        Accept or Reject was pressed for the focused cell.
-    sieveChosen : (key: str)
-        Only some cells are to be shown.
-    """
-
-    keyPressed: SignalLike
-    cellChosen: SignalLike
-    verdictGiven: SignalLike
-    sieveChosen: SignalLike
-
-    def show_sieves(self, choices: tuple[tuple[str, str], ...], chosen: str) -> None:
-        """Fill the box of what can be shown (key, words), and set it."""
-        ...
-
-    def show_cards(self, cards: Cards) -> None:
-        """Show this list; new cells are appended while a fill streams."""
-        ...
-
-    def show_card_changed(self, row: int) -> None:
-        """Repaint one card."""
-        ...
-
-    def show_focus(self, row: int | None) -> None:
-        """Mark and reveal one card."""
-        ...
-
-    def show_details(self, lines: tuple[str, ...]) -> None:
-        """Show what the critics said of the focused cell, and how it was made."""
-        ...
-
-    def show_nearest(self, crop: npt.NDArray[np.uint8] | None, words: str) -> None:
-        """Show uint8[96, 96, 3] of the closest real cell beside it; None: none known.
-
-        ``words`` says which cell it is.
-        """
         ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, get_type_hints
 
-from napari_cytosynth.app import views
+from napari_cytosynth.app import synthetic_views, views
 
 
 class FakeSignal:
@@ -79,7 +79,7 @@ class FakeViews:
         self.annotate: Any = FakeView(views.AnnotateView)
         self.classes: Any = FakeView(views.ClassesView)
         self.canvas: Any = FakeView(views.CanvasView)
-        self.synthesize: Any = FakeView(views.SynthesizeView)
-        self.review: Any = FakeView(views.ReviewView)
+        self.synthesize: Any = FakeView(synthetic_views.SynthesizeView)
+        self.review: Any = FakeView(synthetic_views.ReviewView)
         self.evidence: Any = FakeView(views.EvidenceView)
         self.status: Any = FakeView(views.StatusView)

@@ -60,7 +60,7 @@ def test_cells_that_do_not_stand_are_left_out(project: Project) -> None:
 
 def test_the_ranking_says_what_the_attributes_say(project: Project) -> None:
     assert put_readable_vectors(project) == KEY
-    found = suggest(project, KEY, head=None, n=30)
+    found = suggest(project, KEY, head=None, strategy="margin", n=30)
     (words,) = set(Describer(project, KEY).reasons(readable_vector()))
     assert words
     for drawn, reason in zip(found.audit, found.query.reasons, strict=True):
