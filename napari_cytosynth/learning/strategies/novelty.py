@@ -1,7 +1,8 @@
 """Novelty: cells that no known class explains.
 
-For the class that nobody has named yet. What explains a cell is the density model of
-the ``embedding`` generator, where it was fitted; else the nearest labelled cell.
+For the class that nobody has named yet. What explains a cell is a density model, where
+the caller gives one; else the nearest labelled cell. The queue gives none: over a whole
+pool a density costs far more than a distance.
 """
 
 from __future__ import annotations
