@@ -11,7 +11,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from napari_cytosynth.core.project import Job, JobState, Project
-from napari_cytosynth.core.protocols import ChoosyGenerator, LabelledCells
+from napari_cytosynth.core.protocols import (
+    Carded,
+    ChoosyGenerator,
+    LabelledCells,
+    Weights,
+)
 from napari_cytosynth.core.registry import load, names
 
 PREFIX = "fill:"
@@ -116,6 +121,14 @@ def learning_options(generator: str, options: Mapping[str, Any]) -> dict[str, An
     """
     known: frozenset[str] = getattr(_built(generator), "learns_by", frozenset())
     return {name: value for name, value in options.items() if name in known}
+
+
+def is_outdated(generator: str, weights: Weights) -> bool:
+    """Tell whether a class was learned on other weights than those that ship now."""
+    made = _built(generator)
+    if not weights.meta.get("tuned") or not isinstance(made, Carded):
+        return False
+    return bool(weights.meta.get("base") != made.card["sha256"])
 
 
 def digest_of(cells: LabelledCells, told: Mapping[str, Any]) -> str:

@@ -42,6 +42,7 @@ from napari_cytosynth.workflows.fill_jobs import (
     PREFIX,
     Ask,
     digest_of,
+    is_outdated,
     learning_options,
     refuse_unknown,
 )
@@ -334,14 +335,16 @@ def _weights(
     """Return the project's weights of a generator, and the job with their SHA-256.
 
     They are fitted where there are none, or where the real cells or the options to
-    learn by changed since; but a fill that goes on keeps to those it began with.
+    learn by changed since; but a fill that goes on keeps to those it began with. Where
+    the class was learned on weights that ship no more, it is learned again.
     """
     generator, code = str(job.data["generator"]), str(job.data["code"])
     told = learning_options(generator, job.data["options"])
     name, known = weights_name(generator, code), digest_of(cells, told)
     weights = project.model(name)
     begun = weights is not None and weights.sha256 == job.data.get("weights")
-    if weights is None or not (begun or weights.meta.get("fitted on") == known):
+    kept = begun or (weights is not None and weights.meta.get("fitted on") == known)
+    if weights is None or not kept or is_outdated(generator, weights):
         concepts = {c.code: c.concept for c in project.taxonomy}
         fitted = yield from compute.fit(
             generator, cells, {**told, "seed": 0, "concepts": concepts, "only": code}

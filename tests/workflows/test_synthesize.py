@@ -30,11 +30,13 @@ from napari_cytosynth.core.tasks import Progress, Task, run_to_end
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject, open_project
 from napari_cytosynth.synthesis.gate import DRAWS_PER_SLOT
+from napari_cytosynth.synthesis.latent import LatentGenerator
 from napari_cytosynth.testing.fakes import FakeCellGenerator, FakeCompute
 from napari_cytosynth.testing.tiny import tiny_project
 from napari_cytosynth.worker import InlineCompute, WorkerProcess
 from napari_cytosynth.workflows.fill_jobs import Ask
 from napari_cytosynth.workflows.gating import training_cells
+from napari_cytosynth.workflows.model_card import weights_name
 from napari_cytosynth.workflows.review import vetoes_of
 from napari_cytosynth.workflows.synthesize import (
     FillReport,
@@ -313,6 +315,33 @@ def test_weights_are_fitted_again_only_after_new_labels(
     project.record(*(Author("A. Reader").label(CellId(c), "BA") for c in unlabelled))
     run_to_end(fill(project, compute, "MO", 2))
     assert fits[1] > fits[0]
+
+
+def test_a_class_learned_on_weights_that_ship_no_more_is_learned_again(
+    project: MemoryProject,
+) -> None:
+    fits = []
+
+    class Learning(FakeCellGenerator):
+        def fit(self, cells: LabelledCells, config: Mapping[str, Any]) -> Task[Weights]:
+            fits.append(len(cells))
+            made = yield from super().fit(cells, config)
+            told = {"tuned": ["MO"], "base": LatentGenerator().card["sha256"]}
+            return Weights(made.tensors, {**made.meta, **told})
+
+    compute = InlineCompute(generators={"latent": Learning}, embedders={})
+    run_to_end(fill(project, compute, "MO", 2))
+    run_to_end(fill(project, compute, "MO", 2))
+    assert len(fits) == 1
+    name = weights_name("latent", "MO")
+    known = project.model(name)
+    assert known is not None
+    project.put_model(name, Weights(known.tensors, {**known.meta, "base": "0" * 64}))
+    run_to_end(fill(project, compute, "MO", 2))
+    assert len(fits) == 2
+    again = project.model(name)
+    assert again is not None
+    assert again.sha256 == known.sha256
 
 
 def test_audit_cells_never_reach_a_generator(project: MemoryProject) -> None:
