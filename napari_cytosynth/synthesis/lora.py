@@ -32,6 +32,7 @@ from napari_cytosynth.synthesis.lora_base import (
     fingerprint,
     is_id,
     refuse_cpu,
+    told_name,
 )
 from napari_cytosynth.synthesis.lora_draws import Drawing
 from napari_cytosynth.synthesis.lora_options import (
@@ -193,8 +194,8 @@ class LoraGenerator:
 
     @property
     def _told_name(self) -> str:
-        """The base's id, or its folder's own name: where that lies is nobody's."""
-        return self.base.name if is_id(self.base.name) else Path(self.base.name).name
+        """The base's id, or its folder's own name."""
+        return told_name(self.base.name)
 
     def _ready(self, options: LoraConfig, work: Work) -> Task[StableBase]:
         """Return the base, loaded and checked once."""

@@ -82,6 +82,11 @@ def is_id(name: str) -> bool:
     return re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", name) is not None
 
 
+def told_name(name: str) -> str:
+    """Return an id as it is, and of a path its last part: where it lies is nobody's."""
+    return name if is_id(name) else Path(name).name
+
+
 def base_bytes(folder: Path) -> int:
     """Return the size of a base's weights, of those that would be loaded."""
     return sum(p.stat().st_size for part in PARTS for p in _weights_in(folder / part))

@@ -16,6 +16,7 @@ from napari_cytosynth.core.cells import CROP_PIXELS
 from napari_cytosynth.core.errors import UnknownClassError
 from napari_cytosynth.core.protocols import Request, Weights
 from napari_cytosynth.core.provenance import Assessment, Provenance, SyntheticCell
+from napari_cytosynth.synthesis.lora_base import told_name
 from napari_cytosynth.synthesis.lora_files import find_lcm
 from napari_cytosynth.synthesis.lora_options import LoraConfig
 from napari_cytosynth.synthesis.parents import Parents
@@ -148,7 +149,7 @@ class Drawing:
         if options.strategy == "variation":
             told["strength"] = options.strength
         if options.lcm:
-            told |= {"lcm": options.lcm, "lcm sha256": self._lcm_sha256}
+            told |= {"lcm": told_name(options.lcm), "lcm sha256": self._lcm_sha256}
         if flaw:
             told["flaw"] = flaw
         if exact:

@@ -355,6 +355,7 @@ def test_few_steps_with_an_lcm_lora(
     assert seen == [4, 4, 4], "three steps, without a second pass for guidance"
     told = fast[0].provenance.config
     assert told["sampler"] == "lcm"
+    assert told["lcm"] == lcm_file.name, "where it lies is nobody's"
     assert len(told["lcm sha256"]) == 64
     assert (
         fast[0].provenance.weights != drawn(generator, weights, 1)[0].provenance.weights
