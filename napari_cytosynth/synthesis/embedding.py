@@ -8,7 +8,7 @@ all classes only as far as its number of cells warrants: guidance ``n / (n + 20)
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from napari_cytosynth.core.provenance import Provenance, SyntheticVector
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.core.training import Vectors
 from napari_cytosynth.synthesis.gaussian import GaussianModel
+from napari_cytosynth.synthesis.options import read_options
 from napari_cytosynth.synthesis.residuals import ResidualSpace
 
 if TYPE_CHECKING:
@@ -78,14 +79,8 @@ class EmbeddingConfig:
 
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> EmbeddingConfig:
-        """Build from a mapping; a name that is no option is refused."""
-        known = {f.name for f in fields(cls)}
-        if strange := set(options) - known:
-            raise InputError(
-                f"The embedding generator has no option {sorted(strange)}. "
-                f"Its options are {', '.join(sorted(known))}."
-            )
-        return cls(**options)
+        """Build from a mapping; a name or value that is no option is refused."""
+        return read_options(cls, "embedding", options)
 
 
 class EmbeddingGenerator:

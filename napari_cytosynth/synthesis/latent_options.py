@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.synthesis.options import read_options
 from napari_cytosynth.synthesis.parents import STRATEGIES
 
 SOLVERS = ("heun", "multistep")
@@ -73,17 +74,16 @@ class LatentConfig:
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> LatentConfig:
         """Build from a mapping; a name or value that is no option is refused."""
-        known = {f.name for f in fields(cls)}
-        if strange := set(options) - known:
-            raise InputError(
-                f"The latent generator has no option {sorted(strange)}. "
-                f"Its options are {', '.join(sorted(known))}."
-            )
-        config = cls(**options)
+        config = read_options(cls, "latent", options)
         if config.tune not in ("new", "all", "none") or config.steps < 1:
             raise InputError(
                 f"The latent generator got tune '{config.tune}' and {config.steps} "
                 "steps. Give tune 'new', 'all' or 'none', and at least one step."
+            )
+        if config.guidance < 0 or config.looks < 0:
+            raise InputError(
+                f"The latent generator got guidance {config.guidance} and looks "
+                f"{config.looks}. Neither may be below 0."
             )
         if config.solver not in SOLVERS:
             raise InputError(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.synthesis.options import read_options
 from napari_cytosynth.synthesis.parents import STRATEGIES
 
 SAMPLERS = ("dpm", "base", "lcm")
@@ -164,15 +165,9 @@ class LoraConfig:
             Naming the option, its value and its rule.
         """
         joined = {k: v for mapping in options for k, v in mapping.items()}
-        known = {f.name for f in fields(cls)}
-        if strange := set(joined) - known:
-            raise InputError(
-                f"The lora generator has no option {sorted(strange)}. "
-                f"Its options are {', '.join(sorted(known))}."
-            )
         if joined.get("lcm"):
             joined["sampler"] = "lcm"
-        config = cls(**joined)
+        config = read_options(cls, "lora", joined)
         for name, (is_right, rule) in _RULES.items():
             if not is_right(config):
                 raise InputError(
