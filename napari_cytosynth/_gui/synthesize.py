@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 from napari_cytosynth._gui.forms import Form, form_of, values_of
 from napari_cytosynth._gui.status import TaskBars
 from napari_cytosynth.app.panels import FillForm, TaskStatus
+from napari_cytosynth.core.registry import makes_vectors
 from napari_cytosynth.workflows.synthesize import fill
 
 MOST = 1000
@@ -112,7 +113,7 @@ class SynthesizeWidget(QFrame):
         form = self._shown
         if form is None:
             return
-        makes = "vectors" if generator in form.notes else "cells"
+        makes = "vectors" if makes_vectors(generator) else "cells"
         self.start.setText(f"Make synthetic {makes}")
         self.warning.setText(form.warning_of(generator))
         self.warning.setVisible(bool(form.warning_of(generator)))

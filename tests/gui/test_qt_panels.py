@@ -239,9 +239,9 @@ def test_the_fill_form_tells_vectors_from_cells(qtbot: QtBot) -> None:
         "Basophil",
         4,
         24,
-        ("latent", "embedding"),
+        ("latent", "lora", "embedding"),
         vectors=7,
-        notes={"embedding": "never shown as pictures"},
+        notes={"embedding": "never shown as pictures", "lora": "needs a GPU"},
     )
     panel.show_form(form)
     assert "7 synthetic vectors" in panel.title.text()
@@ -250,6 +250,9 @@ def test_the_fill_form_tells_vectors_from_cells(qtbot: QtBot) -> None:
     panel.form["generator"].value = "embedding"
     assert "never shown as pictures" in panel.warning.text()
     assert panel.start.text() == "Make synthetic vectors"
+    panel.form["generator"].value = "lora"
+    assert "needs a GPU" in panel.warning.text()
+    assert panel.start.text() == "Make synthetic cells"
     panel.form["generator"].value = "latent"
     assert panel.warning.isHidden()
     with qtbot.waitSignal(panel.removeAsked) as told:
