@@ -10,7 +10,7 @@ from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.app.panels import OPINION
 from napari_cytosynth.app.shelf import Shelf
 from napari_cytosynth.app.state import SessionState
-from napari_cytosynth.core.errors import CytoSynthError
+from napari_cytosynth.core.errors import Cancelled, CytoSynthError
 from napari_cytosynth.core.ids import SyntheticId
 from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.project import Job, JobState, Project
@@ -69,6 +69,7 @@ class Fills:
         self._jobs, self._state = jobs, state
         self._keys: dict[str, str] = {}
         self._passed: dict[str, int] = {}
+        self._reasons: dict[str, str] = {}
         self.vectors: dict[str, int] = {}
         self.shelf = Shelf()
         self.gates: GateMaker | None = None
@@ -172,6 +173,7 @@ class Fills:
     def _run(self, code: str, task: Task[T], on_done: Callable[[T], None]) -> None:
         self._keys.pop(code, None)
         self._passed[code] = 0
+        self._reasons.pop(code, None)
         self._jobs.start(
             Order(
                 fill_key(code),
@@ -179,17 +181,24 @@ class Fills:
                 task,
                 on_done=on_done,
                 on_progress=lambda progress: self._stream(code, progress),
+                on_error=lambda error: self._failed(code, error),
                 on_end=lambda: self._ended(code),
             )
         )
         self.on_changed()
 
+    def _failed(self, code: str, error: Exception) -> None:
+        """Keep the reason, with its way out, for what the panel says in the end."""
+        if isinstance(error, CytoSynthError) and not isinstance(error, Cancelled):
+            self._reasons[code] = f"{error} "
+
     def _ended(self, code: str) -> None:
-        """Say of a fill that stopped early where its cells are."""
+        """Say of a fill that stopped early why, and where its cells are."""
+        why = self._reasons.pop(code, "")
         passed = self._passed.pop(code, None)
         if passed is not None:
             where = _waiting(passed, code) or "No cell had passed yet."
-            self._state.fill_outcome = f"The fill of {code} stopped early. {where}"
+            self._state.fill_outcome = f"{why}The fill of {code} stopped early. {where}"
         self.on_changed()
 
     def keep_running(self) -> None:

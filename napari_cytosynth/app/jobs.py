@@ -32,6 +32,8 @@ class Order(Generic[T]):
         Told the result.
     on_progress : callable, optional
         Told each step.
+    on_error : callable, optional
+        Told why it failed or was cancelled, before ``on_end``.
     on_end : callable, optional
         Told nothing, once, however it ended; not called when superseded.
     quiet : bool
@@ -43,6 +45,7 @@ class Order(Generic[T]):
     task: Task[T]
     on_done: Callable[[T], None]
     on_progress: Callable[[Progress], None] | None = None
+    on_error: Callable[[Exception], None] | None = None
     on_end: Callable[[], None] | None = None
     quiet: bool = False
 
@@ -88,6 +91,8 @@ class Jobs:
             if fresh():
                 self._forget(order.key)
                 self.tell(order.title, error)
+                if order.on_error is not None:
+                    order.on_error(error)
                 self._end(order)
 
         self._show(order, Progress(0, 0))

@@ -345,9 +345,11 @@ def test_an_unknown_class_or_generator_fails_with_a_sentence(desk: Desk) -> None
     desk.session.fill("BA", 4, "no such generator")
     assert "no such generator" in desk.failures[-1]
     assert desk.session.state.tasks == ()
-    assert desk.views.synthesize.shown("show_outcome").endswith(
-        "stopped early. No cell had passed yet."
-    )
+    outcome = desk.views.synthesize.shown("show_outcome")
+    assert outcome.startswith(desk.failures[-1]), "the reason is there whole"
+    assert outcome.endswith("stopped early. No cell had passed yet.")
+    assert desk.session.fill("BA", 2)
+    assert "no such" not in desk.views.synthesize.shown("show_outcome")
 
 
 def test_the_class_filter_holds_for_synthetic_cells_too(desk: Desk) -> None:
