@@ -21,9 +21,11 @@ from napari_cytosynth.cli.output import Json, Seed, drive, show
 from napari_cytosynth.cli.project import Embedder, ProjectPath, opened
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.project import JobState
-from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, makes_vectors
+from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, makes_vectors, names
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_cytosynth.core.project import Job, Project
     from napari_cytosynth.workflows.fill_jobs import Ask
     from napari_cytosynth.workflows.synthesize import FillReport
@@ -65,7 +67,7 @@ def run(
         job = _job(project, ask, go_on)
         report = _filled(project, job, name)
     document = _document(report, int(job.data["seed"]))
-    show(document, [*_lines(report), f"Review them: cytosynth review {path}"], as_json)
+    show(document, describe(report, path), as_json)
 
 
 def read_settings(settings: list[str]) -> dict[str, Any]:
@@ -179,11 +181,20 @@ def _document(report: FillReport, seed: int) -> dict[str, Any]:
     }
 
 
-def _lines(report: FillReport) -> list[str]:
-    said = [
-        f"{report.accepted} of {report.asked} {report.code} passed the gate "
-        f"({report.drawn} drawn). They wait for your verdict."
-    ]
+def describe(report: FillReport, path: Path) -> list[str]:
+    """Say how a fill ended, line by line, and how to go on."""
+    made = f"{report.accepted} of {report.asked} {report.code} passed the gate"
+    said = [f"{made} ({report.drawn} drawn)."]
+    if report.accepted:
+        said[0] += " They wait for your verdict."
+    review = f"cytosynth review {path}"
+    if report.reasons:
+        refused = ", ".join(f"{c} {n}" for c, n in sorted(report.reasons.items()))
+        most = max(report.reasons, key=lambda critic: report.reasons[critic])
+        why = f"; why: {review} --critic {most}" if most in names("critics") else ""
+        said.append(f"Refused by {refused}{why}")
+    if not report.accepted:
+        return said
     if not report.verified:
         said.append(
             "They are unverified: too few real cells are labelled to tell "
@@ -195,4 +206,4 @@ def _lines(report: FillReport) -> list[str]:
             f"Their colour was moved to that of {report.stain['cells']} real cells: "
             f"L {light:+.1f}, a {red:+.1f}, b {yellow:+.1f} (CIE Lab)."
         )
-    return said
+    return [*said, f"Review them: {review}"]

@@ -14,6 +14,7 @@ from PIL import Image
 
 from napari_cytosynth import worker
 from napari_cytosynth.cli import demo, main
+from napari_cytosynth.cli.synthesize import describe
 from napari_cytosynth.cli.verbs import VERBS
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Author, EventKind, Mode
@@ -24,6 +25,7 @@ from napari_cytosynth.store import create_project, open_project
 from napari_cytosynth.testing.fakes import FakeCompute
 from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
 from napari_cytosynth.workflows.fill_jobs import Ask
+from napari_cytosynth.workflows.synthesize import FillReport
 from napari_cytosynth.workflows.train import splits_of
 
 CLI_PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
@@ -293,6 +295,25 @@ def test_synthesize_says_what_nothing_verified(
     assert made["stain"] == {}
     assert main(["synthesize", str(project), "BA", "--count", "2"]) == 0
     assert "unverified" in capsys.readouterr().out
+
+
+def test_a_fill_says_which_critic_refused_and_where_to_read_why() -> None:
+    path, refused = Path("smears.cytosynth"), {"agreement": 1, "copy": 21}
+    some = describe(FillReport("BA", 3, 2, 24, refused), path)
+    first = "2 of 3 BA passed the gate (24 drawn). They wait for your verdict."
+    assert some[0] == first
+    assert some[1] == (
+        "Refused by agreement 1, copy 21; why: "
+        "cytosynth review smears.cytosynth --critic copy"
+    )
+    assert some[-1] == "Review them: cytosynth review smears.cytosynth"
+    stain = {"cells": 9, "moved": [1.0, 2.0, 3.0]}
+    none = FillReport("BA", 3, 0, 24, refused, verified=False, stain=stain)
+    assert describe(none, path) == ["0 of 3 BA passed the gate (24 drawn).", some[1]]
+    black = describe(FillReport("BA", 2, 1, 8, {"picture": 7}), path)
+    assert black[1] == "Refused by picture 7", "no critic that review could list"
+    whole = describe(FillReport("BA", 2, 2, 2), path)
+    assert not any("Refused" in line for line in whole)
 
 
 def test_synthesize_says_how_colours_were_moved(
