@@ -1,8 +1,10 @@
 """Asks the use gate of a project whether its synthetic cells may train.
 
-Nothing that is tried has seen the cells that try it: vectors are drawn anew by a
-generator that was fitted on one half of the training cells, and an accepted synthetic
-cell joins a half only if none of the other half was there when it was made.
+Vectors have not seen the cells that try them: they are drawn anew by a generator that
+was fitted on one half of the training cells, and judged against that half. An accepted
+synthetic cell joins a half only if its generator was tuned to none of the other. It is
+not made anew: the critics and the person who chose it, and the colours that it was
+moved to, knew both halves, which favours it a little.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from PIL import Image
 from napari_cytosynth.core.protocols import Batch, Critic, Reference
 from napari_cytosynth.core.provenance import Provenance, SyntheticCell, SyntheticVector
 from napari_cytosynth.synthesis.appearance import describe, lab_to_rgb, rgb_to_lab
+from napari_cytosynth.synthesis.critics import copy
 from napari_cytosynth.synthesis.critics.agreement import (
     PRECISION,
     AgreementCritic,
@@ -103,6 +104,15 @@ def test_copies_are_vetoed_however_turned(reference, fresh):
     found = critic.assess(pixels(turned, "SNE"), reference)
     assert "(1)" in found[0].reason
     assert [a.nearest for a in found] == reference.cells.ids[:5].tolist()
+
+
+def test_rare_cells_are_all_compared_with_where_cells_are_many(cells_of, monkeypatch):
+    monkeypatch.setattr(copy, "MAX_REAL", 16)
+    reference = reference_of(cells_of({"SNE": 60, "MO": 8}))
+    rare = reference.cells.take(np.array(reference.cells.codes) == "MO")
+    found = CopyCritic().assess(pixels(rare.crops, "MO"), reference)
+    assert not any(a.passed for a in found)
+    assert [a.nearest for a in found] == rare.ids.tolist()
 
 
 def test_vectors_that_copy_are_vetoed(reference, fresh):

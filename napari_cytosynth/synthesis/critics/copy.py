@@ -9,6 +9,8 @@ see :mod:`napari_cytosynth.synthesis.likeness`; vectors in their own space.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,7 +32,8 @@ from napari_cytosynth.synthesis.starter import load_training_thumbnails
 from napari_cytosynth.synthesis.thumbnails import Thumbnails, thumbnails
 
 MAX_REAL = 5000
-"""Real cells that a picture is compared with; beyond, a seeded draw of them."""
+"""Real cells that a picture is compared with; beyond, a seeded draw of them, in which
+the classes take turns: those that fills are for are rare, and stay whole."""
 
 _CELL = "real cell"
 
@@ -101,11 +104,21 @@ def _real_vectors(reference: Reference) -> _Real:
 
 def _real_cells(reference: Reference) -> _Real:
     rng = np.random.default_rng(reference.seed)
-    rows = np.sort(rng.permutation(len(reference.cells))[:MAX_REAL])
+    rows = _compared(reference.cells.codes, rng)
     crops: Crops = reference.cells.crops[rows]
     small = thumbnails(crops)
     bar = picture_bar(crops, small, rng)
     return _Real(_CELL, small, reference.cells.ids[rows], bar)
+
+
+def _compared(codes: Sequence[str], rng: np.random.Generator) -> npt.NDArray[np.intp]:
+    """Return the rows of the cells to compare with, ascending."""
+    order, dealt, turns = rng.permutation(len(codes)), Counter[str](), []
+    for row in order.tolist():
+        turns.append(dealt[codes[row]])
+        dealt[codes[row]] += 1
+    first = np.argsort(np.array(turns, np.intp), kind="stable")[:MAX_REAL]
+    return np.sort(order[first])
 
 
 def _training_cells() -> _Real:
