@@ -121,12 +121,16 @@ def test_balanced_deals_its_shares() -> None:
     assert sum("stranger" in reason for reason in told) == 10
 
 
-def test_balanced_gives_nothing_to_rare_classes_where_none_lacks_labels() -> None:
+@pytest.mark.parametrize("share", [1, 0])
+def test_balanced_gives_nothing_to_rare_classes_where_none_lacks_labels(
+    share: int,
+) -> None:
     pool = tiny_candidates()
     rich = replace(pool, counts=dict.fromkeys(pool.taxonomy.codes, 500))
-    told = Balanced(Shares(open=1, rare=1, novel=0)).query(
+    told = Balanced(Shares(open=share, rare=1, novel=0)).query(
         rich, 20, np.random.default_rng(0)
     )
+    assert len(told.reasons) == 20
     assert all(reason.startswith("margin") for reason in told.reasons)
 
 
