@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from itertools import chain
 
 import numpy as np
 
@@ -139,7 +140,8 @@ def _dealt(found: dict[str, Query], shares: Shares, n: int) -> Query:
     taken: dict[int, str] = {}
     turns = shares.turns()
     while len(taken) < n:
-        for cell, reason in cards.get(next(turns), ()):
+        # A part that has nothing gives its turn to the open cells: there are n of them.
+        for cell, reason in chain(cards.get(next(turns), ()), cards["open"]):
             if cell not in taken:
                 taken[cell] = reason
                 break

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_cytosynth.core.protocols import Candidates, Query
-from napari_cytosynth.learning.space import PoolSpace, farthest_first
+from napari_cytosynth.learning.space import PoolSpace, farthest_first, in_order
 
 REACH = 100_000
 """Cells compared at most: of a larger pool, as many drawn at random."""
@@ -23,7 +23,7 @@ class CoreSet:
 
     def query(self, candidates: Candidates, n: int, rng: np.random.Generator) -> Query:
         """Return ``n`` cells; the utility is the squared distance when chosen."""
-        drawn = rng.permutation(len(candidates.ids))[:REACH]
+        drawn = rng.permutation(in_order(candidates))[:REACH]
         space = PoolSpace.of(candidates)
         points = space.apply(candidates.vectors[drawn])
         labelled = candidates.labelled
