@@ -48,10 +48,11 @@ def run(
 
     if both := sorted(set(accept) & set(reject)):
         raise typer.BadParameter(f"{both[0]} is given to accept and to reject.")
-    sieves = _sieves(critic, show_only)
     verdicts = dict.fromkeys(map(SyntheticId, accept), True)
     verdicts |= dict.fromkeys(map(SyntheticId, reject), False)
     with opened(path) as project:
+        cells = project.synthetic()
+        sieves = _sieves(critic, show_only, {v for c in cells for v in vetoes_of(c)})
         judge_all(project, verdicts, author_of(annotator))
         rows = [
             {
@@ -75,17 +76,24 @@ def run(
     )
     if not rows:
         lines = ["No synthetic cells to list; 'cytosynth synthesize' makes some."]
+        if cells:
+            lines = [f"None of the {len(cells)} synthetic cells is one of these."]
     show({"synthetic": rows}, lines, as_json)
 
 
-def _sieves(critic: str, only: str) -> list[str]:
-    """Return what a cell must pass to be listed; nothing: all are, dropped ones too."""
+def _sieves(critic: str, only: str, refused_by: set[str]) -> list[str]:
+    """Return what a cell must pass to be listed; nothing: all are, dropped ones too.
+
+    A generator may refuse a draw itself, under a name that is no installed critic's.
+    """
     from napari_cytosynth.core.registry import names
     from napari_cytosynth.workflows.review import REFUSED
 
-    if critic and critic not in names("critics"):
-        known = ", ".join(names("critics"))
-        raise typer.BadParameter(f"There is no critic '{critic}'. Known: {known}.")
+    known = sorted({*names("critics"), *refused_by})
+    if critic and critic not in known:
+        raise typer.BadParameter(
+            f"There is no critic '{critic}'. Known: {', '.join(known)}."
+        )
     if only and only not in _ONLY:
         raise typer.BadParameter(f"'{only}' is none of {', '.join(_ONLY)}.")
     sieves = [REFUSED + critic] if critic else []

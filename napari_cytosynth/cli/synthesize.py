@@ -21,7 +21,7 @@ from napari_cytosynth.cli.output import Json, Seed, drive, show
 from napari_cytosynth.cli.project import Embedder, ProjectPath, opened
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.project import JobState
-from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, makes_vectors, names
+from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, makes_vectors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -191,8 +191,7 @@ def describe(report: FillReport, path: Path) -> list[str]:
     if report.reasons:
         refused = ", ".join(f"{c} {n}" for c, n in sorted(report.reasons.items()))
         most = max(report.reasons, key=lambda critic: report.reasons[critic])
-        why = f"; why: {review} --critic {most}" if most in names("critics") else ""
-        said.append(f"Refused by {refused}{why}")
+        said.append(f"Refused by {refused}; why: {review} --critic {most}")
     if not report.accepted:
         return said
     if not report.verified:

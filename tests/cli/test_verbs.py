@@ -169,6 +169,9 @@ def test_review_lists_what_a_critic_refused(
         "abstained": False,
         "trained": None,
     }
+    capsys.readouterr()
+    assert main(["review", str(project), "--critic", "manifold"]) == 0
+    assert "None of the 3 synthetic cells" in capsys.readouterr().out
     assert main(["review", str(project), "--critic", "taste"]) == 2
     assert main(["review", str(project), "--only", "nice"]) == 2
 
@@ -297,6 +300,18 @@ def test_synthesize_says_what_nothing_verified(
     assert "unverified" in capsys.readouterr().out
 
 
+def test_review_lists_what_a_generator_refused_itself(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = open_project(project)
+    one, two = tiny_synthetic(opened.taxonomy, "BA", 2)
+    veto = Assessment("picture", 0.0, passed=False, reason="All black.")
+    opened.add_synthetic([one, replace(two.judged(veto), status=Status.DROPPED)])
+    opened.close()
+    rows = document(capsys, "review", project, "--critic", "picture")["synthetic"]
+    assert [row["id"] for row in rows] == [2]
+
+
 def test_a_fill_says_which_critic_refused_and_where_to_read_why() -> None:
     path, refused = Path("smears.cytosynth"), {"agreement": 1, "copy": 21}
     some = describe(FillReport("BA", 3, 2, 24, refused), path)
@@ -311,7 +326,7 @@ def test_a_fill_says_which_critic_refused_and_where_to_read_why() -> None:
     none = FillReport("BA", 3, 0, 24, refused, verified=False, stain=stain)
     assert describe(none, path) == ["0 of 3 BA passed the gate (24 drawn).", some[1]]
     black = describe(FillReport("BA", 2, 1, 8, {"picture": 7}), path)
-    assert black[1] == "Refused by picture 7", "no critic that review could list"
+    assert black[1].endswith("--critic picture")
     whole = describe(FillReport("BA", 2, 2, 2), path)
     assert not any("Refused" in line for line in whole)
 
