@@ -127,12 +127,7 @@ def _open(candidates: Candidates, n: int, rng: np.random.Generator) -> Query:
 
 
 def _dealt(found: dict[str, Query], shares: Shares, n: int) -> Query:
-    """Take from the parts in turn, no cell twice.
-
-    Where none of the parts that have a share has cards, all cards are open ones.
-    """
-    if not any(getattr(shares, name) for name in found):
-        shares = Shares(open=1, rare=0, novel=0)
+    """Take from the parts in turn, no cell twice."""
     cards = {
         name: zip(query.ids.tolist(), query.reasons, strict=True)
         for name, query in found.items()
