@@ -18,7 +18,7 @@ from napari_cytosynth.core.protocols import Candidates, Query
 from napari_cytosynth.learning.space import PoolSpace, in_order
 from napari_cytosynth.metrics.neighbours import nearest
 
-CLUSTERS = 300
+CLUSTERS = 100
 """Clusters at most."""
 
 _AHEAD = 20
