@@ -1,7 +1,8 @@
 """The use gate: whether synthetic cells may train, asked of the training cells alone.
 
 The training cells are halved five times, each half tried by a head of the other: with
-balanced weights alone, and with synthetic ones made from that half and nothing else.
+balanced weights alone, and with synthetic ones. Vectors are drawn from that half and
+nothing else; accepted cells join where no parent of theirs lies in the half that tries.
 The gate opens where the lower 80 % bound of the gain in macro-F1 is above 0, by the
 t-test for resampled differences, whose variance allows for training sets that overlap
 (Nadeau and Bengio 2003, doi 10.1023/A:1024068626366).
