@@ -216,6 +216,7 @@ def test_smears_are_shown_in_the_stain_of_another(
     held: Desk, runner: HeldRunner
 ) -> None:
     canvas, session = held.views.canvas, held.session
+    session.state.smear = SmearId(1)
     assert canvas.shown("show_stain") == (None, "")
     session.stains.choose(SmearId(2))
     assert canvas.shown("show_stain") == (None, "tiny-2.png")
