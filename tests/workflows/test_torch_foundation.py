@@ -152,5 +152,10 @@ def test_the_doctor_tells_which_weights_are_here(tmp_path: Path) -> None:
     kept.parent.mkdir()
     kept.write_bytes(b"x")
     found = doctor._foundation()
+    assert found.state == "warn"
+    assert "of another size than published, remove: dinobloom-b" in found.text
+    with kept.open("wb") as file:
+        file.truncate(343_000_000)  # a hole, which takes no room on the disk
+    found = doctor._foundation()
     assert found.state == "ok"
     assert "weights' dinobloom-b;" in found.text
