@@ -240,10 +240,11 @@ class WorkerClient:
 
     def _cancel(self, job: str) -> None:
         """Stop a job by name too: a proxy may hide that we hung up."""
+        # Closed with its answer: a connection that comes about while another thread
+        # closes the client would stay open for ever.
+        named = {JOB_HEADER: job, "connection": "close"}
         try:
-            self._http.post(
-                "/cancel", headers={JOB_HEADER: job}, timeout=CANCEL_SECONDS
-            )
+            self._http.post("/cancel", headers=named, timeout=CANCEL_SECONDS)
         except (httpx.HTTPError, RuntimeError) as error:  # RuntimeError: closed by now
             logger.info("Could not cancel by name (%s); hung up instead.", error)
             self._stray.append(job)

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from napari_cytosynth.core.errors import (
@@ -187,6 +188,28 @@ def test_leaving_a_line_that_hangs_takes_no_time(
     assert seconds(far.close) < CANCEL_SECONDS
     with pytest.raises(WorkerError, match="was closed"):
         far.hello()
+
+
+def test_a_job_that_was_left_leaves_no_connection_behind(
+    reach: Callable[..., FarWorker], line: BadLine, weights: Weights
+) -> None:
+    """One made for the word that it was left could outlive a client closed by then."""
+    far = reach()
+    batches = far.generate("fake", ask(600), weights)
+    first_full(batches)
+    met = line.met
+    batches.close()
+    waiting, until = threading.Event(), time.monotonic() + 10
+    while line.met == met or connections_to(line.port):
+        assert time.monotonic() < until, "a connection stays open"
+        waiting.wait(0.05)
+
+
+def connections_to(port: int) -> int:
+    """Count this process's own open connections to a port."""
+    known = psutil.Process().net_connections(kind="tcp")
+    states = [c.status for c in known if c.raddr and c.raddr.port == port]
+    return states.count(psutil.CONN_ESTABLISHED)
 
 
 def test_leaving_while_a_lost_line_is_tried_takes_no_time(
