@@ -90,6 +90,18 @@ def run(
             lines.append(
                 f"{smear.uri}: {said}{counted(row['cells'], 'cell')}; {row['words']}"
             )
+    _tell(images, rows, lines, unread, as_json=as_json)
+
+
+def _tell(
+    images: list[str],
+    rows: list[dict[str, Any]],
+    lines: list[str],
+    unread: Unread,
+    *,
+    as_json: bool,
+) -> None:
+    """Show what was added, and fail where a picture that was itself given was not."""
     document: dict[str, Any] = {"smears": rows, "errors": unread.rows}
     given = any(row["file"] in images for row in unread.rows)
     failed = given or (bool(unread.rows) and not rows)

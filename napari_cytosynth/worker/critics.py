@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from itertools import count
@@ -37,14 +37,13 @@ from napari_cytosynth.synthesis.gate import (
     rehearsed,
 )
 from napari_cytosynth.worker.beside import TRIES, SideProcess
-from napari_cytosynth.worker.side import serve
+from napari_cytosynth.worker.side import VerbDesk, serve
 from napari_cytosynth.worker.wire import (
     Frame,
     batch_frame,
     batch_of,
     cells_of,
     cells_to_frame,
-    error_frame,
 )
 
 COMMAND = (sys.executable, "-m", "napari_cytosynth.worker.critics")
@@ -185,27 +184,22 @@ def slice_of(at: int, total: int) -> np.ndarray[Any, np.dtype[np.intp]]:
     return np.arange(at, min(at + DESCRIBED, total))
 
 
-class CriticsDesk:
+class CriticsDesk(VerbDesk):
     """Answers questions for a gate: several at a time may stand here, by number."""
 
     def __init__(self) -> None:
         self._gates: dict[int, Gate] = {}
         self._parts: dict[int, list[tuple[LabelledCells, Vectors]]] = {}
         self._known: dict[bytes, Vectors] = {}
-        self._verbs: dict[str, Callable[[Frame], Frame]] = {
-            "cells": self._cells,
-            "gate": self._gate,
-            "remember": self._remember,
-            "judge": self._judge,
-            "drop": self._drop,
-        }
-
-    def answer(self, question: Frame) -> Frame:
-        """Return the answer; an error becomes a frame that says it."""
-        try:
-            return self._verbs[question.data["verb"]](question)
-        except Exception as error:  # noqa: BLE001  crosses the process unchanged
-            return error_frame(error)
+        super().__init__(
+            {
+                "cells": self._cells,
+                "gate": self._gate,
+                "remember": self._remember,
+                "judge": self._judge,
+                "drop": self._drop,
+            }
+        )
 
     def close(self) -> None:
         """Keep nothing, release nothing."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
@@ -31,7 +31,27 @@ def frames_of(pipe: BinaryIO) -> Iterator[Frame]:
         yield from reader.feed(chunk)
 
 
-class SideDesk:
+class VerbDesk:
+    """Answers questions by the verb that they name.
+
+    Parameters
+    ----------
+    verbs : mapping of str to callable
+        From a question to its answer.
+    """
+
+    def __init__(self, verbs: Mapping[str, Callable[[Frame], Frame]]) -> None:
+        self._verbs = verbs
+
+    def answer(self, question: Frame) -> Frame:
+        """Return the answer; an error becomes a frame that says it."""
+        try:
+            return self._verbs[question.data["verb"]](question)
+        except Exception as error:  # noqa: BLE001  crosses the process unchanged
+            return error_frame(error)
+
+
+class SideDesk(VerbDesk):
     """Answers questions about pictures, by the verb that they name."""
 
     def __init__(self) -> None:
@@ -42,19 +62,14 @@ class SideDesk:
         load("detectors", "classic")
         self._finder = InlineFinder()
         self._image: SmearImage | None = None
-        self._verbs: dict[str, Callable[[Frame], Frame]] = {
-            "calibrate": self._calibrate,
-            "tile": self._tile,
-            "crops": self._crops,
-            "measure": self._measure,
-        }
-
-    def answer(self, question: Frame) -> Frame:
-        """Return the answer; an error becomes a frame that says it."""
-        try:
-            return self._verbs[question.data["verb"]](question)
-        except Exception as error:  # noqa: BLE001  crosses the process unchanged
-            return error_frame(error)
+        super().__init__(
+            {
+                "calibrate": self._calibrate,
+                "tile": self._tile,
+                "crops": self._crops,
+                "measure": self._measure,
+            }
+        )
 
     def close(self) -> None:
         """Release the picture."""

@@ -213,30 +213,18 @@ def train_head(
     fit : callable, optional
         Fits the head; by default this process does.
     answer : UseAnswer, optional
-        What the use gate found: shut, nothing synthetic trains; open, so many as it
-        allows. By default the gate is passed by. Stored with the head.
+        What the use gate found: how much that is synthetic may train, if any. Stored
+        with the head. By default the gate is passed by.
 
     Raises
     ------
     InputError
-        If fewer than two classes are labelled in the training split, or vectors are
-        to be drawn without a backend.
+        If the training split holds fewer than two classes, or a backend is missing.
     """
     yield Progress(0, 2, "gathering labels")
     real = training_cells(project, embedder_key)
-    rng = np.random.default_rng(seed)
-    cap = SYNTHETIC_CAP if answer is None else answer.ratio * answer.opened
-    training = TrainingSet(real.vectors, real.codes, np.ones(len(real)))
-    painter = painter_of(enrich)
-    if enrich not in (None, NONE, EMBEDDING, painter):
-        control: Control = load("controls", enrich)()
-        training = yield from enriched(control, project, real, compute, seed=seed)
-    made = yield from _synthetic(project, real, (rng, cap, painter), compute)
-    if enrich == EMBEDDING and cap:
-        drawn = yield from draw_vectors(
-            real, project.taxonomy, demanded(compute), seed=seed, cap=cap
-        )
-        made = replace(made, drawn=drawn)
+    training = yield from _control_set(project, real, enrich, compute, seed=seed)
+    made = yield from _synthetic(project, real, (seed, answer, enrich), compute)
     added = made.together
     yield Progress(1, 2, f"fitting on {len(real)} real, {len(added)} synthetic ones")
     head = (fit or fitter_here())(
@@ -246,8 +234,8 @@ def train_head(
         seed=seed,
     )
     counts = {"real": dict(Counter(real.codes)), **made.to_json()}
-    counts["use_gate"] = None if answer is None else answer.to_json()
-    _store(project, head, {"embedder": embedder_key, "seed": seed, **counts})
+    said = {"use_gate": None if answer is None else answer.to_json()}
+    _store(project, head, {"embedder": embedder_key, "seed": seed, **counts, **said})
     return head
 
 
@@ -291,19 +279,42 @@ class _Made:
         }
 
 
+def _control_set(
+    project: Project,
+    real: LabelledCells,
+    enrich: str | None,
+    compute: Compute | None,
+    *,
+    seed: int,
+) -> Task[TrainingSet]:
+    """Return the real cells, as a control gives them where one is named."""
+    if enrich in (None, NONE, EMBEDDING, painter_of(enrich)):
+        return TrainingSet(real.vectors, real.codes, np.ones(len(real)))
+    control: Control = load("controls", enrich)()
+    return (yield from enriched(control, project, real, compute, seed=seed))
+
+
 def _synthetic(
     project: Project,
     real: LabelledCells,
-    chosen: tuple[np.random.Generator, int, str | None],
+    chosen: tuple[int, UseAnswer | None, str | None],
     compute: Compute | None,
 ) -> Task[_Made]:
     """Gather what joins: by chance, up to a cap, of one generator where it is named."""
-    rng, cap, painter = chosen
+    seed, answer, enrich = chosen
+    cap = SYNTHETIC_CAP if answer is None else answer.ratio * answer.opened
+    rng, painter = np.random.default_rng(seed), painter_of(enrich)
     cells = yield from accepted_vectors(
         project, real, rng, compute, cap=cap, painter=painter
     )
     none = Added(np.zeros((0, real.vectors.shape[1]), np.float32))
-    return _Made(cells, none if painter else _kept(project, real, rng, cap))
+    made = _Made(cells, none if painter else _kept(project, real, rng, cap))
+    if enrich != EMBEDDING or not cap:
+        return made
+    drawn = yield from draw_vectors(
+        real, project.taxonomy, demanded(compute), seed=seed, cap=cap
+    )
+    return replace(made, drawn=drawn)
 
 
 def _store(project: Project, head: Head, meta: dict[str, Any]) -> None:
