@@ -16,6 +16,7 @@ _CHOICES = (
     "sortChosen",
     "qualityChosen",
     "strategyChosen",
+    "sharesAsked",
     "blindToggled",
 )
 _PAGES = {Tab.QUEUE: 0, Tab.PREDICTED: 0, Tab.SYNTHETIC: 1, Tab.EVIDENCE: 2}
@@ -94,6 +95,7 @@ class AnnotateWidget(QWidget):
     sortChosen = Signal(object)
     qualityChosen = Signal(object)
     strategyChosen = Signal(str)
+    sharesAsked = Signal()
     blindToggled = Signal(bool)
     commentGiven = Signal(str)
 
@@ -194,6 +196,10 @@ class AnnotateWidget(QWidget):
     def show_strategy(self, key: str) -> None:
         """Set the strategy box."""
         self.tools.show_strategy(key)
+
+    def show_shares(self, words: str) -> None:
+        """Say what balanced deals."""
+        self.tools.show_shares(words)
 
     def show_blind(self, hidden: bool) -> None:
         """Set the "hide predictions" box."""

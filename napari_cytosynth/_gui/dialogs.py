@@ -37,6 +37,15 @@ ANEW_HINT = (
     "at the new pixel size come. Undo brings them back."
 )
 
+SHARES_TITLE = "What balanced deals, in parts of a hundred cards"
+SHARES = {
+    "uncertain": ("Uncertain", "Two classes claim the cell almost alike."),
+    "rare": ("Rare", "It likely belongs to a class with too few labels."),
+    "novel": ("Novel", "No labelled class explains it: perhaps one without a name."),
+    "typical": ("Typical", "An ordinary cell of its kind, as at the very start."),
+}
+"""Name and explanation of each part, in the order in which they are asked for."""
+
 MAPPING_HINT = (
     "Their class names and yours, where they differ: Seg=NGS, Blast=MYB. "
     "Nothing behind = leaves that class out."
@@ -98,6 +107,7 @@ class Dialogs:
             "find": self.find_cells,
             "scale": self.change_scale,
             "stain": self.choose_stain,
+            "shares": self.set_shares,
             "import": self.import_labels,
             "export": self.export_labels,
         }
@@ -183,6 +193,23 @@ class Dialogs:
     def _choose_stain(self, chosen: dict[str, Any]) -> None:
         reference = int(chosen["reference"])
         self._session.stains.choose(SmearId(reference) if reference else None)
+
+    def set_shares(self) -> None:
+        """Ask what part of its cards *balanced* deals to what."""
+        session = self._session
+        form = form_of(
+            session.set_shares,
+            tuple(SHARES),
+            options={
+                name: {"label": label, "tooltip": hint, "min": 0, "max": 100, "step": 1}
+                for name, (label, hint) in SHARES.items()
+            },
+        )
+        now = session.state.shares.parts() if session.state.shares else {}
+        for name, part in now.items():
+            form[name].value = round(100 * part / sum(now.values()), 1)
+            take_comma(form[name].native)
+        self._ask(SHARES_TITLE, form, lambda c: session.set_shares(**c))
 
     def import_labels(self) -> None:
         """Ask for a file or folder of labels, its format, and how it is taken in."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QSize, Qt
+from collections.abc import Callable
+
+from qtpy.QtCore import QEvent, QModelIndex, QSize, Qt
 from qtpy.QtGui import QPaintEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QLabel,
     QSizePolicy,
     QStyle,
+    QStyledItemDelegate,
     QStyleOptionComboBox,
+    QStyleOptionViewItem,
     QStylePainter,
     QWidget,
 )
@@ -103,3 +107,49 @@ class ElidedBox(QComboBox):
         if event.type() == QEvent.Type.ToolTip:
             self.setToolTip(f"{self.accessibleName()}: {self.currentText()}")
         return bool(super().event(event))
+
+
+class ExplainedBox(ElidedBox):
+    """A choice whose list says of each in a sentence what it does.
+
+    Parameters
+    ----------
+    parent : QWidget
+        Its parent.
+    name : str
+        What is chosen.
+    explain : callable
+        Returns the sentence of an item's data; asked when the list is first opened.
+    """
+
+    def __init__(
+        self, parent: QWidget, name: str, explain: Callable[[str], str]
+    ) -> None:
+        super().__init__(parent, name)
+        self._explain = explain
+        self.setItemDelegate(_Sentences(self))
+
+    def showPopup(self) -> None:
+        """Make room for the sentences, and open the list."""
+        words = self.fontMetrics().horizontalAdvance
+        for row in range(self.count()):
+            if self.itemData(row, Qt.ItemDataRole.ToolTipRole) is None:
+                said = self._explain(self.itemData(row))
+                self.setItemData(row, said, Qt.ItemDataRole.ToolTipRole)
+        told = (_told(self.model().index(row, 0)) for row in range(self.count()))
+        self.view().setMinimumWidth(max(map(words, told), default=0) + 48)
+        super().showPopup()
+
+
+class _Sentences(QStyledItemDelegate):
+    """Puts the sentence behind each name."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        """Paint more than the name alone."""
+        super().initStyleOption(option, index)
+        option.text = _told(index)
+
+
+def _told(index: QModelIndex) -> str:
+    name, said = index.data(), index.data(Qt.ItemDataRole.ToolTipRole)
+    return f"{name}:  {said}" if said else str(name)

@@ -81,6 +81,7 @@ class Window(QObject):
         panels.classes.classChosen.connect(self._back_to_queue)
         panels.synthesize.formClosed.connect(self._on_form_closed)
         self.docks.actions.asked.connect(self.dialogs.open)
+        panels.annotate.sharesAsked.connect(lambda: self.dialogs.open("shares"))
         panels.status.scaleAsked.connect(lambda: self.dialogs.open("scale"))
         self.session.events.tab.connect(self._on_tab)
         self.session.events.annotator.connect(keep_annotator)

@@ -6,11 +6,12 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
+    QPushButton,
     QTabBar,
     QWidget,
 )
 
-from napari_cytosynth._gui.elided import ElidedBox, ElidedLabel
+from napari_cytosynth._gui.elided import ElidedBox, ElidedLabel, ExplainedBox
 from napari_cytosynth.app.panels import OPINION, Quality, Sort, Tab
 from napari_cytosynth.core import registry
 
@@ -27,6 +28,7 @@ class ToolRow(QWidget):
     sortChosen = Signal(object)
     qualityChosen = Signal(object)
     strategyChosen = Signal(str)
+    sharesAsked = Signal()
     blindToggled = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -42,7 +44,12 @@ class ToolRow(QWidget):
         self.filter = _box(self, "Show only this class", 170)
         self.sort = _box(self, "Order of the cells")
         self.quality = _box(self, "Flagged cells: blurred, cut, damaged or overlapping")
-        self.strategy = _box(self, "How the next cells are chosen", 130)
+        self.strategy = ExplainedBox(self, "How the next cells are chosen", _summary)
+        self.strategy.setMaximumWidth(130)
+        self.strategy.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.shares = QPushButton("Shares\u2026", self)
+        self.shares.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._dealt = ""
         self.sentence = ElidedLabel(self)
         self.sentence.setObjectName("muted")
         self.blind = QCheckBox("Hide predictions", self)
@@ -62,6 +69,7 @@ class ToolRow(QWidget):
         row.addSpacing(8)
         for box in (self.filter, self.sort, self.quality, self.strategy):
             row.addWidget(box)
+        row.addWidget(self.shares)
         row.addWidget(self.sentence, 1)
         row.addWidget(self.blind)
 
@@ -79,6 +87,7 @@ class ToolRow(QWidget):
         self.strategy.activated.connect(
             lambda _: self.strategyChosen.emit(self.strategy.currentData())
         )
+        self.shares.clicked.connect(lambda: self.sharesAsked.emit())
         self.blind.toggled.connect(self.blindToggled)
 
     def show_choices(
@@ -126,15 +135,25 @@ class ToolRow(QWidget):
         self.strategy.setCurrentIndex(max(0, self.strategy.findData(key)))
         self._tell()
 
+    def show_shares(self, words: str) -> None:
+        """Say what *balanced* deals."""
+        self._dealt = words
+        self.shares.setToolTip(f"What balanced deals: {words}. Click to change it.")
+        self.shares.setAccessibleName(self.shares.toolTip())
+        self._tell()
+
     def show_blind(self, hidden: bool) -> None:
         """Set the box."""
         with QSignalBlocker(self.blind):
             self.blind.setChecked(hidden)
 
     def _tell(self) -> None:
-        tab = _TABS[self.tabs.currentIndex()]
+        tab, key = _TABS[self.tabs.currentIndex()], self.strategy.currentData()
+        balanced = key == registry.DEFAULT_STRATEGY
+        self.shares.setVisible(tab is Tab.QUEUE and balanced)
         if tab is Tab.QUEUE:
-            self.sentence.show_text(_summary(self.strategy.currentData()) + _BLIND)
+            dealt = f"Now {self._dealt}. " if balanced and self._dealt else ""
+            self.sentence.show_text(f"{dealt}{_summary(key)}{_BLIND}")
         else:
             self.sentence.show_text(_SENTENCES[tab])
 

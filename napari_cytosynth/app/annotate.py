@@ -48,6 +48,7 @@ class AnnotatePresenter:
         events.sort.connect(self._view.show_sort)
         events.quality.connect(self._view.show_quality)
         events.strategy.connect(self._view.show_strategy)
+        events.shares.connect(self._show_shares)
         events.blind.connect(self._on_blind)
         self._session.details.on_known = self._show_details
 
@@ -76,8 +77,13 @@ class AnnotatePresenter:
         view.show_sort(state.sort)
         view.show_quality(state.quality)
         view.show_strategy(state.strategy)
+        self._show_shares()
         view.show_blind(state.blind)
         self._show_cards()
+
+    def _show_shares(self) -> None:
+        shares = self._session.state.shares
+        self._view.show_shares("" if shares is None else str(shares))
 
     def _show_cards(self) -> None:
         listing = self._session.state.listing

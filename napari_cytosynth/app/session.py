@@ -25,6 +25,7 @@ from napari_cytosynth.core.errors import CytoSynthError
 from napari_cytosynth.core.ids import SyntheticId
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Compute
+from napari_cytosynth.core.registry import DEFAULT_STRATEGY
 from napari_cytosynth.core.tasks import Progress, Runner, Task
 
 EVALUATE, EMBED = "evaluate", "embed"
@@ -96,8 +97,11 @@ class Session(Handling):
 
     def start(self) -> None:
         """Take in what the project holds, go on with interrupted fills, and learn."""
+        from napari_cytosynth.workflows.shares import stored_shares
+
         self.reload()
         self.remember()
+        self.state.shares = stored_shares(self.project)
         self.fills.load()
         self.smears.resume()
         self.scaling.cut()
@@ -152,6 +156,31 @@ class Session(Handling):
         self.state.strategy = key
         if len(self.index):
             self.learner.rerank()
+
+    def set_shares(
+        self,
+        uncertain: float = 0.0,
+        rare: float = 0.0,
+        novel: float = 0.0,
+        typical: float = 0.0,
+    ) -> bool:
+        """Say what part of its cards *balanced* deals to what; kept with the project.
+
+        At least 0, not all 0; they are divided by their sum.
+        """
+        from napari_cytosynth.learning.strategies.balanced import Shares
+        from napari_cytosynth.workflows.shares import keep_shares
+
+        try:
+            shares = Shares(uncertain, rare, novel, typical)
+            keep_shares(self.project, shares)
+        except (CytoSynthError, OSError) as error:
+            self.jobs.tell("Setting the shares", error)
+            return False
+        self.state.shares = shares
+        if self.state.strategy == DEFAULT_STRATEGY and len(self.index):
+            self.learner.rerank()
+        return True
 
     def set_embedder(self, name: str) -> None:
         """Embed all cells by another embedder, and learn from its vectors then.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal, SignalGroup
 
@@ -12,6 +12,9 @@ from napari_cytosynth.app.listing import Listing
 from napari_cytosynth.app.panels import ClassRow, Quality, Sort, Tab, TaskStatus
 from napari_cytosynth.core.ids import CellId, SmearId, SyntheticId
 from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, DEFAULT_STRATEGY
+
+if TYPE_CHECKING:
+    from napari_cytosynth.learning.strategies.balanced import Shares
 
 
 class SessionEvents(SignalGroup):
@@ -38,6 +41,7 @@ class SessionEvents(SignalGroup):
     quality = Signal(object)
     tab = Signal(object)
     strategy = Signal(str)
+    shares = Signal(object)
     embedder = Signal(str)
     blind = Signal(bool)
     model = Signal(str)
@@ -91,6 +95,8 @@ class SessionState:
         The tab in front.
     strategy : str
         Key of the query strategy.
+    shares : Shares or None
+        What part of its cards *balanced* deals to what; None before the start.
     embedder : str
         Registry name of the embedder whose vectors are learnt from.
     blind : bool
@@ -135,6 +141,7 @@ class SessionState:
     quality: Quality = Quality.LAST
     tab: Tab = Tab.QUEUE
     strategy: str = DEFAULT_STRATEGY
+    shares: Shares | None = None
     embedder: str = DEFAULT_EMBEDDER
     blind: bool = False
     model: str = ""

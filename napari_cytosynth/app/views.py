@@ -61,6 +61,8 @@ class AnnotateView(Protocol):
     qualityChosen : (quality: Quality)
         What becomes of flagged cells.
     strategyChosen : (key: str)
+    sharesAsked : ()
+        The shares of *balanced* are to be changed; the window opens the form.
     blindToggled : (hidden: bool)
         Hide predictions.
     commentGiven : (text: str)
@@ -74,6 +76,7 @@ class AnnotateView(Protocol):
     sortChosen: SignalLike
     qualityChosen: SignalLike
     strategyChosen: SignalLike
+    sharesAsked: SignalLike
     blindToggled: SignalLike
     commentGiven: SignalLike
 
@@ -121,6 +124,10 @@ class AnnotateView(Protocol):
 
     def show_strategy(self, key: str) -> None:
         """Set the strategy box."""
+        ...
+
+    def show_shares(self, words: str) -> None:
+        """Say what part of its cards *balanced* deals to what."""
         ...
 
     def show_blind(self, hidden: bool) -> None:

@@ -33,6 +33,14 @@ def run(
     why: Annotated[
         bool, typer.Option("--why", help="Say why, and leave the audit cards out.")
     ] = False,
+    shares: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PART=N,...",
+            help="What part of the cards 'balanced' deals to what, kept with the "
+            "project: uncertain=90,rare=7,novel=3,typical=0 unless set.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Rank the unlabelled cells, one audit card in ten among them.
@@ -43,17 +51,21 @@ def run(
     from napari_cytosynth.worker import InlineCompute
     from napari_cytosynth.workflows.embed import embed_cells
     from napari_cytosynth.workflows.quality import flaws_by_cell
+    from napari_cytosynth.workflows.shares import keep_shares, shares_of, stored_shares
     from napari_cytosynth.workflows.suggest import suggest
     from napari_cytosynth.workflows.train import stored_head
 
-    with opened(path, reading=True) as project:
+    wanted = None if shares is None else shares_of(shares)
+    with opened(path, reading=wanted is None) as project:
+        if wanted is not None:
+            keep_shares(project, wanted)
         key = drive(embed_cells(project, InlineCompute(), embedder=embedder), "embed")
         _check(project)
         head = stored_head(project, key)
         found = suggest(project, key, head=head, strategy=strategy, n=n, seed=seed)
         if not why:
             _note_draws(project, found)
-        cells = project.cells()
+        cells, dealt = project.cells(), stored_shares(project)
         rows = _places(found, cells)
         if why:
             rows = _explained(found, _described(project, key, found))
@@ -64,7 +76,10 @@ def run(
     keys = ("cell", "reason") if why else ("cell", "smear", "x", "y")
     told = [[*(row[key] for key in keys), ", ".join(row["quality"])] for row in rows]
     lines = table((*keys, "quality"), told)
-    show({"strategy": strategy, "seed": seed, "cells": rows}, lines, as_json)
+    document = {"strategy": strategy, "seed": seed, "shares": dealt.parts()}
+    if strategy == DEFAULT_STRATEGY:
+        lines = [*lines, f"shares: {dealt}"]
+    show({**document, "cells": rows}, lines, as_json)
 
 
 def _check(project: Project) -> None:

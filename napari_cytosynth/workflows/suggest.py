@@ -20,9 +20,11 @@ from napari_cytosynth.core.protocols import (
 from napari_cytosynth.core.registry import DEFAULT_STRATEGY, load
 from napari_cytosynth.core.splits import AUDIT_EVERY, Split
 from napari_cytosynth.learning.head import Head
+from napari_cytosynth.learning.strategies.balanced import Balanced
 from napari_cytosynth.workflows.describe import Describer
 from napari_cytosynth.workflows.embed import vectors_of
 from napari_cytosynth.workflows.quality import flaws_by_cell
+from napari_cytosynth.workflows.shares import stored_shares
 from napari_cytosynth.workflows.train import labelled_cells, splits_of
 
 _Ids = npt.NDArray[np.int64]
@@ -106,7 +108,7 @@ def suggest(
     RegistryError
         If there is no such strategy.
     """
-    chosen: QueryStrategy = load("strategies", strategy)()
+    chosen = _made(project, strategy)
     pool = _Pool.of(project, embedder_key, head)
     if not pool.embedded:
         chosen = load("strategies", _BLIND)()
@@ -119,6 +121,15 @@ def suggest(
     query, audit = _mixed(teach, audit_ids, rng)
     version = head.version if head is not None else ""
     return Suggestion(query, audit, strategy, version, late)
+
+
+def _made(project: Project, name: str) -> QueryStrategy:
+    """Return a strategy; *balanced* with the shares that the project keeps."""
+    made = load("strategies", name)
+    strategy: QueryStrategy = (
+        made(stored_shares(project)) if made is Balanced else made()
+    )
+    return strategy
 
 
 def _taught(

@@ -425,6 +425,10 @@ def test_suggest_and_train(project: Path, capsys: pytest.CaptureFixture[str]) ->
         frozenset({"cell", "smear", "x", "y", "quality", "synthetic"})
     }
     assert all(c["x"] == round(c["x"], 1) for c in first["cells"])
+    share = ("--shares", "uncertain=3,rare=1")
+    set_ = document(capsys, "suggest", project, "-n", 5, *share)["shares"]
+    assert set_ == {"uncertain": 3, "rare": 1, "novel": 0, "typical": 0}
+    assert document(capsys, "suggest", project, "-n", 5)["shares"] == set_
     asked = ("suggest", project, "-n", 200)
     bare = {c["cell"] for c in document(capsys, *asked)["cells"]}
     why = document(capsys, *asked, "--why")["cells"]

@@ -150,6 +150,26 @@ def test_choices_set_by_command_stay_silent(qtbot: QtBot) -> None:
     assert row.sentence.toolTip(), "a strategy says in a sentence what it does"
 
 
+def test_every_strategy_of_the_list_says_what_it_does(qtbot: QtBot) -> None:
+    row = ToolRow()
+    qtbot.addWidget(row)
+    row.show_choices((), ("balanced", "margin", "rare"))
+    row.show_tab(Tab.QUEUE)
+    row.show()
+    row.show_shares("90 % uncertain, 10 % rare")
+    row.strategy.showPopup()
+    said = [row.strategy.itemData(i, Qt.ItemDataRole.ToolTipRole) for i in range(3)]
+    assert all(sentence.endswith(".") for sentence in said)
+    assert len(set(said)) == 3
+    row.strategy.hidePopup()
+    row.show_strategy("rare")
+    assert not row.shares.isVisible()
+    row.show_strategy("balanced")
+    assert "90 % uncertain" in row.sentence.toolTip()
+    with qtbot.waitSignal(row.sharesAsked):
+        QTest.mouseClick(row.shares, Qt.MouseButton.LeftButton)
+
+
 def rows() -> tuple[ClassRow, ...]:
     measured = Figure(0.8, 0.6, 0.9, 12)
     return (

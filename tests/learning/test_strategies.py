@@ -114,11 +114,19 @@ def test_balanced_shows_typical_cells_until_the_first_labels_are_in() -> None:
 
 def test_balanced_deals_its_shares() -> None:
     pool = tiny_candidates()
-    shares = Shares(open=2, rare=1, novel=1)
+    shares = Shares(uncertain=2, rare=1, novel=1)
     told = Balanced(shares).query(pool, 40, np.random.default_rng(0)).reasons
     assert sum(reason.startswith("margin") for reason in told) == 20
     assert sum("labels" in reason for reason in told) == 10
     assert sum("stranger" in reason for reason in told) == 10
+
+
+def test_balanced_deals_typical_cells_again_where_its_shares_say_so() -> None:
+    pool = tiny_candidates()
+    shares = Shares(uncertain=1, rare=0, novel=0, typical=1)
+    told = Balanced(shares).query(pool, 20, np.random.default_rng(0)).reasons
+    assert sum(reason.startswith("typical") for reason in told) == 10
+    assert str(shares) == "50 % uncertain, 50 % typical"
 
 
 @pytest.mark.parametrize("share", [1, 0])
@@ -127,7 +135,7 @@ def test_balanced_gives_nothing_to_rare_classes_where_none_lacks_labels(
 ) -> None:
     pool = tiny_candidates()
     rich = replace(pool, counts=dict.fromkeys(pool.taxonomy.codes, 500))
-    told = Balanced(Shares(open=share, rare=1, novel=0)).query(
+    told = Balanced(Shares(uncertain=share, rare=1, novel=0)).query(
         rich, 20, np.random.default_rng(0)
     )
     assert len(told.reasons) == 20

@@ -39,25 +39,37 @@ class Shares:
 
     Parameters
     ----------
-    open, rare, novel : float
+    uncertain, rare, novel, typical : float
         At least 0, not all 0; they are divided by their sum.
     """
 
-    open: float = 0.9
+    uncertain: float = 0.9
     rare: float = 0.07
     novel: float = 0.03
+    typical: float = 0.0
 
     def __post_init__(self) -> None:
-        parts = [getattr(self, f.name) for f in fields(self)]
-        if min(parts) < 0 or not sum(parts) > 0:
+        parts = self.parts()
+        if min(parts.values()) < 0 or not 0 < sum(parts.values()) < np.inf:
+            told = ", ".join(f"{name} {part:g}" for name, part in parts.items())
             raise InputError(
-                f"The shares of the strategy 'balanced' were given as {parts}. None "
+                f"The shares of the strategy 'balanced' were given as {told}. None "
                 "may be negative, and not all may be 0."
             )
 
+    def parts(self) -> dict[str, float]:
+        """Return each part by its name."""
+        return {f.name: float(getattr(self, f.name)) for f in fields(self)}
+
+    def __str__(self) -> str:
+        """For a person: ``"90 % uncertain, 7 % rare, 3 % novel"``."""
+        whole = sum(self.parts().values())
+        parts = [(100 * part / whole, name) for name, part in self.parts().items()]
+        return ", ".join(f"{part:.3g} % {name}" for part, name in parts if part)
+
     def turns(self) -> Iterator[str]:
         """Yield the name of the part that has the next card, for ever."""
-        parts = {f.name: float(getattr(self, f.name)) for f in fields(self)}
+        parts = self.parts()
         whole = sum(parts.values())
         owed = dict.fromkeys(parts, 0.0)
         while True:
@@ -78,7 +90,9 @@ class Balanced:
     """
 
     key = "balanced"
-    summary = "Typical cells first; then open ones of every kind, with some rare ones."
+    summary = (
+        "Typical cells first; then uncertain ones of every kind, with some rare ones."
+    )
 
     def __init__(self, shares: Shares | None = None) -> None:
         self.shares = shares or Shares()
@@ -90,14 +104,17 @@ class Balanced:
         if cold:
             return _part("typical").query(candidates, n, rng)
         n = min(max(n, 0), len(candidates.ids))
-        found = {
-            "open": _open(candidates, n, rng),
-            "rare": _part("rare").query(candidates, n, rng),
-            "novel": _part("novelty").query(candidates, n, rng),
-        }
+        found = {"uncertain": _open(candidates, n, rng)}
+        for name, strategy in _PARTS.items():
+            if getattr(self.shares, name):
+                found[name] = _part(strategy).query(candidates, n, rng)
         # Where no class lacks labels, nothing is rare.
         lacking = {k: q for k, q in found.items() if k != "rare" or q.utilities.any()}
         return _dealt(lacking, self.shares, n)
+
+
+_PARTS = {"rare": "rare", "novel": "novelty", "typical": "typical"}
+"""The strategy that ranks for each part beside the uncertain cells."""
 
 
 def _part(name: str) -> QueryStrategy:
@@ -135,8 +152,8 @@ def _dealt(found: dict[str, Query], shares: Shares, n: int) -> Query:
     taken: dict[int, str] = {}
     turns = shares.turns()
     while len(taken) < n:
-        # A part that has nothing gives its turn to the open cells: there are n of them.
-        for cell, reason in chain(cards.get(next(turns), ()), cards["open"]):
+        # A part that has nothing gives its turn to the uncertain: there are n of them.
+        for cell, reason in chain(cards.get(next(turns), ()), cards["uncertain"]):
             if cell not in taken:
                 taken[cell] = reason
                 break
