@@ -17,6 +17,7 @@ from napari_cytosynth.app.handling import Handling
 from napari_cytosynth.app.inspecting import Inspecting
 from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.app.learner import Learned, Learner, LearnerConfig, embed
+from napari_cytosynth.app.measuring import Measuring
 from napari_cytosynth.app.panels import Figure
 from napari_cytosynth.app.smears import Opener
 from napari_cytosynth.app.state import SessionState
@@ -59,6 +60,8 @@ class Session(Handling):
         Synthetic cells, the fills that make them, the verdicts on them.
     jobs : Jobs
         What runs; ``jobs.cancel(key)`` stops it.
+    measuring : Measuring
+        The learning curve, and labels per minute.
     helpers : ExitStack
         Closed with the session: processes beside it, and the like.
     """
@@ -78,6 +81,9 @@ class Session(Handling):
         self._compute, self._config = compute, learning or LearnerConfig()
         self.fills = Fills(project, compute, self.jobs, state)
         self.learner = Learner(project, compute, self.jobs, self._config, state)
+        self.measuring = Measuring(
+            project, self.jobs, state, lambda: self.learner.fitter
+        )
         self.inspecting = Inspecting(self, self.jobs, lambda: self.smears.finder)
         self.helpers = ExitStack()
         self._figures: Mapping[str, tuple[Figure, Figure]] = {}
@@ -212,6 +218,8 @@ class Session(Handling):
         self.state.model = head.version if head is not None else ""
         self.events.predictions.emit()
         self.summarise()
+        if head is not None:
+            self.measuring.follow(learned.key)
 
     # Synthesis
 

@@ -55,6 +55,7 @@ class SessionEvents(SignalGroup):
     sieves = Signal(object)
     evidence = Signal(object)
     use_gate = Signal(str)
+    curve = Signal(object)
     fill_class = Signal(str)
     fill_outcome = Signal(str)
     history = Signal(object)
@@ -123,6 +124,8 @@ class SessionState:
         Result of the last evaluation, or None.
     use_gate : str
         What the use gate found of the synthetic cells there are; empty: there are none.
+    curve : LearningCurve or None
+        The learning curve so far; None: nothing was measured yet.
     fill_class : str
         Class that the *Fill* form stands at; empty: closed.
     fill_outcome : str
@@ -155,6 +158,7 @@ class SessionState:
     sieves: tuple[tuple[str, str, int], ...] = ()
     evidence: Any = None
     use_gate: str = ""
+    curve: Any = None
     fill_class: str = ""
     fill_outcome: str = ""
     history: tuple[str, str] = ("", "")

@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.protocols import TrainingSet, Vectors
+from napari_cytosynth.learning.folds import deal_folds
 from napari_cytosynth.learning.head import Head, one_thread
 
 _STRENGTH = 16.0
@@ -70,7 +71,7 @@ def fit_head(
     with one_thread():
         start = scale.start_of(previous, codes) if previous is not None else None
         coefficients = _fit(rows, targets, training.weights, start)
-        folded = _folds(targets, kept, folds, seed)
+        folded = deal_folds(targets, kept, folds, seed)
         held_out = _out_of_fold(rows, targets, training.weights, folded)
     temperature = _temperature(*held_out)
     slope = coefficients[:, :-1] / scale.spread / temperature
@@ -155,24 +156,6 @@ def _groups_of(vectors: Vectors) -> npt.NDArray[np.str_]:
     """Name equal vectors alike, so that a copy never tests its original."""
     _, index = np.unique(vectors, axis=0, return_inverse=True)
     return index.ravel().astype(np.str_)
-
-
-def _folds(
-    targets: npt.NDArray[np.intp],
-    groups: npt.NDArray[np.str_],
-    folds: int,
-    seed: int,
-) -> npt.NDArray[np.intp]:
-    """Deal groups out to folds, class by class; -1 where a row is never held out."""
-    rng = np.random.default_rng(seed)
-    names, first, index = np.unique(groups, return_index=True, return_inverse=True)
-    order = np.lexsort([rng.random(len(names)), targets[first]])
-    fold = np.empty(len(names), np.intp)
-    fold[order] = np.arange(len(names)) % max(folds, 1)
-    if not folds:
-        fold[:] = -1
-    fold[names == ""] = -1
-    return fold[index.ravel()]
 
 
 def _out_of_fold(

@@ -22,7 +22,7 @@ from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.core.training import balanced
 from napari_cytosynth.learning.head import HeadFitter
 from napari_cytosynth.learning.training import SYNTHETIC_CAP, capped, joined
-from napari_cytosynth.metrics.scores import weighted_scores
+from napari_cytosynth.metrics.scores import numbered, weighted_scores
 
 REPEATS = 5
 """Times that the cells are halved; each half is tried once."""
@@ -262,10 +262,7 @@ def _gains(
 
 def _macro_f1(predicted: Sequence[str], test: LabelledCells) -> float:
     """Return macro-F1 over the classes of the tried cells."""
-    codes = sorted(set(test.codes))
-    position = {code: i for i, code in enumerate(codes)}
-    truth = np.array([position[c] for c in test.codes], np.intp)
-    guesses = np.array([position.get(c, -1) for c in predicted], np.intp)
+    truth, guesses, codes = numbered(test.codes, predicted)
     ones = np.ones((1, len(truth)))
     return float(weighted_scores(truth, guesses, ones, len(codes)).macro_f1[0])
 

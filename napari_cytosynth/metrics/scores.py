@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +67,19 @@ def weighted_scores(
     return Scores(
         _ratio(hits, found), _ratio(hits, there), _ratio(2 * hits, there + found)
     )
+
+
+def numbered(
+    truth: Sequence[str], guesses: Sequence[str]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], tuple[str, ...]]:
+    """Return truth and guesses as class numbers, and the classes of the truth.
+
+    A guess of a class that does not occur has the number -1: it is wrong for all.
+    """
+    codes = tuple(sorted(set(truth)))
+    number = {code: i for i, code in enumerate(codes)}
+    there = np.array([number[c] for c in truth], np.intp)
+    return there, np.array([number.get(c, -1) for c in guesses], np.intp), codes
 
 
 def draw_counts(n: int, repeats: int, rng: np.random.Generator) -> Floats:

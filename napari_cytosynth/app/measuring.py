@@ -1,0 +1,111 @@
+"""Measures in the background how far the labelling is, as labels come in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_cytosynth.app.jobs import Jobs, Order
+from napari_cytosynth.app.state import SessionState
+from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.tasks import Task
+
+if TYPE_CHECKING:
+    from napari_cytosynth.learning.curve import LearningCurve
+    from napari_cytosynth.learning.head import HeadFitter
+    from napari_cytosynth.workflows.progress import Pace
+
+MEASURE = "measure"
+"""Key of the task."""
+
+GROWN = 1.1
+"""Growth of the labels after which is measured again: it takes some fifty fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one round found.
+
+    Parameters
+    ----------
+    curve : LearningCurve
+        The learning curve so far.
+    """
+
+    curve: LearningCurve
+
+
+class Measuring:
+    """Keeps the learning curve up to date: when labels grew by a tenth, not at each.
+
+    Parameters
+    ----------
+    project : Project
+        Gives labels and vectors; keeps what was measured.
+    jobs : Jobs
+        Runs the task, unseen.
+    state : SessionState
+        Takes the curve.
+    fitter : callable
+        Returns what fits heads; None: this process does.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        jobs: Jobs,
+        state: SessionState,
+        fitter: Callable[[], HeadFitter | None],
+    ) -> None:
+        self._project, self._jobs, self._state = project, jobs, state
+        self._fitter = fitter
+        self._running, self._key, self._labels = False, "", 0
+
+    def follow(self, key: str) -> None:
+        """Measure what labels and vectors of this embedder tell now, where it is due.
+
+        Call it after each round of learning that left a head.
+        """
+        if key != self._key:
+            self._key, self._labels = key, 0
+            self._recall(key)
+        now = len(self._project.journal.labels())
+        if not self._running and (now > GROWN * self._labels or now < self._labels):
+            # What fails is not tried again after the next label.
+            self._running, self._labels = True, now
+            self._jobs.start(
+                Order(
+                    MEASURE,
+                    "Measuring the labels",
+                    self._measuring(key),
+                    self._take,
+                    on_end=self._end,
+                    quiet=True,
+                )
+            )
+
+    def pace(self) -> Pace:
+        """Return labels and minutes of this reader's sitting."""
+        from napari_cytosynth.workflows.progress import pace_of
+
+        return pace_of(self._project.journal, self._state.annotator)
+
+    def _recall(self, key: str) -> None:
+        """Show what an earlier sitting measured, until there is something newer."""
+        from napari_cytosynth.workflows.progress import stored_curve
+
+        self._state.curve = stored_curve(self._project, key)
+
+    def _measuring(self, key: str) -> Task[Measured]:
+        from napari_cytosynth.workflows.progress import measure_curve
+
+        fit = self._fitter()
+        curve = yield from measure_curve(self._project, key, fit=fit)
+        return Measured(curve)
+
+    def _take(self, measured: Measured) -> None:
+        self._state.curve = measured.curve
+
+    def _end(self) -> None:
+        self._running = False
