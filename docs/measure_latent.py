@@ -26,32 +26,23 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, stats
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score, roc_auc_score
-from sklearn.model_selection import cross_val_predict
+from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from napari_cytosynth.bench.copies import copies_of_training, looks_of_training
 from napari_cytosynth.bench.pack import figure_files
+from napari_cytosynth.bench.texture import texture_auc
 from napari_cytosynth.core.protocols import Crops, Request, Vectors, Weights
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.features.morphology import MorphologyEmbedder
 from napari_cytosynth.features.starter import StarterEmbedder
-from napari_cytosynth.metrics.copying import THIRD, copy_threshold
 from napari_cytosynth.metrics.coverage import covered, densities
-from napari_cytosynth.metrics.neighbours import nearest
 from napari_cytosynth.synthesis._torch.train_latent import CONCEPTS, read_crop
 from napari_cytosynth.synthesis.latent import LatentGenerator
-from napari_cytosynth.synthesis.starter import (
-    FOLDER,
-    load_starter,
-    load_training_looks,
-    load_training_thumbnails,
-)
-from napari_cytosynth.synthesis.thumbnails import thumbnails, turned_distances
+from napari_cytosynth.synthesis.starter import FOLDER
 
 CODES = tuple(CONCEPTS)
 _AXES = 24
@@ -120,63 +111,6 @@ def spread(taught: Vectors, others: Vectors, each: int) -> dict[str, float]:
     return {"coverage": round(float(cover), 3), "density": round(float(dense), 3)}
 
 
-def texture(crops: Crops) -> npt.NDArray[np.float64]:
-    """Describe texture: spectrum, tails of fine detail, and how it is spread.
-
-    Log power in ten bands, kurtosis of the Laplacian, and three quantiles of the local
-    standard deviation, each of brightness and of red against green.
-    """
-    values = crops.astype(np.float64)
-    channels = np.stack([values.mean(-1), values[..., 0] - values[..., 1]], 1)
-    window = np.hanning(crops.shape[1])
-    centred = channels - channels.mean((2, 3), keepdims=True)
-    power = np.abs(np.fft.fft2(centred * np.outer(window, window))) ** 2
-    step = np.fft.fftfreq(crops.shape[1])
-    band = np.minimum((np.hypot(step[:, None], step) * 20).astype(int), 9)
-    parts = [power[..., band == b].mean(-1) for b in range(10)]
-    bands = np.log(np.stack(parts, -1) + 1).reshape(len(crops), -1)
-    return np.concatenate([bands, *(_local(c) for c in np.moveaxis(channels, 1, 0))], 1)
-
-
-def _local(channel: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return kurtosis and local spread of ``float64[n, y, x]``, ``float64[n, 4]``."""
-    fine = np.stack([ndimage.laplace(c) for c in channel]).reshape(len(channel), -1)
-    mean = np.stack([ndimage.uniform_filter(c, 3) for c in channel])
-    square = np.stack([ndimage.uniform_filter(c**2, 3) for c in channel])
-    local = np.sqrt(np.maximum(square - mean**2, 0)).reshape(len(channel), -1)
-    spread = np.quantile(local, (0.1, 0.5, 0.9), axis=1).T
-    return np.column_stack([stats.kurtosis(fine, axis=1), np.log(spread + 1)])
-
-
-def texture_auc(real: Crops, made: Crops) -> float:
-    """Return how well texture alone tells painted from real cells, 0.5..1."""
-    x = np.concatenate([texture(real), texture(made)])
-    y = np.repeat([0, 1], [len(real), len(made)])
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
-    order = np.random.default_rng(0).permutation(len(x))
-    p = cross_val_predict(model, x[order], y[order], cv=5, method="predict_proba")
-    return round(float(roc_auc_score(y[order], p[:, 1])), 3)
-
-
-def copy_rate(crops: Crops, folder: Path) -> float:
-    """Return the share that the copy critic's rule takes for training cells."""
-    small, threshold = load_training_thumbnails(folder)
-    near = np.sort(turned_distances(thumbnails(crops), small), axis=1)[:, :2]
-    bar = np.maximum(threshold, THIRD * near[:, 1])
-    return round(float((near[:, 0] < bar).mean()), 3)
-
-
-def look_copy_rate(vectors: Vectors, folder: Path) -> float | None:
-    """Return the share of copies among embeddings; None where no looks ship."""
-    real, space = load_training_looks(folder), load_starter(folder).space
-    if space is None or not len(real):
-        return None
-    known = real.astype(np.float64)
-    near, _ = nearest(space.looks(vectors), known, 2)
-    bar = np.maximum(copy_threshold(known), THIRD * near[:, 1])
-    return round(float((near[:, 0] < bar).mean()), 3)
-
-
 def measure(crops: Crops, taught: Crops, beside: Crops, folder: Path) -> dict[str, Any]:
     """Return all figures of one set of crops: painted, or the real ones beside."""
     each = len(crops) // len(CODES)
@@ -189,10 +123,15 @@ def measure(crops: Crops, taught: Crops, beside: Crops, folder: Path) -> dict[st
         row[f"agreement {name}"] = agreement(known, seen, each)
         if name == "starter":
             row |= spread(known, seen, each)
-            row["copy rate, encoder"] = look_copy_rate(seen, folder)
-    row["texture auc"] = texture_auc(beside, crops)
-    row["copy rate"] = copy_rate(crops, folder)
+            alike = looks_of_training(seen, folder)
+            row["copy rate, encoder"] = None if alike is None else _share(alike)
+    row["texture auc"] = round(texture_auc(beside, crops), 3)
+    row["copy rate"] = _share(copies_of_training(crops, folder))
     return row
+
+
+def _share(flags: npt.NDArray[np.bool_]) -> float:
+    return round(float(flags.mean()), 3)
 
 
 def main() -> None:

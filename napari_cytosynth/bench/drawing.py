@@ -16,18 +16,17 @@ from napari_cytosynth.core.protocols import (
     TrainingSet,
     Vectors,
 )
-from napari_cytosynth.core.provenance import SyntheticCell
 from napari_cytosynth.core.registry import load, names
 from napari_cytosynth.core.tasks import Progress, Task, run_to_end
 from napari_cytosynth.core.training import balanced, lacking
 from napari_cytosynth.learning.fitting import fit_head
 from napari_cytosynth.learning.training import SYNTHETIC_CAP, joined
-from napari_cytosynth.learning.use_gate import ask_use_gate
+from napari_cytosynth.learning.use_gate import UseAnswer, ask_use_gate
 from napari_cytosynth.worker.inline import InlineCompute
 from napari_cytosynth.workflows.drawn import Source, fit_source
 
-VALIDATORS = ("analysis", "kernel")
-"""Models of the validator before the gate, and of the one that no loop has seen."""
+VALIDATORS = {"first_pass": "analysis", "gated": "kernel"}
+"""Model of the validator before the gate, and of the one that no loop has seen."""
 
 BEFORE, AFTER = "before the gate", "after the gate"
 
@@ -74,11 +73,12 @@ def measure_embedding(trial: Trial) -> Made:
     raw = {code: _raw(source, code, EACH, trial.seed) for code in trial.classes}
     gated = run_to_end(source.draw(count, trial.seed))
     passed = _by_class(gated.codes, gated.vectors(trial.train.vectors.shape[1]))
-    rows = _fidelity(trial, {c: raw[c] for c in trial.rare}, BEFORE)
-    rows |= _fidelity(trial, {c: passed[c] for c in trial.rare if c in passed}, AFTER)
+    rows = fidelity(trial, {c: raw[c] for c in trial.rare}, BEFORE)
+    none = trial.train.vectors[:0]
+    rows |= fidelity(trial, {c: passed.get(c, none) for c in trial.rare}, AFTER)
     first = {code: raw[code][:n] for code, n in count.items()}
-    rows |= _recognised(trial, first, "first_pass", VALIDATORS[0])
-    rows |= _recognised(trial, passed, "gated", VALIDATORS[1])
+    rows |= recognised(trial, first, "first_pass")
+    rows |= recognised(trial, passed, "gated")
     drawn = sum(tally.drawn for tally in gated.tallies.values())
     rows["acceptance", ""] = np.full_like(trial.baseline[0], len(gated.codes) / drawn)
     wanted = lacking(trial.train.codes, SYNTHETIC_CAP)
@@ -89,23 +89,35 @@ def measure_embedding(trial: Trial) -> Made:
     return Made(joined(alone, vectors, added.codes), raw, rows)
 
 
-def _fidelity(trial: Trial, drawn: Drawn, size: str) -> dict[tuple[str, str], Floats]:
-    enough = {c: v for c, v in drawn.items() if len(v) > EACH // 5}
-    if not enough:
-        return {}
-    covered, dense = trial.filled(enough)
-    return {
-        ("copy_rate", size): trial.copied(enough),
-        ("coverage_ratio", size): covered,
-        ("density_ratio", size): dense,
-    }
+def fidelity(trial: Trial, drawn: Drawn, size: str) -> dict[tuple[str, str], Floats]:
+    """Return how far draws fill the region of the real cells, and copy.
+
+    Parameters
+    ----------
+    drawn : mapping of code to float32[n, dim]
+        Classes of which nothing was drawn stand in it, too.
+    size : str
+        :data:`BEFORE` or :data:`AFTER`.
+    """
+    covered, dense = trial.filled(drawn)
+    found = {("coverage_ratio", size): covered}
+    if any(map(len, drawn.values())):
+        found["copy_rate", size] = trial.copied(drawn)
+        found["density_ratio", size] = dense
+    return found
 
 
-def _recognised(
-    trial: Trial, drawn: Drawn, name: str, model: str
-) -> dict[tuple[str, str], Floats]:
-    """Return macro-F1 on draws, and over that on as many real held-out cells."""
-    guess = Validator(trial, model)
+def recognised(trial: Trial, drawn: Drawn, name: str) -> dict[tuple[str, str], Floats]:
+    """Return macro-F1 on draws, and over that on as many real held-out cells.
+
+    Parameters
+    ----------
+    drawn : mapping of code to float32[n, dim]
+        Some of each class.
+    name : str
+        ``"first_pass"`` or ``"gated"``: it begins the metrics, and says who validates.
+    """
+    guess = Validator(trial, VALIDATORS[name])
     real = {c: v[: len(drawn[c])] for c, v in _held(trial).items() if c in drawn}
     found = trial.recognised(drawn, guess)
     ratio = found / trial.recognised(real, guess)
@@ -116,25 +128,7 @@ def _held(trial: Trial) -> dict[str, Vectors]:
     return trial.held_as_drawn(trial.classes)
 
 
-def drawn_cells(trial: Trial, codes: Sequence[str]) -> dict[str, Vectors]:
-    """Paint cells of some classes from their shots, and embed them."""
-    embed = load("embedders", trial.cells.embedder)().embed
-    generator = load("generators", "latent")()
-    taxonomy = trial.cells.taxonomy
-    concepts = {c.code: c.concept for c in taxonomy}
-    found = {}
-    for code in codes:
-        config = {"seed": trial.seed, "concepts": concepts, "only": code}
-        weights = run_to_end(generator.fit(trial.train, config))
-        request = Request(code, EACH, trial.seed, taxonomy)
-        batches = generator.generate(request, weights, np.random.default_rng(0))
-        items = [item for batch in batches for item in batch.items]
-        pixels = [item.pixels for item in items if isinstance(item, SyntheticCell)]
-        found[code] = embed(np.stack(pixels))
-    return found
-
-
-def opened(trial: Trial, case: str) -> bool:
+def asked(trial: Trial, case: str) -> UseAnswer:
     """Ask the use gate of the training cells of a trial.
 
     Parameters
@@ -148,8 +142,7 @@ def opened(trial: Trial, case: str) -> bool:
         "planted": _Planted(trial),
     }
     make = makers.get(case, _ByControl(case))
-    answer = run_to_end(ask_use_gate(trial.train, make, fit_head, seed=trial.seed))
-    return answer.opened
+    return run_to_end(ask_use_gate(trial.train, make, fit_head, seed=trial.seed))
 
 
 @dataclass(frozen=True)

@@ -160,26 +160,37 @@ class Trial:
         """
         points = np.concatenate(list(drawn.values())) / self.unit
         near, _ = nearest(points, self.train.vectors / self.unit, 2)
-        return self._mean(near[:, 0] < THIRD * near[:, 1])
+        return self.share(near[:, 0] < THIRD * near[:, 1])
 
     def filled(self, drawn: Drawn) -> tuple[Floats, Floats]:
         """Return coverage and density of the real reference, each over that of real.
 
         Both are means over the classes, and ratios to what held-out real cells reach.
+        A class of which nothing was drawn covers nothing, and has no density: it is
+        NaN where nothing was drawn at all.
         """
         real = self.held_as_drawn(tuple(drawn))
         parts = [self._filled(code, drawn[code], real[code]) for code in drawn]
         summed = np.sum(parts, axis=0)
-        return summed[0] / summed[1], summed[2] / summed[3]
+        dense = np.full(REPEATS + 1, np.nan)
+        np.divide(summed[2], summed[3], out=dense, where=summed[3] > 0)
+        return summed[0] / summed[1], dense
 
     def _filled(self, code: str, drawn: Vectors, real: Vectors) -> Floats:
         centres = self.real(self.reference, code) / self.unit
         sets = [drawn[: len(real)] / self.unit, real / self.unit]
         hits = [covered(centres, points, NEIGHBOURS) for points in sets]
         counts = [densities(centres, points, NEIGHBOURS) for points in sets]
-        return np.stack([self._mean(values) for values in (*hits, *counts)])
+        dense = [self.share(c) if len(drawn) else np.zeros(REPEATS + 1) for c in counts]
+        return np.stack([*(self.share(values) for values in hits), *dense])
 
-    def _mean(self, values: npt.NDArray[np.generic]) -> Floats:
+    def share(self, values: npt.NDArray[np.generic]) -> Floats:
+        """Return the mean of one value a cell, as it is and under resamples.
+
+        Returns
+        -------
+        float64[REPEATS + 1]
+        """
         weights = self.resample(len(values))
         mean: Floats = weights @ values.astype(np.float64) / len(values)
         return mean

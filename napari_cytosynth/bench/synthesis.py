@@ -16,18 +16,28 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.bench.drawing import (
-    VALIDATORS,
-    drawn_cells,
+    asked,
     measure_embedding,
-    opened,
     peers_of,
 )
 from napari_cytosynth.bench.few_shots import interval
 from napari_cytosynth.bench.pack import Pack, figure_cells, figure_files
-from napari_cytosynth.bench.rare_trial import EmbeddedSet, Trial, Validator
+from napari_cytosynth.bench.painted import (
+    TINY,
+    Brush,
+    Measured,
+    copied_pictures,
+    measure_painted,
+    measure_tiny_lora,
+    real_pictures,
+)
+from napari_cytosynth.bench.rare_trial import REPEATS, EmbeddedSet, Trial
 from napari_cytosynth.bench.stains import other_stains
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.learning.use_gate import REPEATS as HALVINGS
+from napari_cytosynth.learning.use_gate import UseAnswer
+from napari_cytosynth.metrics.intervals import wilson
 
 SHOTS = (5, 10, 20)
 SUBJECT, BASE = "starter", "morphology"
@@ -83,7 +93,7 @@ def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[Row]:
                 if key[2].endswith("_gain") and not key[3]:
                     pooled.setdefault((cells.embedder, shots, key), []).append(values)
     rows += [_pooled_row(*about, values) for about, values in pooled.items()]
-    return rows + (_left_out() if quick else [*_gates(sets, seeds), *_latent(sets)])
+    return rows + (_left_out() if quick else [*_gates(sets, seeds), *_painted(sets)])
 
 
 def _sets(data: Path, *, quick: bool) -> list[EmbeddedSet]:
@@ -176,41 +186,57 @@ def _gates(sets: Sequence[EmbeddedSet], seeds: int) -> Iterator[Row]:
         for shots in SHOTS:
             if len(cells.judged(shots)) > 1:
                 trials = [Trial(cells, shots, seed) for seed in range(few)]
-                hits = [opened(trial, "embedding") for trial in trials]
-                yield _gate_row(cells, shots, "embedding", hits)
+                answers = [asked(trial, "embedding") for trial in trials]
+                yield from _gate_rows(cells, shots, "embedding", answers)
     # With vectors that leave more to learn: on those of the shipped weights ten times
     # as many real cells hardly raise macro-F1 at 20 shots.
     planted, shots = next(c for c in sets if c.embedder == BASE), SHOTS[-1]
-    hits = [opened(Trial(planted, shots, seed), "planted") for seed in range(few)]
-    yield _gate_row(planted, shots, "planted benefit", hits)
+    answers = [asked(Trial(planted, shots, seed), "planted") for seed in range(few)]
+    yield from _gate_rows(planted, shots, "planted benefit", answers)
     for case in ("embedding", "gaussian"):
         trials = [Trial(planted, shots, seed, shuffled=True) for seed in range(few)]
-        hits = [opened(trial, case) for trial in trials]
-        yield _gate_row(planted, shots, f"{case}, shuffled labels", hits)
+        answers = [asked(trial, case) for trial in trials]
+        yield from _gate_rows(planted, shots, f"{case}, shuffled labels", answers)
 
 
-def _latent(sets: Sequence[EmbeddedSet]) -> Iterator[Row]:
+def _painted(sets: Sequence[EmbeddedSet]) -> Iterator[Row]:
     """Yield what painted cells are like, embedded as any cell is."""
     seeds, shots, classes = LATENT
     cells = sets[0]
-    found: dict[Key, list[Floats]] = {}
-    for seed in range(seeds):
-        trial = Trial(cells, shots, seed)
-        drawn = drawn_cells(trial, trial.rare[:classes])
-        real = trial.held_as_drawn(tuple(drawn))
-        rows = dict(zip(_FILLED, trial.filled(drawn), strict=True))
-        rows["copy_rate"] = trial.copied(drawn)
-        guess = Validator(trial, VALIDATORS[0])
-        rows["first_pass_f1"] = trial.recognised(drawn, guess)
-        rows["first_pass_ratio"] = rows["first_pass_f1"] / trial.recognised(real, guess)
-        for metric, values in rows.items():
-            key = ("latent", "", metric, "", "")
-            found.setdefault(key, []).append(values)
-    for key, each in found.items():
-        yield _row(cells, shots, key, np.stack(each))
-    for metric in ("gated_ratio", "acceptance", "macro_f1_gain", "gate_open_rate"):
-        yield _not_run(cells.dataset, "latent", shots, metric)
-    yield _not_run(cells.dataset, "lora", None)
+    for case, few in (("latent", seeds), (TINY, 1)):
+        found: dict[Key, list[Floats]] = {}
+        answers = []
+        for seed in range(few):
+            trial = Trial(cells, shots, seed)
+            made = measured_painted(trial, case, trial.rare[:classes])
+            told = {(case, *key): values for key, values in made.rows.items()}
+            if case == "latent":
+                told |= _real_pictures(trial, trial.rare[:classes])
+            for (name, metric, peer, code, size), values in told.items():
+                key = (name, peer, metric, code, size)
+                found.setdefault(key, []).append(values)
+            answers += [made.answer] if made.answer else []
+        yield from (_row(cells, shots, k, np.stack(v)) for k, v in found.items())
+        if answers:
+            yield from _gate_rows(cells, shots, case, answers)
+        else:
+            yield _not_run(cells.dataset, case, shots, "gate_open_rate")
+
+
+def measured_painted(trial: Trial, case: str, codes: tuple[str, ...]) -> Measured:
+    """Paint by ``latent``, or by ``lora`` on a tiny base, and measure."""
+    if case == "latent":
+        return measure_painted(trial, Brush(load("generators", case)()), codes)
+    return measure_tiny_lora(trial, codes)
+
+
+def _real_pictures(
+    trial: Trial, codes: tuple[str, ...]
+) -> dict[tuple[str, str, str, str, str], Floats]:
+    """Return the copies among as many real held-out cells."""
+    vectors = np.concatenate(list(trial.held_as_drawn(codes).values()))
+    rows = copied_pictures(trial, real_pictures(trial, codes), vectors, "latent")
+    return {("real cells", *key): values for key, values in rows.items()}
 
 
 def _left_out() -> list[Row]:
@@ -261,9 +287,26 @@ def _pooled_row(embedder: str, shots: int, key: Key, values: list[Floats]) -> Ro
     }
 
 
-def _gate_row(cells: EmbeddedSet, shots: int, case: str, hits: list[bool]) -> Row:
-    row = _not_run(cells.dataset, case, shots, "gate_open_rate", cells.embedder)
-    return row | {"unit": "1", "value": float(np.mean(hits)), "n": len(hits)}
+def _gate_rows(
+    cells: EmbeddedSet, shots: int, case: str, answers: Sequence[UseAnswer]
+) -> Iterator[Row]:
+    """Yield how often the gate opened, and the gains that it saw.
+
+    Its rate has a Wilson interval over the draws, its gain one by a two-level
+    bootstrap: draws, then halves.
+    """
+    rate = wilson(sum(answer.opened for answer in answers), len(answers))
+    halves = 2 * HALVINGS
+    drawn = np.random.default_rng(0).integers(halves, size=(REPEATS, halves))
+    gains = [np.array(answer.differences or [0.0] * halves) for answer in answers]
+    values = np.stack([np.append(g.mean(), g[drawn].mean(axis=1)) for g in gains])
+    for metric, (value, low, high) in (
+        ("gate_open_rate", (rate.value, rate.low, rate.high)),
+        ("gate_gain", interval(values)),
+    ):
+        row = _not_run(cells.dataset, case, shots, metric, cells.embedder)
+        told = {"unit": "1", "value": value, "low": low, "high": high}
+        yield row | told | {"n": len(answers)}
 
 
 def _not_run(

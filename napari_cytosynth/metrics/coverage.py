@@ -52,7 +52,7 @@ def covered(real: Points, fake: Points, k: int = 5) -> npt.NDArray[np.bool_]:
     Returns
     -------
     bool[n]
-        One for each real object.
+        One for each real object; all false where nothing is synthetic.
     """
     return np.asarray(_within(real, fake, k).any(axis=1), np.bool_)
 
@@ -71,10 +71,10 @@ def densities(real: Points, fake: Points, k: int = 5) -> npt.NDArray[np.float64]
 
 def _within(centres: Points, others: Points, k: int) -> npt.NDArray[np.bool_]:
     """Tell which others lie nearer to each centre than its k-th neighbour."""
-    if min(len(centres), len(others)) <= k:
+    if len(centres) <= k:
         raise InputError(
-            f"Coverage was asked of sets of {len(centres)} and {len(others)} cells. "
-            f"Each needs more than {k}; add cells or lower k."
+            f"Coverage was asked of the neighbourhoods of {len(centres)} cells. A "
+            f"neighbourhood needs more than {k}; add cells or lower k."
         )
     radius = nearest(centres, centres, k, leave_out_self=True)[0][:, -1]
     inside = np.sqrt(squared_distances(centres, others)) < radius[:, None]

@@ -71,6 +71,16 @@ def test_copies_and_one_point_for_all_are_told(trial):
     assert trial.filled(collapsed)[0][0] < 0.5
 
 
+def test_a_class_of_which_nothing_passed_covers_nothing(trial):
+    rng = np.random.default_rng(2)
+    whole = {code: truly(code, EACH, rng) for code in trial.rare}
+    covered, density = trial.filled(whole)
+    first = trial.rare[0]
+    half, same = trial.filled({**whole, first: whole[first][:0]})
+    assert half[0] == pytest.approx(covered[0] / 2, abs=0.1)
+    assert same[0] == pytest.approx(density[0], abs=0.35)
+
+
 def test_gains_are_measured_on_cells_that_did_not_train(trial):
     rng = np.random.default_rng(3)
     added = [truly(code, 35, rng) for code in trial.rare]

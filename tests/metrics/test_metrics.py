@@ -78,6 +78,15 @@ def test_coverage_matches_its_definition(rng):
 def test_coverage_says_how_many_it_needs():
     with pytest.raises(InputError, match="more than 5"):
         coverage(np.zeros((5, 2)), np.zeros((50, 2)))
+    with pytest.raises(InputError, match="more than 5"):
+        coverage(np.zeros((50, 2)), np.zeros((5, 2)))
+
+
+def test_few_or_no_synthetic_objects_cover_little_or_nothing(rng):
+    real = rng.normal(size=(60, 3))
+    assert not covered(real, real[:0]).any()
+    assert len(densities(real, real[:0])) == 0
+    assert 0 < covered(real, real[:2]).mean() < 0.5
 
 
 def test_kernel_distance_matches_the_sum_over_pairs(rng):
