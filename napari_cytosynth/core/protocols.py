@@ -27,6 +27,7 @@ from napari_cytosynth.core.tasks import Task
 from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.core.training import Crops as Crops
 from napari_cytosynth.core.training import LabelledCells as LabelledCells
+from napari_cytosynth.core.training import SyntheticVectors as SyntheticVectors
 from napari_cytosynth.core.training import TrainingSet as TrainingSet
 from napari_cytosynth.core.training import Vectors as Vectors
 
@@ -151,6 +152,8 @@ class Candidates:
         Those of the training split, with vectors of the same embedder.
     density : DensityModel or None
         Fitted on the labelled cells.
+    synthetic : SyntheticVectors or None
+        Of the same embedder; they tell a search what to look for, and are in no count.
     """
 
     ids: npt.NDArray[np.int64]
@@ -161,6 +164,7 @@ class Candidates:
     counts: Mapping[str, int]
     labelled: LabelledCells | None = None
     density: DensityModel | None = None
+    synthetic: SyntheticVectors | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,40 @@ class LabelledCells:
 
 
 @dataclass(frozen=True, slots=True)
+class SyntheticVectors:
+    """Vectors of synthetic cells, and drawn ones: they help to search, never to count.
+
+    Parameters
+    ----------
+    ids : int64[m]
+        Number of the synthetic cell; 0 where the vector was drawn and has no picture.
+    codes : tuple of str
+        Class that each was made for.
+    vectors : float32[m, dim]
+        Embeddings, in the space of the real cells beside them.
+    """
+
+    ids: npt.NDArray[np.int64]
+    codes: tuple[str, ...]
+    vectors: Vectors
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def of(self, code: str) -> SyntheticVectors:
+        """Return those of one class."""
+        return self.take(np.array([c == code for c in self.codes], bool))
+
+    def take(
+        self, index: npt.NDArray[np.integer] | npt.NDArray[np.bool_]
+    ) -> SyntheticVectors:
+        """Return those at ``index`` (positions or a mask)."""
+        where = np.arange(len(self))[index]
+        codes = tuple(self.codes[i] for i in where)
+        return SyntheticVectors(self.ids[where], codes, self.vectors[where])
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingSet:
     """What a head is fitted on.
 

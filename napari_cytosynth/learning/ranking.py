@@ -13,6 +13,9 @@ from napari_cytosynth.core.taxonomy import Taxonomy
 RARE_SHARE = 0.5
 """A class is rare with fewer labels than this share of the mean labelled class."""
 
+_STEPS = 20
+_SAMPLE = 20_000
+
 NO_MODEL = "drawn at random: no model yet"
 
 Explain = Callable[[npt.NDArray[np.intp]], tuple[str, ...]]
@@ -119,3 +122,33 @@ def doubt_between(
         ending = "; rare" if rare.intersection(pair) else ""
         words.append(" or ".join(pair) + ending)
     return tuple(words)
+
+
+def to_pool_shares(
+    probabilities: npt.NDArray[np.float32], rng: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """Bring probabilities under equal class shares to the shares of the pool.
+
+    The shares are estimated without labels by expectation maximisation: Saerens,
+    Latinne, Decaestecker (2002), Neural Computation 14(1).
+
+    Parameters
+    ----------
+    probabilities : float32[n, classes]
+        Of a head that was fitted with balanced classes.
+    rng : numpy.random.Generator
+        Draws a sample of a pool above 20,000 cells to estimate from.
+    """
+    n, k = probabilities.shape
+    sample = probabilities
+    if n > _SAMPLE:
+        sample = probabilities[rng.choice(n, _SAMPLE, replace=False, shuffle=False)]
+    shares = np.full(k, 1 / k, np.float32)
+    for _ in range(_STEPS):
+        posterior = sample * shares
+        posterior /= np.maximum(posterior.sum(axis=1, keepdims=True), 1e-12)
+        # One cell in advance for each class: no share sinks to nothing for ever.
+        shares = (posterior.sum(axis=0) + 1) / (len(sample) + k)
+    adapted: npt.NDArray[np.float32] = probabilities * shares
+    adapted /= np.maximum(adapted.sum(axis=1, keepdims=True), 1e-12)
+    return adapted

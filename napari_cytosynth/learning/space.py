@@ -48,8 +48,7 @@ class PoolSpace:
         if not len(sample):
             dim = candidates.vectors.shape[1]
             return cls(np.zeros(dim, np.float32), np.zeros((dim, 1), np.float32))
-        centre, spread = sample.mean(axis=0), sample.std(axis=0)
-        spread[spread < 1e-6 * (1 + np.abs(centre))] = np.inf
+        centre, spread = sample.mean(axis=0), spread_of(sample)
         standard = (sample - centre) / spread
         _, vectors = np.linalg.eigh(standard.T @ standard)
         axes = vectors[:, ::-1][:, :AXES] / spread[:, None]
@@ -63,6 +62,15 @@ class PoolSpace:
                 vectors[at : at + _BLOCK] - self.centre
             ) @ self.axes
         return out
+
+
+def spread_of(
+    vectors: npt.NDArray[np.floating],
+) -> npt.NDArray[np.floating]:
+    """Return the spread of each column, infinite where it is constant: no weight."""
+    spread: npt.NDArray[np.floating] = vectors.std(axis=0)
+    spread[spread < 1e-6 * (1 + np.abs(vectors.mean(axis=0)))] = np.inf
+    return spread
 
 
 def in_order(candidates: Candidates) -> npt.NDArray[np.intp]:

@@ -3,10 +3,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from napari_cytosynth.core.errors import InputError
-from napari_cytosynth.core.protocols import Candidates, QueryStrategy
+from napari_cytosynth.core.protocols import (
+    Candidates,
+    LabelledCells,
+    QueryStrategy,
+    SyntheticVectors,
+)
 from napari_cytosynth.core.registry import load, names
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.learning.ranking import best_of, rare_codes
@@ -22,6 +28,7 @@ from napari_cytosynth.learning.strategies.margin import Margin
 from napari_cytosynth.learning.strategies.novelty import Novelty
 from napari_cytosynth.learning.strategies.random import Random
 from napari_cytosynth.learning.strategies.rare import Rare
+from napari_cytosynth.learning.strategies.search import Search
 from napari_cytosynth.learning.strategies.typical import Typical
 from napari_cytosynth.testing.contracts_learning import (
     StrategyContract,
@@ -89,13 +96,23 @@ class TestNovelty(StrategyContract):
         return Novelty()
 
 
+class TestSearch(StrategyContract):
+    def make(self) -> QueryStrategy:
+        return Search()
+
+
+class TestSearchOfOneClass(StrategyContract):
+    def make(self) -> QueryStrategy:
+        return Search("PMY")
+
+
 class TestTypical(StrategyContract):
     def make(self) -> QueryStrategy:
         return Typical()
 
 
 @pytest.mark.parametrize(
-    "name", ["random", "least_confidence", "margin", "entropy", "rare"]
+    "name", ["random", "least_confidence", "margin", "entropy", "rare", "search"]
 )
 def test_registered_under_its_key(name: str) -> None:
     assert name in names("strategies")
@@ -236,3 +253,78 @@ def test_rare_codes_need_something_to_compare_with() -> None:
     rare = rare_codes({"SNE": 30, "LY": 30, "BA": 2, "ART": 1}, taxonomy)
     assert {"BA", "MO"} <= rare
     assert not rare & {"SNE", "LY", "ART"}
+
+
+def _clouds(seed: int = 0) -> tuple[Candidates, npt.NDArray[np.bool_]]:
+    """Return a pool with 12 of 400 cells of PMY, three labelled ones, and which."""
+    rng = np.random.default_rng(seed)
+    middle = rng.normal(size=(3, 8)) * 1.5
+    kinds = np.repeat([0, 1, 2], [200, 188, 12])
+    vectors = (middle[kinds] + rng.normal(size=(400, 8))).astype(np.float32)
+    known = np.repeat([0, 1, 2], [10, 10, 3])
+    codes = tuple(("SNE", "LY", "PMY")[k] for k in known)
+    taxonomy = built_in("pbc11")
+    pool = Candidates(
+        ids=np.arange(1, 401, dtype=np.int64),
+        vectors=vectors,
+        probabilities=None,
+        codes=(),
+        taxonomy=taxonomy,
+        counts={code: codes.count(code) for code in taxonomy.codes},
+        labelled=LabelledCells(
+            np.arange(1000, 1023, dtype=np.int64),
+            codes,
+            np.zeros((0, 96, 96, 3), np.uint8),
+            (middle[known] + rng.normal(size=(23, 8))).astype(np.float32),
+            "tiny",
+            np.array(["g"] * 23),
+        ),
+    )
+    return pool, kinds == 2
+
+
+def test_search_finds_the_rare_class_and_says_which_example_is_nearest() -> None:
+    pool, own = _clouds()
+    found = Search("PMY").query(pool, 12, np.random.default_rng(0))
+    assert own[found.ids - 1].sum() >= 9
+    assert all(
+        reason.startswith("looks like a promyelocyte (nearest: cell 10")
+        for reason in found.reasons
+    )
+
+
+def test_search_goes_by_synthetic_cells_alone_where_no_real_one_is_known() -> None:
+    pool, own = _clouds()
+    known = pool.labelled
+    assert known is not None
+    others = np.array([code != "PMY" for code in known.codes])
+    made = SyntheticVectors(np.array([40, 0, 41]), ("PMY",) * 3, known.vectors[~others])
+    blind = replace(pool, labelled=known.take(others))
+    told = Search("PMY").query(blind, 5, np.random.default_rng(0)).reasons
+    assert all("no example" in reason for reason in told)
+    found = Search("PMY").query(
+        replace(blind, synthetic=made), 12, np.random.default_rng(0)
+    )
+    assert own[found.ids - 1].sum() >= 9
+    assert {reason[-13:] for reason in found.reasons} <= {
+        "synthetic 40)",
+        "synthetic 41)",
+    }
+
+
+def test_search_for_no_class_in_particular_looks_for_the_scarce_ones() -> None:
+    pool, _ = _clouds()
+    one = Search().query(pool, 20, np.random.default_rng(0))
+    other = Search("PMY").query(pool, 20, np.random.default_rng(0))
+    np.testing.assert_array_equal(one.ids, other.ids)
+
+
+def test_search_with_one_class_known_ranks_it_against_the_pool() -> None:
+    pool, own = _clouds()
+    known = pool.labelled
+    assert known is not None
+    alone = known.take(np.array([code == "PMY" for code in known.codes]))
+    found = Search("PMY").query(
+        replace(pool, labelled=alone), 12, np.random.default_rng(0)
+    )
+    assert own[found.ids - 1].sum() >= 6

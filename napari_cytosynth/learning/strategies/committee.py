@@ -8,15 +8,13 @@ shrunk covariance, which needs no iterations.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.protocols import Candidates, LabelledCells, Query
+from napari_cytosynth.learning.discriminant import Discriminant
 from napari_cytosynth.learning.ranking import NO_MODEL, query_at_random, query_best
 from napari_cytosynth.learning.space import PoolSpace
-from napari_cytosynth.metrics.covariance import shrunk_covariance
 
 MEMBERS = 8
 """Models in the committee."""
@@ -54,24 +52,9 @@ class Committee:
         return query_best(candidates, bald, n, rng, explain)
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """Linear scores: ``points @ slope.T + level``."""
-
-    slope: Floats
-    level: Floats
-
-    def shares(self, points: npt.NDArray[np.float32]) -> Floats:
-        scores = points @ self.slope.T + self.level
-        scores -= scores.max(axis=1, keepdims=True)
-        np.exp(scores, out=scores)
-        shares: Floats = scores / scores.sum(axis=1, keepdims=True)
-        return shares
-
-
 def _members(
     points: npt.NDArray[np.float32], labelled: LabelledCells, rng: np.random.Generator
-) -> list[_Member]:
+) -> list[Discriminant]:
     """Fit discriminant analyses of equal priors to Bayesian bootstraps.
 
     The weights of Rubin (1981) leave every cell in: a class of one cell stays known.
@@ -79,23 +62,9 @@ def _members(
     _, classes = np.unique(np.array(labelled.codes), return_inverse=True)
     rows = points.astype(np.float64)
     return [
-        _member(rows, classes, rng.exponential(size=len(rows))) for _ in range(MEMBERS)
+        Discriminant.fit(rows, classes, rng.exponential(size=len(rows)))
+        for _ in range(MEMBERS)
     ]
-
-
-def _member(rows: Floats, classes: npt.NDArray[np.intp], weights: Floats) -> _Member:
-    means = np.stack(
-        [
-            np.average(rows[classes == c], axis=0, weights=weights[classes == c])
-            for c in range(classes.max() + 1)
-        ]
-    )
-    centred = (rows - means[classes]) * np.sqrt(weights / weights.mean())[:, None]
-    covariance, _ = shrunk_covariance(centred)
-    # Where each class has one cell there is no spread: any will do, the order stays.
-    floor = 1e-3 * (float(np.trace(covariance)) / len(covariance) or 1.0)
-    slope = np.linalg.solve(covariance + floor * np.eye(len(covariance)), means.T)
-    return _Member(slope.T, -0.5 * (means.T * slope).sum(axis=0))
 
 
 def _information(shares: Floats) -> Floats:

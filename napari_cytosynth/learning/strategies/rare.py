@@ -12,13 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.protocols import Candidates, Query
-from napari_cytosynth.learning.ranking import NO_MODEL, query_at_random, query_best
+from napari_cytosynth.learning.ranking import (
+    NO_MODEL,
+    query_at_random,
+    query_best,
+    to_pool_shares,
+)
 
 WANTED = 20
 """Labels after which a class is no longer short, unless the others have many more."""
-
-_STEPS = 20
-_SAMPLE = 20_000
 
 
 class Rare:
@@ -33,7 +35,7 @@ class Rare:
         if probabilities is None:
             return query_at_random(candidates, n, rng, NO_MODEL)
         wanted, lack = _lack(candidates)
-        adapted = _to_pool_shares(probabilities, rng)
+        adapted = to_pool_shares(probabilities, rng)
         utilities = adapted @ lack
 
         def explain(best: npt.NDArray[np.intp]) -> tuple[str, ...]:
@@ -52,25 +54,6 @@ def _lack(candidates: Candidates) -> tuple[int, npt.NDArray[np.float32]]:
         for code in candidates.codes
     ]
     return wanted, np.array(lack, np.float32)
-
-
-def _to_pool_shares(
-    probabilities: npt.NDArray[np.float32], rng: np.random.Generator
-) -> npt.NDArray[np.float32]:
-    """Bring probabilities under equal shares to the shares of the pool."""
-    n, k = probabilities.shape
-    sample = probabilities
-    if n > _SAMPLE:
-        sample = probabilities[rng.choice(n, _SAMPLE, replace=False, shuffle=False)]
-    shares = np.full(k, 1 / k, np.float32)
-    for _ in range(_STEPS):
-        posterior = sample * shares
-        posterior /= np.maximum(posterior.sum(axis=1, keepdims=True), 1e-12)
-        # One cell in advance for each class: no share sinks to nothing for ever.
-        shares = (posterior.sum(axis=0) + 1) / (len(sample) + k)
-    adapted: npt.NDArray[np.float32] = probabilities * shares
-    adapted /= np.maximum(adapted.sum(axis=1, keepdims=True), 1e-12)
-    return adapted
 
 
 def _reason(
