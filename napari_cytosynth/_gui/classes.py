@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from qtpy.QtCore import QEvent, QModelIndex, QPoint, Qt, Signal
+from qtpy.QtCore import QEvent, QModelIndex, QPoint, QSize, Qt, Signal
 from qtpy.QtGui import QContextMenuEvent, QMouseEvent, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -97,6 +97,11 @@ class ClassTable(QTableView):
             if width:
                 self.setColumnWidth(column, width)
         self.entered.connect(self._hover)
+
+    def sizeHint(self) -> QSize:
+        """Ask for two rows: it takes what height there is, and a form below more."""
+        header = self.horizontalHeader().sizeHint().height()
+        return QSize(super().sizeHint().width(), header + 2 * ROW_HEIGHT)
 
     def _hover(self, index: QModelIndex) -> None:
         if index.row() != self.painter.hovered:

@@ -22,7 +22,8 @@ def style_sheet(colours: Colours) -> str:
         color: {colours.text}; border-bottom: 2px solid {colours.focus};
         font-weight: bold;
     }}
-    QLabel#muted, QLabel#notice {{ color: {colours.muted}; }}
+    QLabel#muted, QLabel#notice, QLabel#hint {{ color: {colours.muted}; }}
+    QLabel#hint {{ font-size: 11px; }}
     QLabel#notice {{ font-style: italic; }}
     QLabel#warning {{ color: {colours.warning}; font-weight: bold; }}
     QLabel#heading, QLabel#verdict {{ font-weight: bold; }}

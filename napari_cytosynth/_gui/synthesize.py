@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cytosynth._gui.forms import Form, form_of, values_of
+from napari_cytosynth._gui.more import MoreWidget
 from napari_cytosynth._gui.status import TaskBars
 from napari_cytosynth.app.panels import FillForm, TaskStatus
 from napari_cytosynth.core.registry import makes_vectors
@@ -24,7 +25,7 @@ MOST = 1000
 class SynthesizeWidget(QFrame):
     """Implements :class:`napari_cytosynth.app.synthetic_views.SynthesizeView`."""
 
-    fillAsked = Signal(str, int, str)
+    fillAsked = Signal(str, int, str, object)
     cancelAsked = Signal(str)
     removeAsked = Signal(str)
     formClosed = Signal()
@@ -41,6 +42,7 @@ class SynthesizeWidget(QFrame):
         for label in (self.title, self.warning, self.outcome):
             label.setWordWrap(True)
             label.hide()
+        self.more = MoreWidget(self)
         self.start = QPushButton("Make synthetic cells", self)
         self.remove = QPushButton("Remove vectors", self)
         self.leave = QPushButton("Close", self)
@@ -65,6 +67,7 @@ class SynthesizeWidget(QFrame):
         column.addWidget(self.title)
         column.addWidget(self.warning)
         column.addLayout(self._place)
+        column.addWidget(self.more)
         column.addLayout(buttons)
         column.addWidget(self.bars)
         column.addWidget(self.outcome)
@@ -73,6 +76,7 @@ class SynthesizeWidget(QFrame):
     def _show_buttons(self, visible: bool) -> None:
         for widget in (self.start, self.leave, self.title):
             widget.setVisible(visible)
+        self.more.setVisible(visible and bool(self.more.rows))
         kept = self._shown.vectors if self._shown is not None else 0
         self.remove.setVisible(visible and bool(kept))
         self._show_frame()
@@ -113,6 +117,7 @@ class SynthesizeWidget(QFrame):
         form = self._shown
         if form is None:
             return
+        self.more.show_settings(form.settings.get(generator, ()))
         makes = "vectors" if makes_vectors(generator) else "cells"
         self.start.setText(f"Make synthetic {makes}")
         self.warning.setText(form.warning_of(generator))
@@ -133,8 +138,10 @@ class SynthesizeWidget(QFrame):
         if self.form is None or self._shown is None:
             return
         chosen, code = values_of(self.form), self._shown.code
+        count, generator = int(chosen["count"]), str(chosen["generator"])
+        more = self.more.chosen()
         self._close_form()
-        self.fillAsked.emit(code, int(chosen["count"]), str(chosen["generator"]))
+        self.fillAsked.emit(code, count, generator, more)
 
     def _remove(self) -> None:
         if self._shown is not None:

@@ -121,19 +121,20 @@ class Fills:
         """Tell whether a fill of this class runs."""
         return self._jobs.is_running(fill_key(code))
 
-    def start(self, code: str, count: int, generator: str) -> bool:
+    def start(self, ask: Ask) -> bool:
         """Fill a class; False, said by ``failed``, if one runs already.
 
-        An interrupted fill of the same ask goes on rather than a new one.
+        The critics that the user chose judge too. An interrupted fill of the same ask
+        goes on rather than a new one.
         """
+        ask, code = replace(ask, critics=self.critics), ask.code
         if self.is_running(code):
             self._state.fail(
                 f"A fill of {code} runs already. Wait for it, or cancel it first."
             )
             return False
         self._state.fill_class = ""
-        ask = Ask(code, count, generator, critics=self.critics)
-        if makes_vectors(generator):
+        if makes_vectors(ask.generator):
             self._run(code, self._drawing(ask), self._drawn)
         else:
             self._run(code, self._filling(code, lambda: self._planned(ask)), self._done)

@@ -18,6 +18,7 @@ from napari_cytosynth.app.scene import Mosaic as Mosaic
 from napari_cytosynth.app.scene import Rectangle as Rectangle
 from napari_cytosynth.app.scene import Tile as Tile
 from napari_cytosynth.core.quality import Flaw
+from napari_cytosynth.core.settings import Setting
 
 ALL_FLAWS = sum(int(flaw) for flaw in Flaw)
 """Every flaw's bit."""
@@ -281,6 +282,8 @@ class FillForm:
         Synthetic vectors kept for it; they are no cells.
     notes : mapping of str to str
         What must be known of a generator before it is chosen; by its key.
+    settings : mapping of str to tuple of Setting
+        What a generator lets one choose; by its key.
     """
 
     code: str
@@ -291,6 +294,7 @@ class FillForm:
     warning: str = ""
     vectors: int = 0
     notes: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, tuple[Setting, ...]] = field(default_factory=dict)
 
     def warning_of(self, generator: str) -> str:
         """Return what the form warns of, where a generator is chosen."""

@@ -28,6 +28,7 @@ from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Compute
 from napari_cytosynth.core.registry import DEFAULT_STRATEGY
 from napari_cytosynth.core.tasks import Progress, Runner, Task
+from napari_cytosynth.workflows.fill_jobs import Ask
 
 EVALUATE, EMBED = "evaluate", "embed"
 """Keys of the tasks that measure whether synthesis helped, and that change embedder."""
@@ -227,9 +228,15 @@ class Session(Handling):
         """Open the *Fill* form for a class; empty: close it."""
         self.state.fill_class = code
 
-    def fill(self, code: str, count: int, generator: str = "latent") -> bool:
+    def fill(
+        self,
+        code: str,
+        count: int,
+        generator: str = "latent",
+        options: Mapping[str, Any] | None = None,
+    ) -> bool:
         """Ask the backend for synthetic cells of a class; they stream in."""
-        return self.fills.start(code, count, generator)
+        return self.fills.start(Ask(code, count, generator, options=options or {}))
 
     def judge(self, accept: bool) -> bool:
         """Accept or reject the synthetic cell under review, and go to the next."""

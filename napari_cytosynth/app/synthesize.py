@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from statistics import median
+from typing import Any
 
 from napari_cytosynth.app.panels import ClassRow, FillForm, TaskStatus
 from napari_cytosynth.app.session import Session
@@ -12,7 +14,9 @@ from napari_cytosynth.core.registry import (
     makes_vectors,
     names,
     needs_of,
+    settings_of,
 )
+from napari_cytosynth.core.settings import asked_of
 
 FEWEST, MOST = 8, 48
 """Bounds of the number of cells that the form suggests."""
@@ -52,8 +56,11 @@ class SynthesizePresenter:
             self._fills = fills
             self._view.show_fills(fills)
 
-    def _on_fill_asked(self, code: str, count: int, generator: str) -> None:
-        self._session.fill(code, count, generator)
+    def _on_fill_asked(
+        self, code: str, count: int, generator: str, chosen: Mapping[str, Any]
+    ) -> None:
+        name, options = asked_of(generator, settings_of(generator), chosen)
+        self._session.fill(code, count, name, options)
 
 
 def form_of(rows: tuple[ClassRow, ...], code: str, vectors: int = 0) -> FillForm:
@@ -77,6 +84,7 @@ def form_of(rows: tuple[ClassRow, ...], code: str, vectors: int = 0) -> FillForm
         warning=warning,
         vectors=vectors,
         notes=_notes(warning, vectors),
+        settings={key: settings_of(key) for key in names("generators")},
     )
 
 

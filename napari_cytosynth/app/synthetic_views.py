@@ -19,8 +19,8 @@ class SynthesizeView(Protocol):
 
     Signals
     -------
-    fillAsked : (code: str, count: int, generator: str)
-        The form was confirmed.
+    fillAsked : (code: str, count: int, generator: str, chosen: mapping)
+        The form was confirmed; the generator's settings as they stood in it, by name.
     cancelAsked : (key: str)
         Cancel was pressed for the running fill of this key.
     removeAsked : (code: str)

@@ -22,6 +22,7 @@ from napari_cytosynth.core.provenance import (
 from napari_cytosynth.core.records import ImageRecord as ImageRecord
 from napari_cytosynth.core.records import ObjectRecord as ObjectRecord
 from napari_cytosynth.core.records import Records as Records
+from napari_cytosynth.core.settings import Setting as Setting
 from napari_cytosynth.core.smear import Calibration, SmearImage
 from napari_cytosynth.core.tasks import Task
 from napari_cytosynth.core.taxonomy import Taxonomy
@@ -228,6 +229,20 @@ class ChoosyGenerator(Protocol):
 
     def refuse_unknown(self, code: str, real: int, taxonomy: Taxonomy) -> None:
         """Raise UnknownClassError if ``real`` cells of ``code`` would not do."""
+
+
+@runtime_checkable
+class TunableGenerator(Protocol):
+    """A generator that knows its options: what it offers, and what it cannot take."""
+
+    settings: tuple[Setting, ...]
+    """Options that the *Fill* form offers; others can be set by name."""
+
+    def refuse_options(self, options: Mapping[str, Any], code: str, real: int) -> None:
+        """Raise InputError if ``options`` would not do with ``real`` cells of ``code``.
+
+        It reads no weights, so that nothing is learned in vain.
+        """
 
 
 @runtime_checkable

@@ -9,6 +9,7 @@ from inspect import signature
 from typing import Any
 
 from napari_cytosynth.core.errors import CytoSynthError, RegistryError
+from napari_cytosynth.core.settings import Setting
 
 GROUPS = (
     "readers",
@@ -61,13 +62,23 @@ def needs_of(generator: str) -> str:
     return _told(generator, "needs")
 
 
+def settings_of(generator: str) -> tuple[Setting, ...]:
+    """Return what a generator offers to choose; none where it offers nothing."""
+    found: tuple[Setting, ...] = _attribute(generator, "settings", ())
+    return found
+
+
 def _told(generator: str, name: str) -> str:
+    return str(_attribute(generator, name, ""))
+
+
+def _attribute(generator: str, name: str, missing: Any) -> Any:
     try:
         found = load("generators", generator)
     except (CytoSynthError, ImportError):
-        return ""
+        return missing
     kind: Any = found.func if isinstance(found, partial) else found
-    return str(getattr(kind, name, ""))
+    return getattr(kind, name, missing)
 
 
 def painter_of(name: str | None) -> str | None:

@@ -28,8 +28,9 @@ from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.core.taxonomies import BUILT_IN, built_in
 from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.synthesis.appearance import Stain, StainShift
+from napari_cytosynth.synthesis.latent_options import LEARNS_BY, SETTINGS
 from napari_cytosynth.synthesis.latent_options import LatentConfig as LatentConfig
-from napari_cytosynth.synthesis.parents import Parents
+from napari_cytosynth.synthesis.parents import Parents, demand_parent
 from napari_cytosynth.synthesis.repertoire import MIN_TO_LEARN, Repertoire
 from napari_cytosynth.synthesis.starter import (
     FOLDER,
@@ -74,6 +75,8 @@ class LatentGenerator:
 
     key = "latent"
     makes = "cells"
+    settings = SETTINGS
+    learns_by = LEARNS_BY
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self.folder = folder
@@ -232,6 +235,10 @@ class LatentGenerator:
     def refuse_unknown(self, code: str, real: int, taxonomy: Taxonomy) -> None:
         """Raise at once, reading no weights; see :meth:`Repertoire.refuse_unknown`."""
         self._repertoire.refuse_unknown(code, real, taxonomy)
+
+    def refuse_options(self, options: Mapping[str, Any], code: str, real: int) -> None:
+        """Raise InputError at once for options that are none, or would not do."""
+        demand_parent(LatentConfig.read(options).strategy, code, real)
 
     def _demand_same_base(self, weights: Weights) -> None:
         if weights.meta["base"] != self.starter.sha256:

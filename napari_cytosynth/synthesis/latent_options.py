@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.protocols import Setting
 from napari_cytosynth.synthesis.options import read_options
-from napari_cytosynth.synthesis.parents import STRATEGIES
+from napari_cytosynth.synthesis.parents import MANNER, STRATEGIES, strength_of
 
 SOLVERS = ("heun", "multistep")
 """Ways to follow the flow from noise to a picture."""
+
+
+LEARNS_BY = frozenset({"tune", "tune_steps"})
+"""Options by which classes are learned; where one changes, they are learned anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +102,45 @@ class LatentConfig:
                 "strength above 0 and up to 1."
             )
         return config
+
+
+_DEFAULTS = LatentConfig()
+
+SETTINGS = (
+    MANNER,
+    strength_of(_DEFAULTS.strength),
+    Setting(
+        "steps",
+        "Steps",
+        "More take longer and paint finer; 6 will do to look around.",
+        _DEFAULTS.steps,
+        low=1,
+        high=100,
+    ),
+    Setting(
+        "looks",
+        "Variety",
+        "How unlike one another new cells look; 1: as real ones, 0: hardly.",
+        _DEFAULTS.looks,
+        low=0.0,
+        high=2.0,
+    ),
+    Setting(
+        "match_stain",
+        "Match the stain",
+        "Moves the colours to those of the labelled cells.",
+        _DEFAULTS.match_stain,
+    ),
+    Setting(
+        "tune",
+        "Learn from mine",
+        "Which classes are learned from the labelled cells before painting.",
+        _DEFAULTS.tune,
+        {
+            "new": "those that the shipped weights do not know",
+            "all": "this class too, if 3 or more are labelled",
+            "none": "none",
+        },
+    ),
+)
+"""What the *Fill* form offers of these."""

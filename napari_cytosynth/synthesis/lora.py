@@ -40,11 +40,12 @@ from napari_cytosynth.synthesis.lora_options import (
     DEFAULT_BASE,
     LEARNS_BY,
     PRESETS,
+    SETTINGS,
     Base,
     LoraConfig,
 )
 from napari_cytosynth.synthesis.lora_prompts import prompts_of, too_long
-from napari_cytosynth.synthesis.parents import Parents
+from napari_cytosynth.synthesis.parents import Parents, demand_parent
 from napari_cytosynth.synthesis.repertoire import MIN_TO_LEARN
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class LoraGenerator:
     key = "lora"
     makes = "cells"
     learns_by = LEARNS_BY
+    settings = SETTINGS
     needs = (
         f"Learns from the labelled cells of the class, {MIN_TO_LEARN} or more. Needs a "
         "GPU and a Stable Diffusion fetched beforehand; training takes minutes."
@@ -191,6 +193,11 @@ class LoraGenerator:
                 f"more, and {real} of '{code}' ({taxonomy[code].name}) are labelled. "
                 "Label some more, or use the 'latent' generator."
             )
+
+    def refuse_options(self, options: Mapping[str, Any], code: str, real: int) -> None:
+        """Raise InputError at once for options that are none, or would not do."""
+        config = LoraConfig.read(self.base.options, options)
+        demand_parent(config.strategy, code, real)
 
     @property
     def _told_name(self) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.protocols import Setting
 from napari_cytosynth.synthesis.options import read_options
-from napari_cytosynth.synthesis.parents import STRATEGIES
+from napari_cytosynth.synthesis.parents import MANNER, STRATEGIES, strength_of
 
 SAMPLERS = ("dpm", "base", "lcm")
 """DPM-Solver++ 2M (Lu et al. 2022, arXiv 2211.01095); the base's own; LCM (Luo et al.
@@ -199,3 +200,35 @@ _RULES: Mapping[str, tuple[Any, str]] = {
     "train_batch": (lambda c: c.train_batch >= 1, "at least 1"),
     "save_every": (lambda c: c.save_every >= 1, "at least 1"),
 }
+
+_DEFAULTS = LoraConfig()
+
+SETTINGS = (
+    Setting(
+        "base",
+        "Base",
+        "Folder or id of the Stable Diffusion to start from, or 'cytodiff'; empty: "
+        f"the worker's own, else {DEFAULT_BASE}.",
+        "",
+        is_argument=True,
+    ),
+    MANNER,
+    strength_of(_DEFAULTS.strength),
+    Setting(
+        "steps",
+        "Steps",
+        "More take longer and paint finer; left at 20, 'cytodiff' takes 50.",
+        _DEFAULTS.steps,
+        low=1,
+        high=200,
+    ),
+    Setting(
+        "train_steps",
+        "Training steps",
+        "0: 40 for each labelled cell, 200 to 800; many teach copies.",
+        _DEFAULTS.train_steps,
+        low=0,
+        high=5000,
+    ),
+)
+"""What the *Fill* form offers of these."""

@@ -10,7 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.errors import InputError
-from napari_cytosynth.core.protocols import Crops, LabelledCells, Request, Weights
+from napari_cytosynth.core.protocols import (
+    Crops,
+    LabelledCells,
+    Request,
+    Setting,
+    Weights,
+)
 
 STRATEGIES = {
     "class": "a new cell",
@@ -19,6 +25,15 @@ STRATEGIES = {
     "in-then-out": "a new cell in a real cell's place, then new surroundings",
 }
 """Ways to make a cell, and what each makes. All but the first begin with a real one."""
+
+MANNER = Setting(
+    "strategy",
+    "Made as",
+    "What a synthetic cell begins with; all but the first need a labelled cell.",
+    "class",
+    STRATEGIES,
+)
+"""Which of :data:`STRATEGIES`."""
 
 MANY = 32
 """Real cells kept of the class that a fit is for."""
@@ -78,12 +93,7 @@ class Parents:
         own = np.zeros(0, bool)
         if request.code in codes and "parents.class" in weights.tensors:
             own = weights.tensors["parents.class"] == codes.index(request.code)
-        if not own.any():
-            raise InputError(
-                f"Strategy '{strategy}' begins with a real cell, and no "
-                f"labelled cell of class '{request.code}' is at hand. Label one, or "
-                "choose strategy 'class'."
-            )
+        demand_parent(strategy, request.code, int(own.sum()))
         tensors = weights.tensors
         return cls(tensors["parents.id"][own], tensors["parents.crops"][own], key)
 
@@ -100,3 +110,31 @@ class Parents:
     def _row(self, number: int) -> int:
         rng = np.random.default_rng([*self.key, number, 2])
         return int(rng.integers(len(self.ids)))
+
+
+def strength_of(value: float) -> Setting:
+    """Return how far a variation may go, where ``value`` is what it is by itself."""
+    return Setting(
+        "strength",
+        "Strength",
+        "How far a variation leaves its cell: 0.3 stays near, 1 keeps nothing.",
+        value,
+        low=0.05,
+        high=1.0,
+        needs=("strategy", "variation"),
+    )
+
+
+def demand_parent(strategy: str, code: str, real: int) -> None:
+    """Refuse a strategy that begins with a real cell where there is none.
+
+    Raises
+    ------
+    InputError
+        If ``real``, the number of labelled cells of ``code``, does not do.
+    """
+    if strategy != "class" and not real:
+        raise InputError(
+            f"Strategy '{strategy}' begins with a real cell, and no labelled cell of "
+            f"class '{code}' is at hand. Label one, or choose strategy 'class'."
+        )

@@ -15,6 +15,7 @@ from napari_cytosynth.core.protocols import (
     Carded,
     ChoosyGenerator,
     LabelledCells,
+    TunableGenerator,
     Weights,
 )
 from napari_cytosynth.core.registry import load, names
@@ -99,19 +100,23 @@ def resumable_jobs(project: Project, code: str = "") -> list[Job]:
     ]
 
 
-def refuse_unknown(project: Project, ask: Ask) -> None:
-    """Raise at once where the generator says that it cannot make the class.
+def refuse_unmakeable(project: Project, ask: Ask) -> None:
+    """Raise at once where the generator says that it cannot make what is asked.
 
     Raises
     ------
     UnknownClassError
         Naming the classes that it can make.
+    InputError
+        Naming the option that it does not take.
     """
     made = _built(ask.generator)
+    labels = project.journal.labels().values()
+    real = sum(label.code == ask.code for label in labels)
     if isinstance(made, ChoosyGenerator):
-        labels = project.journal.labels().values()
-        real = sum(label.code == ask.code for label in labels)
         made.refuse_unknown(ask.code, real, project.taxonomy)
+    if isinstance(made, TunableGenerator):
+        made.refuse_options(ask.options, ask.code, real)
 
 
 def learning_options(generator: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,7 +44,7 @@ from napari_cytosynth.workflows.fill_jobs import (
     digest_of,
     is_outdated,
     learning_options,
-    refuse_unknown,
+    refuse_unmakeable,
 )
 from napari_cytosynth.workflows.fill_jobs import resumable_jobs as resumable_jobs
 from napari_cytosynth.workflows.gating import plan_of, training_cells
@@ -171,7 +171,7 @@ def plan(project: Project, ask: Ask) -> Job:
             "of a class that is a cell type: "
             f"{', '.join(project.taxonomy.cell_codes)}."
         )
-    refuse_unknown(project, ask)
+    refuse_unmakeable(project, ask)
     for name in ask.critics:
         load("critics", name)
     lost = [job for job in resumable_jobs(project, ask.code) if ask.made(job)]

@@ -43,7 +43,7 @@ def test_a_fill_streams_into_tab_mosaic_and_counts(
     form = views.synthesize.shown("show_form")
     assert (form.code, form.real) == ("BA", 0)
     assert "unverified" in form.warning
-    views.synthesize.fillAsked.emit("BA", 6, "latent")
+    views.synthesize.fillAsked.emit("BA", 6, "latent", {})
     assert state.fill_class == ""
     assert row_of(held, "BA").filling
     stream(held, runner, 1)
@@ -75,7 +75,7 @@ def test_vectors_fill_the_classifier_and_no_tab(desk: Desk) -> None:
     assert "never shown as pictures" in form.warning_of("embedding")
     assert "Needs a GPU" in form.warning_of("lora")
     assert form.warning_of("latent") == ""
-    views.synthesize.fillAsked.emit(code, 3, "embedding")
+    views.synthesize.fillAsked.emit(code, 3, "embedding", {})
     assert "if the use gate opens" in views.synthesize.shown("show_outcome")
     kept = fills.vectors[code]
     assert 0 < kept <= 3
@@ -111,6 +111,26 @@ def test_no_vectors_without_a_real_cell(desk: Desk) -> None:
     assert form.generators == ("latent", "lora")
     desk.session.fill("BA", 2, "embedding")
     assert "labelled cell in the training split" in desk.session.state.failure
+
+
+def test_the_form_asks_for_options_of_the_generator(desk: Desk) -> None:
+    views = desk.views
+    views.classes.fillAsked.emit("BA")
+    offered = views.synthesize.shown("show_form").settings["latent"]
+    chosen = {setting.name: setting.value for setting in offered}
+    assert {"strategy", "strength", "steps"} <= set(chosen)
+    views.synthesize.fillAsked.emit("BA", 2, "latent", chosen | {"steps": 3})
+    (job,) = desk.session.project.jobs()
+    assert job.data["options"] == {"steps": 3}, "what is at its default is no option"
+    assert job.data["generator"] == "latent"
+
+
+def test_a_manner_that_needs_a_real_cell_is_refused_before_anything_is_learned(
+    desk: Desk,
+) -> None:
+    desk.views.synthesize.fillAsked.emit("BA", 2, "latent", {"strategy": "variation"})
+    assert "no labelled cell of class 'BA'" in desk.session.state.failure
+    assert not desk.session.project.jobs()
 
 
 def test_synthetic_cells_count_apart_from_real_ones(desk: Desk) -> None:

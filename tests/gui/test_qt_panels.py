@@ -42,6 +42,7 @@ from napari_cytosynth.app.panels import (
     Tab,
     TaskStatus,
 )
+from napari_cytosynth.core.registry import settings_of
 from napari_cytosynth.core.taxonomies import BUILT_IN, built_in
 
 DARK = Colours.of("dark")
@@ -247,8 +248,38 @@ def test_the_fill_form_asks_what_the_workflow_takes(qtbot: QtBot) -> None:
     assert "unverified" in panel.warning.text()
     with qtbot.waitSignal(panel.fillAsked) as told:
         QTest.mouseClick(panel.start, Left)
-    assert told.args == ["BA", 24, "latent"]
+    assert told.args == ["BA", 24, "latent", {}]
     assert panel.isHidden()
+
+
+def test_the_fill_form_folds_the_options_of_the_generator(qtbot: QtBot) -> None:
+    panel = SynthesizeWidget()
+    qtbot.addWidget(panel)
+    panel.show()
+    offered = {key: settings_of(key) for key in ("latent", "lora", "embedding")}
+    names = tuple(offered)
+    panel.show_form(FillForm("BA", "Basophil", 4, 24, names, settings=offered))
+    rows = panel.more.rows
+    assert not rows["strategy"].box.native.isVisible()
+    QTest.mouseClick(panel.more.fold, Left)
+    assert rows["strategy"].box.native.isVisible()
+    assert not rows["strength"].box.enabled, "it does nothing for a new cell"
+    assert rows["strategy"].told.text() == "A new cell."
+    rows["strategy"].box.value = "variation"
+    assert rows["strength"].box.enabled
+    assert "as far as the strength says" in rows["strategy"].told.text()
+    assert all(row.told.text().endswith(".") for row in rows.values())
+    assert panel.form is not None
+    panel.form["generator"].value = "lora"
+    assert "base" in panel.more.rows
+    panel.form["generator"].value = "embedding"
+    assert panel.more.isHidden()
+    panel.form["generator"].value = "latent"
+    panel.more.rows["steps"].box.value = 6
+    with qtbot.waitSignal(panel.fillAsked) as told:
+        QTest.mouseClick(panel.start, Left)
+    assert told.args[3]["steps"] == 6
+    assert told.args[3]["strategy"] == "class"
 
 
 def test_the_fill_form_tells_vectors_from_cells(qtbot: QtBot) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.registry import load
 from napari_cytosynth.synthesis.embedding import EmbeddingConfig
 from napari_cytosynth.synthesis.latent_options import LatentConfig
 from napari_cytosynth.synthesis.lora_options import LoraConfig
@@ -49,3 +50,19 @@ def test_every_default_is_taken():
         plain = config()
         given = {name: getattr(plain, name) for name in config.__slots__}
         assert config.read(given) == plain
+
+
+@pytest.mark.parametrize("key", ["latent", "lora"])
+def test_the_form_offers_options_of_the_right_kind(key: str) -> None:
+    maker = load("generators", key)()
+    options = {s.name: s.value for s in maker.settings if not s.is_argument}
+    maker.refuse_options(options, "BA", 3)
+    for setting in maker.settings:
+        for value in setting.choices:
+            maker.refuse_options({setting.name: value}, "BA", 3)
+
+
+@pytest.mark.parametrize("key", ["latent", "lora"])
+def test_a_strategy_without_a_real_cell_is_refused_at_once(key: str) -> None:
+    with pytest.raises(InputError, match="no labelled cell"):
+        load("generators", key)().refuse_options({"strategy": "inpaint"}, "BA", 0)

@@ -102,4 +102,5 @@ def test_only_options_of_learning_are_told_to_it() -> None:
     asked = {"strategy": "inpaint", "rank": 8, "steps": 3}
     assert learning_options("lora:/somewhere", asked) == {"rank": 8}
     assert learning_options("latent", asked) == {}
+    assert learning_options("latent", {"tune": "all", "steps": 3}) == {"tune": "all"}
     assert learning_options("of a far worker", asked) == {}
