@@ -7,8 +7,13 @@ follows Dar et al. 2024, arXiv 2402.01054.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_cytosynth.metrics.neighbours import Points, nearest
+
+Floats = npt.NDArray[np.float64]
+Nearest = tuple[Floats, npt.NDArray[np.intp]]
+"""Distances and rows of the nearest real objects, as ``nearest`` returns them."""
 
 THIRD = 1.0 / 3.0
 """A copy lies nearer to one real object than a third of the way to the next."""
@@ -39,19 +44,72 @@ def copy_threshold(real: Points, percentile: float = PERCENTILE) -> float:
     return float(np.percentile(distances[:, 0], percentile))
 
 
+def third_rule(near: Floats) -> npt.NDArray[np.bool_]:
+    """Tell which objects copy a real one by the one-third rule.
+
+    Parameters
+    ----------
+    near : float64[m, k]
+        Ascending distances of each to the nearest real objects, two at least.
+
+    Returns
+    -------
+    bool[m]
+        An exact repeat is a copy too. False where there are under two to compare with.
+    """
+    if near.shape[1] < 2:
+        return np.zeros(len(near), bool)
+    return np.asarray((near[:, 0] < THIRD * near[:, 1]) | (near[:, 0] == 0), np.bool_)
+
+
+def farther_than_real(near: Nearest, real: Nearest) -> npt.NDArray[np.bool_]:
+    """Tell which objects are not closer to a real one than real ones are.
+
+    An object is authentic if it lies farther from its nearest real object than that one
+    from its own nearest real neighbour (Alaa et al. 2022, arXiv 2102.08921).
+
+    Parameters
+    ----------
+    near, real : distances and rows as :func:`nearest` returns them
+        The nearest real objects of each object, and of each real one itself left out.
+
+    Returns
+    -------
+    bool[m]
+    """
+    return np.asarray(near[0][:, 0] > real[0][near[1][:, 0], 0], np.bool_)
+
+
+def real_farther_than_real(real: Nearest) -> npt.NDArray[np.bool_]:
+    """Tell which real objects would be authentic, had they been made from the others.
+
+    Parameters
+    ----------
+    real : distances and rows as :func:`nearest` returns them
+        The two nearest of each real object, itself left out; the object in question
+        counts among the neighbours of none.
+
+    Returns
+    -------
+    bool[n]
+    """
+    distances, rows = real
+    own = rows[:, 0]
+    mutual = rows[own, 0] == np.arange(len(rows))
+    bar = np.where(mutual, distances[own, 1], distances[own, 0])
+    return np.asarray(distances[:, 0] > bar, np.bool_)
+
+
 def authenticity(fake: Points, real: Points) -> float:
     """Return the share of synthetic objects that are not closer than real ones are.
-
-    A synthetic object is authentic if it lies farther from its nearest real object than
-    that one from its own nearest real neighbour (Alaa et al. 2022, arXiv 2102.08921).
 
     Returns
     -------
     float
-        0..1; for perfect samples one half or more. NaN under two real objects.
+        By :func:`farther_than_real`: 0..1; for perfect samples one half or more. NaN
+        under two real objects.
     """
     if len(real) < 2 or not len(fake):
         return float("nan")
-    to_real, index = nearest(fake, real, 1)
-    between, _ = nearest(real, real, 1, leave_out_self=True)
-    return float((to_real[:, 0] > between[index[:, 0], 0]).mean())
+    between = nearest(real, real, 1, leave_out_self=True)
+    return float(farther_than_real(nearest(fake, real, 1), between).mean())

@@ -12,7 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.errors import InputError
-from napari_cytosynth.metrics.neighbours import Points, nearest, squared_distances
+from napari_cytosynth.metrics.neighbours import (
+    Points,
+    blocks,
+    nearest,
+    squared_distances,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,17 @@ class Coverage:
     fake: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Hits:
+    """Which neighbourhoods hold another object, and how many hold each other one.
+
+    ``held`` is bool[n], one for each centre; ``counts`` is int64[m].
+    """
+
+    held: npt.NDArray[np.bool_]
+    counts: npt.NDArray[np.int64]
+
+
 def covered(real: Points, fake: Points, k: int = 5) -> npt.NDArray[np.bool_]:
     """Tell which real neighbourhoods hold a synthetic object; their mean is coverage.
 
@@ -54,7 +70,7 @@ def covered(real: Points, fake: Points, k: int = 5) -> npt.NDArray[np.bool_]:
     bool[n]
         One for each real object; all false where nothing is synthetic.
     """
-    return np.asarray(_within(real, fake, k).any(axis=1), np.bool_)
+    return _hits(real, fake, k).held
 
 
 def densities(real: Points, fake: Points, k: int = 5) -> npt.NDArray[np.float64]:
@@ -65,24 +81,29 @@ def densities(real: Points, fake: Points, k: int = 5) -> npt.NDArray[np.float64]
     float64[m]
         Their mean is density.
     """
-    found: npt.NDArray[np.float64] = _within(real, fake, k).sum(axis=0) / k
+    found: npt.NDArray[np.float64] = _hits(real, fake, k).counts / k
     return found
 
 
-def _within(centres: Points, others: Points, k: int) -> npt.NDArray[np.bool_]:
-    """Tell which others lie nearer to each centre than its k-th neighbour."""
+def _hits(centres: Points, others: Points, k: int) -> _Hits:
+    """Find the others nearer to each centre than its k-th neighbour, in blocks."""
     if len(centres) <= k:
         raise InputError(
             f"Coverage was asked of the neighbourhoods of {len(centres)} cells. A "
             f"neighbourhood needs more than {k}; add cells or lower k."
         )
     radius = nearest(centres, centres, k, leave_out_self=True)[0][:, -1]
-    inside = np.sqrt(squared_distances(centres, others)) < radius[:, None]
-    return np.asarray(inside, np.bool_)
+    hits = _Hits(np.zeros(len(centres), bool), np.zeros(len(others), np.int64))
+    for rows in blocks(len(centres), len(others)):
+        away = np.sqrt(squared_distances(centres[rows], others))
+        inside = away < radius[rows, None]
+        hits.held[rows] = inside.any(axis=1)
+        hits.counts[:] += inside.sum(axis=0)
+    return hits
 
 
 def coverage(real: Points, fake: Points, k: int = 5) -> Coverage:
-    """Compare two sets of features.
+    """Compare two sets of features; no array of all pairs is held.
 
     Parameters
     ----------
@@ -94,12 +115,12 @@ def coverage(real: Points, fake: Points, k: int = 5) -> Coverage:
     InputError
         If either set is too small.
     """
-    in_real, in_fake = _within(real, fake, k), _within(fake, real, k)
+    in_real, in_fake = _hits(real, fake, k), _hits(fake, real, k)
     return Coverage(
-        precision=float(in_real.any(axis=0).mean()),
-        recall=float(in_fake.any(axis=0).mean()),
-        density=float(in_real.sum(axis=0).mean() / k),
-        coverage=float(in_real.any(axis=1).mean()),
+        precision=float((in_real.counts > 0).mean()),
+        recall=float((in_fake.counts > 0).mean()),
+        density=float(in_real.counts.mean() / k),
+        coverage=float(in_real.held.mean()),
         k=k,
         real=len(real),
         fake=len(fake),

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
 Points = npt.NDArray[np.floating]
 
 BLOCK = 1024
-"""Queries compared at once."""
+"""Queries compared at once, at most."""
+
+PAIRS = 2**22
+"""Pairs compared at once, at most: 32 MiB a matrix however many points there are."""
+
+
+def blocks(n: int, width: int) -> Iterator[slice]:
+    """Yield the rows of a matrix in pieces of at most :data:`PAIRS` elements.
+
+    Parameters
+    ----------
+    n, width : int
+        Rows and columns.
+    """
+    rows = max(min(BLOCK, PAIRS // max(width, 1)), 1)
+    for start in range(0, n, rows):
+        yield slice(start, min(start + rows, n))
 
 
 def squared_distances(first: Points, second: Points) -> npt.NDArray[np.float64]:
@@ -26,8 +44,10 @@ def squared_distances(first: Points, second: Points) -> npt.NDArray[np.float64]:
     """
     a = np.asarray(first, dtype=np.float64)
     b = np.asarray(second, dtype=np.float64)
-    lengths = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :]
-    squared: npt.NDArray[np.float64] = np.maximum(lengths - 2 * a @ b.T, 0)
+    squared: npt.NDArray[np.float64]
+    squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :]
+    squared -= 2 * a @ b.T
+    np.maximum(squared, 0, out=squared)
     return squared
 
 
@@ -58,10 +78,8 @@ def nearest(
             (len(queries), max(k, 0)), np.intp
         )
     parts = [
-        _nearest_block(
-            queries[at : at + BLOCK], points, k, at if leave_out_self else None
-        )
-        for at in range(0, len(queries), BLOCK)
+        _nearest_block(queries[rows], points, k, rows.start if leave_out_self else None)
+        for rows in blocks(len(queries), len(points))
     ]
     return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 

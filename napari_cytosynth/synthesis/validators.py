@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.metrics.neighbours import nearest, squared_distances
+from napari_cytosynth.metrics.scaling import Scaling
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.str_]
@@ -79,17 +80,17 @@ class ParzenValidator:
     """
 
     def __init__(self, x: Floats, labels: Labels) -> None:
-        self._centre = x.mean(axis=0)
-        self._spread = np.maximum(x.std(axis=0), 1e-6 * (1 + np.abs(self._centre)))
-        self._points = (x - self._centre) / self._spread
+        self._scaling = Scaling.of(x)
+        self._points = self._scaling(x)
         self._labels = labels
         near, _ = nearest(self._points, self._points, 1, leave_out_self=True)
         self._width = max(float(np.median(near)) / 2, 1e-6)
 
     def probability(self, x: Floats, code: str) -> Floats:
         """Return float64[n], 0..1; 0 for a class that it never saw."""
-        moved = (x - self._centre) / self._spread
-        power = -squared_distances(moved, self._points) / (2 * self._width**2)
+        power = -squared_distances(self._scaling(x), self._points) / (
+            2 * self._width**2
+        )
         window = np.exp(power - power.max(axis=1, keepdims=True))
         means = {c: window[:, self._labels == c].mean(axis=1) for c in self._codes}
         if code not in means:

@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from napari_cytosynth.core.protocols import Batch, Reference, Vectors
 from napari_cytosynth.core.provenance import Assessment, SyntheticCell, SyntheticVector
-from napari_cytosynth.metrics.neighbours import BLOCK, nearest, squared_distances
+from napari_cytosynth.metrics.neighbours import blocks, nearest, squared_distances
+from napari_cytosynth.metrics.scaling import Scaling
 from napari_cytosynth.synthesis.critics import FEW_REAL, MIN_REAL
 from napari_cytosynth.synthesis.likeness import crops_of, vectors_of
 
@@ -39,13 +40,12 @@ class _Region:
 
     points: Floats
     radii: Floats
-    centre: Floats
-    spread: Floats
+    scaling: Scaling
     passing: float = 1.0
 
     def ratios(self, vectors: Vectors) -> tuple[Floats, npt.NDArray[np.intp]]:
         """Return distance over radius at the ball that reaches best, and its row."""
-        moved = (np.asarray(vectors, np.float64) - self.centre) / self.spread
+        moved = self.scaling(vectors)
         ratios = np.sqrt(squared_distances(moved, self.points)) / self.radii
         best = ratios.argmin(axis=1)
         return ratios[np.arange(len(ratios)), best], best
@@ -115,26 +115,25 @@ def _span(vectors: Vectors) -> _Region:
     """Measure the balls; none where too few cells are there to reach to."""
     x = np.asarray(vectors, np.float64)
     if len(x) <= NEIGHBOURS or not x.shape[1]:
-        return _Region(x, np.zeros(0), np.zeros(0), np.ones(0))
-    centre = x.mean(axis=0)
-    spread = np.maximum(x.std(axis=0), 1e-6 * (1 + np.abs(centre)))
-    points = (x - centre) / spread
+        return _Region(x, np.zeros(0), Scaling(np.zeros(0), np.ones(0)))
+    scaling = Scaling.of(x)
+    points = scaling(x)
     radii = nearest(points, points, NEIGHBOURS, leave_out_self=True)[0][:, -1]
     # Repeats of one cell have no ball of their own, and must not divide by nothing.
     radii = np.maximum(radii, 1e-9)
     # With one cell taken away, a ball that reached to it reaches farther still: the
     # cell lies in it. So the balls of all of the others judge it as they are.
     passed = [
-        _reached(points, radii, at) <= WIDENING for at in range(0, len(points), BLOCK)
+        _reached(points, radii, rows) <= WIDENING
+        for rows in blocks(len(points), len(points))
     ]
-    return _Region(points, radii, centre, spread, float(np.concatenate(passed).mean()))
+    return _Region(points, radii, scaling, float(np.concatenate(passed).mean()))
 
 
-def _reached(points: Floats, radii: Floats, at: int) -> Floats:
+def _reached(points: Floats, radii: Floats, rows: slice) -> Floats:
     """Return the smallest ratio of each cell of a block, but for its own ball."""
-    block = points[at : at + BLOCK]
-    ratios = np.sqrt(squared_distances(block, points)) / radii
-    rows = np.arange(len(block))
-    ratios[rows, at + rows] = np.inf
+    ratios = np.sqrt(squared_distances(points[rows], points)) / radii
+    own = np.arange(len(ratios))
+    ratios[own, rows.start + own] = np.inf
     smallest: Floats = ratios.min(axis=1)
     return smallest
