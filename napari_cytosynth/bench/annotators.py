@@ -149,14 +149,24 @@ def ours(strategy: QueryStrategy) -> Picker:
     return pick
 
 
-def play(game: Game, picker: Picker, budget: int) -> Floats:
-    """Label up to ``budget`` cells, and score after each batch.
+@dataclass(frozen=True)
+class Played:
+    """A game that was played.
 
-    Returns
-    -------
-    float64[steps, 3]
+    Parameters
+    ----------
+    curve : float64[steps, 3]
         Labels given, macro-F1 and accuracy on the cells to score on.
+    labelled : intp[l]
+        Positions of the pool, in the order in which they were labelled.
     """
+
+    curve: Floats
+    labelled: Numbers
+
+
+def play(game: Game, picker: Picker, budget: int) -> Played:
+    """Label up to ``budget`` cells, and score after each batch."""
     rng = np.random.default_rng([game.seed, 2])
     labelled, head = game.start(), None
     curve = []
@@ -164,7 +174,7 @@ def play(game: Game, picker: Picker, budget: int) -> Floats:
         head = fit_on(game, labelled, head)
         curve.append((len(labelled), *score(game, head)))
         if len(labelled) >= min(budget, len(game.codes) - BATCH):
-            return np.array(curve)
+            return Played(np.array(curve), labelled)
         labelled = np.append(labelled, picker(Board(game, labelled, head), rng))
 
 

@@ -7,42 +7,44 @@ chosen on some seeds and compared on others, so that its luck does not count.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_cytosynth.bench.annotators import (
-    Codes,
-    Game,
-    Picker,
-    area,
-    ceiling,
-    labels_to,
-    ours,
-    play,
-)
+from napari_cytosynth.bench.annotators import Codes, ours
+from napari_cytosynth.bench.course import METRICS, Course, Entrant, Figures, Name
 from napari_cytosynth.bench.pack import Pack, figure_files, pack_crop
-from napari_cytosynth.bench.rivals import Name, rivals
+from napari_cytosynth.bench.rivals import rivals
 from napari_cytosynth.bench.stains import other_stains, with_enough
-from napari_cytosynth.core.protocols import Vectors
+from napari_cytosynth.core.protocols import TrainingSet, Vectors
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.core.taxonomy import CellClass, Taxonomy
+from napari_cytosynth.core.training import balanced
+from napari_cytosynth.learning.fitting import fit_head
+from napari_cytosynth.learning.ranking import to_pool_shares
+from napari_cytosynth.metrics.calibration import calibration_error, log_loss_ratio
 
 EMBEDDERS = ("starter", "morphology")
 OURS, SUBJECT, YARDSTICK = "ours", "balanced", "random"
-METRICS = ("labels_to_95", "aulc", "pool_share_to_96_accuracy")
 
-BUDGET, REACHED = 1000, 0.95
-ACCURACY = 0.96
-"""Labels to this accuracy are told as a share of the pool."""
-
+BUDGET = 1000
 CHOSEN_ON = 5
 """Seeds on which the best rival is chosen."""
+
+CALIBRATION = {
+    "calibration_error": calibration_error,
+    "log_loss_ratio": log_loss_ratio,
+}
+CALIBRATED_ON = 200
+"""Labels after which probabilities are tried on cells that chance held out."""
+
+FIRST_SEED = 20
+"""Smaller ones were used while the strategies were made."""
 
 _NOISE = 0.1
 _QUICK, _QUICK_BUDGET = 1500, 200
@@ -52,11 +54,11 @@ _BATCH = 128
 
 Row = dict[str, Any]
 Floats = npt.NDArray[np.float64]
-Figures = Floats
-"""float64[seeds, metrics], in the order of :data:`METRICS`."""
 
 
-def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[Row]:
+def run(
+    data: Path, *, seeds: int = 3, quick: bool = False, keep: Path | None = None
+) -> list[Row]:
     """Measure labelling curves.
 
     Parameters
@@ -67,6 +69,8 @@ def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[Row]:
         Seeds of the comparison; the best rival is chosen on five others, or as many.
     quick : bool
         A quarter of the cells, 200 labels, ``starter`` only.
+    keep : Path, optional
+        Folder for finished games and for vectors: a run that was cut short goes on.
 
     Returns
     -------
@@ -77,13 +81,18 @@ def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[Row]:
     rows: list[Row] = []
     for dataset, pack in _pools(data, quick):
         for embedder in EMBEDDERS[:1] if quick else EMBEDDERS:
-            vectors = _embed(embedder, pack)
-            course = _Course(
+            vectors = _embed(
+                embedder,
+                pack,
+                keep and keep / f"{dataset}_{embedder}_{len(pack.codes)}.npy",
+            )
+            course = Course(
                 {"dataset": dataset, "embedder": embedder},
                 vectors,
                 pack.codes,
                 taxonomy_of(pack.codes),
                 _QUICK_BUDGET if quick else BUDGET,
+                keep,
             )
             rows += _measured(course, seeds, quick)
     return rows
@@ -98,11 +107,17 @@ def _pools(data: Path, quick: bool) -> Iterator[tuple[str, Pack]]:
         yield "bccd", with_enough(bccd, _AT_LEAST)
 
 
-def _embed(embedder: str, pack: Pack) -> Vectors:
+def _embed(embedder: str, pack: Pack, kept: Path | None) -> Vectors:
+    if kept is not None and kept.is_file():
+        return np.asarray(np.load(kept, allow_pickle=False), np.float32)
     made = load("embedders", embedder)()
     crops = pack.crops
     parts = [made.embed(crops[at : at + _BATCH]) for at in range(0, len(crops), _BATCH)]
-    return np.concatenate(parts)
+    vectors = np.concatenate(parts)
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.save(kept, vectors)
+    return vectors
 
 
 def taxonomy_of(codes: Codes) -> Taxonomy:
@@ -119,68 +134,88 @@ def taxonomy_of(codes: Codes) -> Taxonomy:
     return Taxonomy("plain", tuple(plain))
 
 
-@dataclass(frozen=True)
-class _Course:
-    """A pool with its vectors, and how far it is labelled."""
-
-    told: Mapping[str, str]
-    vectors: Vectors
-    codes: Codes
-    taxonomy: Taxonomy
-    budget: int
-
-    def figures(
-        self, picker: Picker, seeds: Sequence[int], noise: float = 0.0
-    ) -> Figures:
-        """Play one game a seed."""
-        return np.stack([self._figures(picker, seed, noise) for seed in seeds])
-
-    def _figures(self, picker: Picker, seed: int, noise: float) -> Floats:
-        game = Game.deal(self.vectors, self.codes, self.taxonomy, seed, noise)
-        goal, pool = REACHED * ceiling(game)[0], len(game.codes)
-        curve = play(game, picker, self.budget)
-        accurate = labels_to(curve, ACCURACY, pool, column=2) / pool
-        return np.array([labels_to(curve, goal, pool), area(curve), accurate])
-
-
-def _measured(course: _Course, seeds: int, quick: bool) -> Iterator[Row]:
+def _measured(course: Course, seeds: int, quick: bool) -> Iterator[Row]:
     """Choose the best rival on seeds of its own, then compare on the others."""
-    chosen_on = range(seeds, seeds + (1 if quick else CHOSEN_ON))
-    found = rivals()
-    kept = {k: p for k, p in found.items() if not quick or k[1] == "margin"}
-    tried = {key: course.figures(pick, chosen_on) for key, pick in kept.items()}
-    for key, figures in tried.items():
-        yield from _rows(course, key, figures, "choice: ")
-    best = min(tried, key=lambda key: tried[key][:, 0].mean(), default=None)
-    players = {
-        (OURS, name): ours(load("strategies", name)()) for name in (SUBJECT, YARDSTICK)
-    }
-    if best is None:
+    compared = range(FIRST_SEED, FIRST_SEED + seeds)
+    found = [Entrant(name, picker) for name, picker in rivals().items()]
+    kept = [e for e in found if not quick or e.name[1] == "margin"]
+    best = yield from _chosen(course, kept, compared.stop, 1 if quick else CHOSEN_ON)
+    players = [
+        Entrant((OURS, name), ours(load("strategies", name)()))
+        for name in (SUBJECT, YARDSTICK)
+    ]
+    players += [best] if best is not None else []
+    played = {e.name: course.figures(e, compared) for e in players}
+    for name, figures in played.items():
+        yield from _rows(course, name, figures)
+        if name != (OURS, SUBJECT):
+            yield from _against(course, name, played[OURS, SUBJECT], figures)
+    yield from _calibrated(course, players[0], compared)
+    for entrant in () if quick else players:
+        figures = course.figures(replace(entrant, noise=_NOISE), compared)
+        told = f"{_NOISE:.0%} of labels wrong: "
+        yield from _rows(course, entrant.name, figures, told)
+
+
+def _chosen(
+    course: Course, kept: Sequence[Entrant], first: int, number: int
+) -> Generator[Row, None, Entrant | None]:
+    """Yield what each rival needs, and return the one that needs the fewest labels."""
+    tried: dict[Name, list[Floats]] = {entrant.name: [] for entrant in kept}
+    for seed in range(first, first + number):
+        for entrant in kept:
+            tried[entrant.name].append(course.figures(entrant, [seed])[0])
+    for name, figures in tried.items():
+        yield from _rows(course, name, np.stack(figures), "choice: ")
+    if not kept:
         yield _row(course, {"case": "best rival", "peer": "not installed"})
-    else:
-        players[best] = kept[best]
-    played = {key: course.figures(pick, range(seeds)) for key, pick in players.items()}
-    for key, figures in played.items():
-        yield from _rows(course, key, figures)
-        if key != (OURS, SUBJECT):
-            yield from _against(course, key, played[OURS, SUBJECT], figures)
-    for key in () if quick else players:
-        figures = course.figures(players[key], range(seeds), _NOISE)
-        yield from _rows(course, key, figures, f"{_NOISE:.0%} of labels wrong: ")
+        return None
+    return min(kept, key=lambda e: np.stack(tried[e.name])[:, 0].mean())
+
+
+def _calibrated(
+    course: Course, entrant: Entrant, seeds: Sequence[int]
+) -> Iterator[Row]:
+    """Yield what the probabilities are worth after 200 labels, on held-out cells."""
+    found = np.stack([_after(course, entrant, seed) for seed in seeds])
+    for case, figures in zip(
+        ("calibration", "calibration, no prior"), found.transpose(1, 0, 2), strict=True
+    ):
+        for metric, values in zip(CALIBRATION, figures.T, strict=True):
+            yield _row(course, {"peer": OURS, "case": case}, metric, values)
+
+
+def _after(course: Course, entrant: Entrant, seed: int) -> Floats:
+    """Return float64[corrected or not, figures]."""
+    game = course.game(seed, entrant.noise)
+    rows = course.played(entrant, seed).labelled[:CALIBRATED_ON]
+    codes = tuple(game.codes[rows].tolist())
+    training = TrainingSet(game.vectors[rows], codes, balanced(codes))
+    head = fit_head(training, seed=seed)
+    plain = head.predict_proba(game.test)
+    return np.array(
+        [
+            [
+                measure(chances, head.codes_, game.truth)
+                for measure in CALIBRATION.values()
+            ]
+            for chances in (to_pool_shares(plain, np.random.default_rng(seed)), plain)
+        ]
+    )
 
 
 def _rows(
-    course: _Course, key: Name, figures: Figures, ahead: str = ""
+    course: Course, name: Name, figures: Figures, ahead: str = ""
 ) -> Iterator[Row]:
     for metric, values in zip(METRICS, figures.T, strict=True):
-        yield _row(course, {"peer": key[0], "case": ahead + key[1]}, metric, values)
+        yield _row(course, {"peer": name[0], "case": ahead + name[1]}, metric, values)
 
 
 def _against(
-    course: _Course, key: Name, mine: Figures, theirs: Figures
+    course: Course, name: Name, mine: Figures, theirs: Figures
 ) -> Iterator[Row]:
     """Yield the ratio of labels and the difference of areas, paired by seed."""
-    told = {"peer": OURS, "case": f"{SUBJECT} against {key[0]} {key[1]}"}
+    told = {"peer": OURS, "case": f"{SUBJECT} against {name[0]} {name[1]}"}
     rng = np.random.default_rng(0)
     drawn = rng.integers(len(mine), size=(_DRAWS, len(mine)))
     ratios = mine[drawn, 0].mean(axis=1) / theirs[drawn, 0].mean(axis=1)
@@ -192,7 +227,7 @@ def _against(
 
 
 def _row(
-    course: _Course, told: Mapping[str, str], metric: str = "", values: Any = None
+    course: Course, told: Mapping[str, str], metric: str = "", values: Any = None
 ) -> Row:
     row: Row = {**course.told, **told, "metric": metric or None}
     if values is None:

@@ -10,6 +10,7 @@ import platform
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,6 +62,10 @@ def run(
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many.")] = 3,
     quick: Annotated[bool, typer.Option("--quick", help="Within 3 minutes.")] = False,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="Folder for finished parts; a run cut short goes on there."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run one benchmark and print its rows."""
@@ -73,7 +78,11 @@ def run(
         )
     module = import_module(f"napari_cytosynth.bench.{name}")
     folder = data or Path(os.environ.get("CYTOSYNTH_DATA", "../shared/data"))
-    rows = [_filled(row) for row in module.run(folder, seeds=seeds, quick=quick)]
+    more = {} if keep is None else {"keep": keep}
+    if more.keys() - signature(module.run).parameters.keys():
+        raise typer.BadParameter(f"'{name}' keeps no parts; leave --keep out.")
+    found = module.run(folder, seeds=seeds, quick=quick, **more)
+    rows = [_filled(row) for row in found]
     document = {
         "name": name,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from napari_cytosynth.bench.annotators import (
     ours,
     play,
 )
+from napari_cytosynth.bench.course import Course, Entrant
 from napari_cytosynth.bench.labels import taxonomy_of
 from napari_cytosynth.bench.rivals import rivals
 from napari_cytosynth.core.registry import load, names
@@ -32,7 +35,9 @@ def _game(seed: int = 0, noise: float = 0.0) -> Game:
 
 def test_labels_bring_the_score_towards_that_of_the_whole_pool() -> None:
     game = _game()
-    curve = play(game, ours(load("strategies", "margin")()), 120)
+    played = play(game, ours(load("strategies", "margin")()), 120)
+    curve = played.curve
+    assert len(set(played.labelled.tolist())) == curve[-1, 0]
     assert curve[0, 0] == START
     assert (np.diff(curve[:, 0]) == BATCH).all()
     assert curve[-1, 1] > curve[0, 1]
@@ -41,8 +46,10 @@ def test_labels_bring_the_score_towards_that_of_the_whole_pool() -> None:
 
 def test_the_same_seed_plays_the_same_game() -> None:
     pick = ours(load("strategies", "balanced")())
-    np.testing.assert_array_equal(play(_game(), pick, 60), play(_game(), pick, 60))
-    assert not np.array_equal(play(_game(), pick, 60), play(_game(1), pick, 60))
+    first, again = play(_game(), pick, 60), play(_game(), pick, 60)
+    np.testing.assert_array_equal(first.curve, again.curve)
+    np.testing.assert_array_equal(first.labelled, again.labelled)
+    assert not np.array_equal(first.curve, play(_game(1), pick, 60).curve)
 
 
 def test_noise_spoils_the_labels_and_not_the_cells_to_score_on() -> None:
@@ -89,3 +96,20 @@ def test_codes_of_another_set_make_a_plain_taxonomy() -> None:
     made = taxonomy_of(np.array(["Aa", "Bb"]))
     assert made.codes == ("Aa", "Bb")
     assert taxonomy_of(np.array(["SNE"])).name == "pbc11"
+
+
+def test_a_game_that_was_kept_is_not_played_again(tmp_path: Path) -> None:
+    game = _game()
+    told = {"dataset": "made_up", "embedder": "none"}
+    course = Course(told, game.vectors, game.codes, game.taxonomy, 40, tmp_path)
+    entrant = Entrant(("ours", "margin"), ours(load("strategies", "margin")()))
+    first = course.figures(entrant, [0, 1])
+    assert len(list(tmp_path.iterdir())) == 2
+
+    def refuse(board: Board, rng: np.random.Generator) -> np.ndarray:
+        raise AssertionError("this game was played before")
+
+    again = course.figures(Entrant(entrant.name, refuse), [0, 1])
+    np.testing.assert_array_equal(first, again)
+    with pytest.raises(AssertionError, match="played before"):
+        course.figures(Entrant(entrant.name, refuse, 0.1), [0])
