@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from napari_cytosynth.app.crops import CropCache
 from napari_cytosynth.app.listing import Listing
-from napari_cytosynth.app.panels import Card, Tab
+from napari_cytosynth.app.panels import DOUBTED, Card, Tab
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.core.ids import CellId, SyntheticId
 from napari_cytosynth.core.journal import Mode
@@ -83,6 +83,8 @@ class CellCards:
     def _caption(self, cell: CellId, row: int) -> str:
         if self._session.state.blind:
             return ""
+        if self._session.state.filter == DOUBTED:
+            return self._listing.reasons.get(int(cell), "")
         if self._in_queue and not self._is_told(cell):
             return f"card {row + 1} of {len(self)}"
         return self._listing.reasons.get(int(cell), "")

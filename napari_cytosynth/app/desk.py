@@ -15,11 +15,12 @@ from napari_cytosynth.app.navigate import (
     resolve,
     why_empty,
 )
-from napari_cytosynth.app.panels import OPINION, Quality, Sort, Tab
+from napari_cytosynth.app.panels import DOUBTED, OPINION, Quality, Sort, Tab
 from napari_cytosynth.app.state import SessionEvents, SessionState
 from napari_cytosynth.core.ids import CellId, SmearId
 from napari_cytosynth.core.journal import Mode
 from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.rereading import is_settled
 
 if TYPE_CHECKING:
     from napari_cytosynth.workflows.suggest import Suggestion
@@ -160,6 +161,8 @@ class Desk:
         journal = self.project.journal
         if self.state.filter == OPINION:
             return journal.wants_second_opinion(cell)
+        if self.state.filter == DOUBTED:
+            return cell in self._doubted().reasons and not journal.skipped(cell)
         return not self.code(cell) and not journal.skipped(cell)
 
     def set_tab(self, tab: Tab) -> None:
@@ -199,11 +202,28 @@ class Desk:
 
     def _resolved(self) -> Listing:
         choice = self._choice()
-        awaiting = np.zeros(0, np.int64)
+        named = Listing()
         if choice.filter == OPINION:
             asked = self.project.journal.awaiting_opinion()
-            awaiting = np.array(sorted(asked), np.int64)
-        return resolve(self._ranking, self.index, choice, awaiting)
+            named = Listing(np.array(sorted(asked), np.int64))
+        elif choice.filter == DOUBTED and not choice.blind:
+            named = self._doubted()
+        return resolve(self._ranking, self.index, choice, named)
+
+    def _doubted(self) -> Listing:
+        """Return the labels that are still doubted, the most doubtful first."""
+        journal = self.project.journal
+        reasons = {
+            doubt.cell: doubt.reason
+            for doubt in self.state.doubts
+            if not is_settled(journal, CellId(doubt.cell), doubt.given)
+        }
+        return Listing(np.array([*reasons], np.int64), reasons)
+
+    def take_doubts(self) -> None:
+        """List the labels doubted now, where the reader works through them."""
+        if self.state.filter == DOUBTED:
+            self._refresh()
 
     def _relist(self) -> None:
         """List anew, as the user asked for another list."""

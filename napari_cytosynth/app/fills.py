@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from napari_cytosynth.app.jobs import Jobs, Order
-from napari_cytosynth.app.panels import OPINION
+from napari_cytosynth.app.panels import NAMED
 from napari_cytosynth.app.shelf import Shelf
 from napari_cytosynth.app.state import SessionState
 from napari_cytosynth.core.errors import Cancelled, CytoSynthError
@@ -227,7 +227,7 @@ class Fills:
     def relist(self) -> None:
         """Show the synthetic cells of the class chosen; the one under review stays."""
         wanted = self._state.filter
-        code = "" if wanted == OPINION else wanted
+        code = "" if wanted in NAMED else wanted
         self._state.sieves = self.shelf.sieves(code)
         if self._state.sieve not in {key for key, _, _ in self._state.sieves}:
             self._state.sieve = ""

@@ -13,6 +13,7 @@ from napari_cytosynth.core.tasks import Task
 
 if TYPE_CHECKING:
     from napari_cytosynth.learning.curve import LearningCurve
+    from napari_cytosynth.learning.doubts import Doubt
     from napari_cytosynth.learning.head import HeadFitter
     from napari_cytosynth.workflows.progress import Pace
 
@@ -31,13 +32,16 @@ class Measured:
     ----------
     curve : LearningCurve
         The learning curve so far.
+    doubts : tuple of Doubt
+        Labels that the model doubts.
     """
 
     curve: LearningCurve
+    doubts: tuple[Doubt, ...]
 
 
 class Measuring:
-    """Keeps the learning curve up to date: when labels grew by a tenth, not at each.
+    """Keeps curve and doubts up to date: when labels grew by a tenth, not at each.
 
     Parameters
     ----------
@@ -46,7 +50,7 @@ class Measuring:
     jobs : Jobs
         Runs the task, unseen.
     state : SessionState
-        Takes the curve.
+        Takes curve and doubts.
     fitter : callable
         Returns what fits heads; None: this process does.
     """
@@ -98,13 +102,16 @@ class Measuring:
         self._state.curve = stored_curve(self._project, key)
 
     def _measuring(self, key: str) -> Task[Measured]:
+        from napari_cytosynth.workflows.doubts import doubted_labels
         from napari_cytosynth.workflows.progress import measure_curve
 
         fit = self._fitter()
+        doubts = yield from doubted_labels(self._project, key, fit=fit)
         curve = yield from measure_curve(self._project, key, fit=fit)
-        return Measured(curve)
+        return Measured(curve, doubts.found)
 
     def _take(self, measured: Measured) -> None:
+        self._state.doubts = measured.doubts
         self._state.curve = measured.curve
 
     def _end(self) -> None:

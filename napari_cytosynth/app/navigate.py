@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from napari_cytosynth.app.cellindex import NONE, CellIndex, Rows
 from napari_cytosynth.app.listing import Listing
-from napari_cytosynth.app.panels import OPINION, Quality, Sort, Tab
+from napari_cytosynth.app.panels import DOUBTED, NAMED, OPINION, Quality, Sort, Tab
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.splits import AUDIT_EVERY, hash_share
 
@@ -31,7 +31,7 @@ class Choice:
     tab : Tab
         The tab in front.
     filter : str
-        Class code, or :data:`~napari_cytosynth.app.panels.OPINION`; empty: all.
+        Class code, or one of :data:`~napari_cytosynth.app.panels.NAMED`; empty: all.
     sort : Sort
         Order.
     blind : bool
@@ -49,7 +49,7 @@ class Choice:
     @property
     def audits(self) -> bool:
         """True for lists that deal audit cards: the queue, filtered and sorted too."""
-        return self.tab is Tab.QUEUE and self.filter != OPINION
+        return self.tab is Tab.QUEUE and self.filter not in NAMED
 
     @property
     def is_plain(self) -> bool:
@@ -78,7 +78,7 @@ class Ranking:
 
 
 def resolve(
-    ranking: Ranking, index: CellIndex, choice: Choice, awaiting: Ids = _NO_IDS
+    ranking: Ranking, index: CellIndex, choice: Choice, named: Listing | None = None
 ) -> Listing:
     """Return what the grid shows.
 
@@ -96,13 +96,15 @@ def resolve(
         Labels and guesses.
     choice : Choice
         Tab, filter, sort.
-    awaiting : int64[n]
-        Cells on which another reader is asked for, labelled or not.
+    named : Listing, optional
+        What a filter of :data:`~napari_cytosynth.app.panels.NAMED` lists, and why.
     """
     table, reasons = index.table, ranking.listing.reasons
     draws = ranking.draws[np.isin(ranking.draws, table.ids)]
-    if choice.filter == OPINION:
-        rows = table.rows(awaiting[np.isin(awaiting, table.ids)])
+    if choice.filter in NAMED:
+        listed = named or Listing()
+        rows = table.rows(listed.ids[np.isin(listed.ids, table.ids)])
+        reasons = {**reasons, **listed.reasons}
     elif choice.tab is Tab.PREDICTED:
         rows = _predicted(index, choice)
     elif choice.quality.wanted:
@@ -115,7 +117,7 @@ def resolve(
         if choice.quality is Quality.HIDDEN:
             ids = ids[~np.isin(ids, ranking.late)]
         rows = table.rows(ids[~np.isin(ids, draws)])
-    if choice.filter not in ("", OPINION):
+    if choice.filter and choice.filter not in NAMED:
         rows = rows[index.of_class(rows, choice.filter, guessed=not choice.blind)]
     cards = table.ids[_flagged_last(_ordered(rows, index, choice), index, choice)]
     if choice.audits:
@@ -193,11 +195,23 @@ def why_empty(index: CellIndex, choice: Choice) -> str:
     if choice.quality.wanted:
         flaw = choice.quality.removesuffix(" only").removesuffix(" cells")
         return f"None of the unlabelled cells here is {flaw}.\nShow the others again."
+    if choice.filter == DOUBTED:
+        return _NO_DOUBT_BLIND if choice.blind else _NO_DOUBT
     if choice.filter == OPINION:
         return "Nobody asks for a second opinion.\nChoose another class."
     if choice.filter:
         return f"No cell here is {choice.filter}.\nChoose another class or tab."
     return "Every cell here has its label.\nAdd smears, or look at another tab."
+
+
+_NO_DOUBT = (
+    "The model doubts no label.\nLabels are read against each other from five cells a "
+    "class on. Choose another class."
+)
+_NO_DOUBT_BLIND = (
+    "Predictions are hidden, and with them what the model doubts.\nUncheck Hide "
+    "predictions to see it."
+)
 
 
 def next_open(

@@ -36,6 +36,12 @@ class Tab(StrEnum):
 OPINION = "?"
 """Filter that stands for no class: cells on which another reader is asked for."""
 
+DOUBTED = "!"
+"""Filter that stands for no class: cells whose label the model doubts."""
+
+NAMED = frozenset({OPINION, DOUBTED})
+"""Filters that name their cells one by one, labelled or not."""
+
 
 class Sort(StrEnum):
     """Orders of the grid."""

@@ -101,6 +101,7 @@ class Session(Handling):
         self.events.evidence.connect(self.summarise)
         self.events.blind.connect(self.summarise)
         self.events.filter.connect(self.fills.relist)
+        self.events.doubts.connect(self.take_doubts)
 
     def start(self) -> None:
         """Take in what the project holds, go on with interrupted fills, and learn."""

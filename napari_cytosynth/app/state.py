@@ -56,6 +56,7 @@ class SessionEvents(SignalGroup):
     evidence = Signal(object)
     use_gate = Signal(str)
     curve = Signal(object)
+    doubts = Signal(object)
     fill_class = Signal(str)
     fill_outcome = Signal(str)
     history = Signal(object)
@@ -126,6 +127,8 @@ class SessionState:
         What the use gate found of the synthetic cells there are; empty: there are none.
     curve : LearningCurve or None
         The learning curve so far; None: nothing was measured yet.
+    doubts : tuple of Doubt
+        Labels that the model doubted when it was last asked.
     fill_class : str
         Class that the *Fill* form stands at; empty: closed.
     fill_outcome : str
@@ -159,6 +162,7 @@ class SessionState:
     evidence: Any = None
     use_gate: str = ""
     curve: Any = None
+    doubts: tuple[Any, ...] = ()
     fill_class: str = ""
     fill_outcome: str = ""
     history: tuple[str, str] = ("", "")

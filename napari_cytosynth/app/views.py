@@ -56,7 +56,7 @@ class AnnotateView(Protocol):
         A card was clicked.
     tabChosen : (tab: Tab)
     filterChosen : (code: str)
-        Class code, or :data:`~napari_cytosynth.app.panels.OPINION`; empty for all.
+        Class code, or one of :data:`~napari_cytosynth.app.panels.NAMED`; empty: all.
     sortChosen : (sort: Sort)
     qualityChosen : (quality: Quality)
         What becomes of flagged cells.

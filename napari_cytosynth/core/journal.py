@@ -166,6 +166,11 @@ class Journal:
                 return event
         return None
 
+    def of_cell(self, cell: CellId) -> list[Event]:
+        """Return what happened to a cell and was not undone, oldest first."""
+        numbers = self._of_cell.get(cell, [])
+        return [self._events[n] for n in numbers if n not in self._inactive]
+
     def label(self, cell: CellId) -> Label | None:
         """Return the current label of a cell, merges applied, or None."""
         event = self._last(cell, _SETS_LABEL)
@@ -234,11 +239,8 @@ class Journal:
 
     def comments(self, cell: CellId) -> list[str]:
         """Return the remarks on a cell, oldest first."""
-        return [
-            str(self._events[n].data["text"])
-            for n in self._of_cell.get(cell, [])
-            if self._events[n].kind is EventKind.COMMENT and n not in self._inactive
-        ]
+        said = [e for e in self.of_cell(cell) if e.kind is EventKind.COMMENT]
+        return [str(event.data["text"]) for event in said]
 
     def wants_second_opinion(self, cell: CellId) -> bool:
         """Tell whether another reader was asked for, and none has answered.

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from napari_cytosynth.app.panels import DOUBTED
 from napari_cytosynth.core.errors import WorkerError
-from napari_cytosynth.core.tasks import Progress
+from napari_cytosynth.core.ids import CellId
+from napari_cytosynth.core.journal import Mode
+from napari_cytosynth.core.tasks import Progress, run_to_end
+from napari_cytosynth.learning.doubts import Doubt
 from napari_cytosynth.testing.desk import Desk, HeldRunner
 from napari_cytosynth.workflows import progress
+from napari_cytosynth.workflows.doubts import doubted_labels
 
 
 def test_a_curve_is_measured_once_there_is_a_head(
@@ -68,3 +73,93 @@ def test_the_pace_is_this_readers(taught: Desk) -> None:
     assert pace.labels == 24
     taught.session.set_annotator("Bob")
     assert taught.session.measuring.pace().labels == 0
+
+
+def doubt(desk: Desk, runner: HeldRunner, count: int = 2) -> list[CellId]:
+    """Have the model doubt labels that train; return the cells, in order."""
+    runner.release("measure")
+    journal = desk.session.project.journal
+    trained = [
+        CellId(cell)
+        for cell, label in journal.labels().items()
+        if label.mode is Mode.TEACH
+    ]
+    codes = desk.session.project.taxonomy.codes
+    found = []
+    for cell in trained[:count]:
+        given = desk.truth[cell]
+        other = next(code for code in codes if code != given)
+        found.append(Doubt(cell, given, other, 0.04, 0.91))
+    desk.session.state.doubts = tuple(found)
+    return trained[:count]
+
+
+def test_a_wrong_label_is_doubted_after_a_round(
+    taught: Desk, runner: HeldRunner
+) -> None:
+    runner.release("measure")
+    found = run_to_end(
+        doubted_labels(taught.session.project, taught.session.learner.key)
+    )
+    assert taught.session.state.doubts == found.found
+
+
+def test_doubted_labels_are_worked_through_by_the_class_keys(
+    taught: Desk, runner: HeldRunner
+) -> None:
+    session, view = taught.session, taught.views.annotate
+    first, second = doubt(taught, runner)
+    view.filterChosen.emit(DOUBTED)
+    assert session.state.listing.ids.tolist() == [first, second]
+    assert session.state.focus == first
+    card = view.shown("show_cards")[0]
+    assert card.code == taught.truth[first]
+    assert card.caption.endswith(f"0.91, labelled {card.code} 0.04")
+    # The same key keeps it, and goes on to the next.
+    assert session.label(taught.truth[first])
+    assert session.state.focus == second
+    other = session.state.doubts[1].likely
+    assert session.label(other)
+    assert session.project.journal.label(second).code == other
+    assert "No further cell" in session.state.message
+    # Neither is shown again.
+    session.set_filter("")
+    session.set_filter(DOUBTED)
+    assert len(session.state.listing) == 0
+    assert "doubts no label" in view.shown("show_nothing")
+
+
+def test_a_kept_label_is_doubted_again_when_keeping_it_is_undone(
+    taught: Desk, runner: HeldRunner
+) -> None:
+    session = taught.session
+    (first,) = doubt(taught, runner, 1)
+    session.set_filter(DOUBTED)
+    assert session.label(taught.truth[first])
+    assert session.undo()
+    session.set_filter("")
+    session.set_filter(DOUBTED)
+    assert session.state.listing.ids.tolist() == [first]
+
+
+def test_hidden_predictions_hide_what_is_doubted(
+    taught: Desk, runner: HeldRunner
+) -> None:
+    doubt(taught, runner)
+    taught.session.set_filter(DOUBTED)
+    taught.session.set_blind(True)
+    assert len(taught.session.state.listing) == 0
+    assert "hidden" in taught.session.why_empty()
+
+
+def test_new_doubts_join_the_list_behind_the_focused_card(
+    taught: Desk, runner: HeldRunner
+) -> None:
+    session = taught.session
+    cells = doubt(taught, runner, 3)
+    every = session.state.doubts
+    session.state.doubts = every[:1]
+    session.set_filter(DOUBTED)
+    session.state.doubts = every
+    assert session.state.listing.ids.tolist() == cells
+    assert session.state.focus == cells[0]

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from napari_cytosynth.core.ids import CellId
+from napari_cytosynth.core.journal import Author
+from napari_cytosynth.core.rereading import is_confirmed, is_settled
+from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.store import MemoryProject
+from napari_cytosynth.testing.tiny import tiny_project
+
+ADA, BOB = Author("Ada"), Author("Bob")
+
+
+def project_with(*codes: str) -> tuple[MemoryProject, CellId]:
+    project = MemoryProject(built_in("pbc11"))
+    tiny_project(project, smears=1, cells_per_smear=2)
+    cell = CellId(int(project.cells().ids[0]))
+    for code in codes:
+        project.record(ADA.label(cell, code))
+    return project, cell
+
+
+def test_a_label_given_twice_is_confirmed_until_taken_back() -> None:
+    project, cell = project_with("BA")
+    assert not is_confirmed(project.journal, cell)
+    (again,) = project.record(BOB.label(cell, "BA"))
+    assert is_confirmed(project.journal, cell)
+    assert is_settled(project.journal, cell, "BA")
+    project.record(BOB.undo(again.id))
+    assert not is_confirmed(project.journal, cell)
+    assert not is_settled(project.journal, cell, "BA")
+
+
+def test_a_changed_label_is_not_confirmed_but_the_doubt_of_the_old_is_over() -> None:
+    project, cell = project_with("BA", "EO")
+    assert not is_confirmed(project.journal, cell)
+    assert is_settled(project.journal, cell, "BA")
+    assert not is_settled(project.journal, cell, "EO")
+
+
+def test_merged_classes_are_one() -> None:
+    project, cell = project_with("SNE", "BNE")
+    assert not is_confirmed(project.journal, cell)
+    project.record(ADA.merged("BNE", "SNE"))
+    assert is_confirmed(project.journal, cell)
+
+
+def test_a_struck_out_cell_is_settled() -> None:
+    project, cell = project_with("BA")
+    project.record(ADA.removed(cell))
+    assert is_settled(project.journal, cell, "BA")
