@@ -2,8 +2,9 @@
 
 Three parts: the ``embedding`` generator fitted on 2,000 made-up vectors and drawn from;
 16 cells by ``latent`` through a warm worker process, which is what a person waits for;
-how soon a job is left after Cancel, in the midst of drawing and of fitting, and how
-soon its worker is free again; and how much memory that worker takes over many draws.
+the same for 16 that the gate passed; how soon a job is left after Cancel, in the midst
+of drawing and of fitting, and how soon its worker is free again; and how much memory
+that worker takes over many draws.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from napari_cytosynth.bench.generate_fill import fill_rows
 from napari_cytosynth.bench.generate_lora import lora_rows
 from napari_cytosynth.core.cells import CROP_PIXELS
 from napari_cytosynth.core.protocols import LabelledCells, Request, Weights
@@ -47,7 +49,7 @@ def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[Row]:
     Parameters
     ----------
     data : Path
-        Not used.
+        Folder of the developer data: real cells for the gate of a fill.
     seeds : int
         Rounds; the best is told, as interruptions only ever add.
     quick : bool
@@ -58,9 +60,9 @@ def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[Row]:
     list of dict
         Seconds, with the bare loop of the same run as ``floor``.
     """
-    del data
     rounds = 1 if quick else seeds
-    return [_embedding(rounds), *_latent(rounds), *lora_rows(rounds, best=_best)]
+    latent = _latent(rounds, lambda compute: fill_rows(data, compute, quick=quick))
+    return [_embedding(rounds), *latent, *lora_rows(rounds, best=_best)]
 
 
 def _embedding(rounds: int) -> Row:
@@ -90,7 +92,7 @@ def _fit_and_draw(cells: LabelledCells) -> None:
     assert drawn == VECTORS
 
 
-def _latent(rounds: int) -> list[Row]:
+def _latent(rounds: int, fills: Callable[[WorkerProcess], list[Row]]) -> list[Row]:
     """Measure a worker from its start to Cancel."""
     compute = WorkerProcess()
     try:
@@ -99,6 +101,7 @@ def _latent(rounds: int) -> list[Row]:
         _shown(compute, none, 1)
         rows = [_row("first cells, worker cold", "4", time.perf_counter() - began)]
         took = _best(lambda: _shown(compute, none, PICTURES), rounds)
+        accepted = fills(compute)
         left = _cancels(compute, none, rounds)
         grown = _grown(compute, none)
     finally:
@@ -106,7 +109,8 @@ def _latent(rounds: int) -> list[Row]:
     floor = _best(_bare_latent(), rounds)
     rows.append(_row("cells shown, worker warm", f"{PICTURES}", took, floor))
     rows += [*left, *grown]
-    return [{"peer": "latent", "class": "BA", "n": rounds} | r for r in rows]
+    told = [{"peer": "latent", "class": "BA", "n": rounds} | r for r in rows]
+    return told + accepted
 
 
 def _cancels(compute: WorkerProcess, none: Weights, rounds: int) -> list[Row]:

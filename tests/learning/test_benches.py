@@ -14,6 +14,7 @@ from napari_cytosynth.bench import (
     detect,
     embed,
     generate,
+    generate_fill,
     marrow,
     nc_ratio,
     quality,
@@ -26,7 +27,10 @@ from napari_cytosynth.bench.restained import stain_rows
 from napari_cytosynth.cli.bench import NAMES
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.registry import names
+from napari_cytosynth.core.tasks import run_to_end
+from napari_cytosynth.testing.fakes import FakeCompute
 from napari_cytosynth.testing.painter import FieldSpec, paint_field
+from napari_cytosynth.workflows.gating import training_cells
 
 _PARTS = {"marrow": "detect", "attributes": "embed", "nc_ratio": "embed"}
 """Modules that are part of a benchmark, and which."""
@@ -58,6 +62,24 @@ def test_the_metrics_of_each_benchmark_are_documented(module: ModuleType) -> Non
     name = module.__name__.rpartition(".")[2]
     told = documented(_PARTS.get(name, name))
     assert metrics <= {word for words in told for word in (words, *words.split())}
+
+
+def test_fills_are_not_run_without_cells(tmp_path: Path) -> None:
+    rows = generate_fill.fill_rows(tmp_path, FakeCompute())
+    assert [row["class"] for row in rows] == list(generate_fill.FILLED)
+    assert {row["unit"] for row in rows} == {"not run"}
+    assert {row["value"] for row in rows} == {None}
+
+
+@pytest.mark.data
+def test_fills_learn_from_cells_kept_for_figures(developer_data: Path) -> None:
+    pack = figure_cells(developer_data, each=6)
+    project = generate_fill.project_of(pack)
+    assert len(project.journal.labels()) == len(pack.codes)
+    cells = run_to_end(training_cells(project))
+    wanted = {code: pack.crops[pack.codes == code] for code in set(cells.codes)}
+    for code, crop in zip(cells.codes, cells.crops, strict=True):
+        assert any(np.array_equal(crop, real) for real in wanted[code])
 
 
 def test_rank_tells_every_strategy_beside_the_floor(
