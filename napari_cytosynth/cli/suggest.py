@@ -13,12 +13,12 @@ import typer
 
 from napari_cytosynth.cli.output import Json, Seed, complain, drive, show, table
 from napari_cytosynth.cli.project import Embedder, ProjectPath, opened
+from napari_cytosynth.cli.searching import Wish, list_found, places
 from napari_cytosynth.core.errors import StorageError
 from napari_cytosynth.core.quality import names
 from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, DEFAULT_STRATEGY
 
 if TYPE_CHECKING:
-    from napari_cytosynth.core.cells import CellTable
     from napari_cytosynth.core.project import Project
     from napari_cytosynth.workflows.describe import Description
     from napari_cytosynth.workflows.suggest import Suggestion
@@ -41,12 +41,24 @@ def run(
             "project: uncertain=90,rare=7,novel=3,typical=0 unless set.",
         ),
     ] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASS",
+            help="Look for cells of this class, by its real and synthetic examples.",
+        ),
+    ] = None,
+    like_cell: Annotated[
+        int | None,
+        typer.Option(metavar="CELL", help="Look for cells like this one, by number."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Rank the unlabelled cells, one audit card in ten among them.
 
     To read from, take the list as it is: it says of no card why it came, as that would
-    tell the audit cards, which are noted as drawn, from the others.
+    tell the audit cards, which are noted as drawn, from the others. What is looked for
+    with --like or --like-cell holds no audit card.
     """
     from napari_cytosynth.worker import InlineCompute
     from napari_cytosynth.workflows.embed import embed_cells
@@ -61,12 +73,15 @@ def run(
             keep_shares(project, wanted)
         key = drive(embed_cells(project, InlineCompute(), embedder=embedder), "embed")
         _check(project)
+        if wish := Wish(like, like_cell):
+            list_found(project, key, wish, n=n, seed=seed, as_json=as_json)
+            return
         head = stored_head(project, key)
         found = suggest(project, key, head=head, strategy=strategy, n=n, seed=seed)
         if not why:
             _note_draws(project, found)
         cells, dealt = project.cells(), stored_shares(project)
-        rows = _places(found, cells)
+        rows = places(found.query, cells)
         if why:
             rows = _explained(found, _described(project, key, found))
         flaws = flaws_by_cell(project, cells)
@@ -99,22 +114,6 @@ def _note_draws(project: Project, found: Suggestion) -> None:
         record_draws(project, found)
     except StorageError as error:
         complain(f"Audit cards among them are not noted as drawn. {error}")
-
-
-def _places(found: Suggestion, cells: CellTable) -> list[dict[str, Any]]:
-    """Say of each card where it lies, and nothing that the model makes of it."""
-    rows = cells.rows(found.query.ids)
-    boxes = cells.boxes[rows].astype(np.float64)
-    centres = np.round(boxes[:, :2] + boxes[:, 2:] / 2, 1)
-    return [
-        {"cell": cell, "smear": smear, "x": x, "y": y}
-        for cell, smear, (x, y) in zip(
-            found.query.ids.tolist(),
-            cells.smears[rows].tolist(),
-            centres.tolist(),
-            strict=True,
-        )
-    ]
 
 
 def _described(

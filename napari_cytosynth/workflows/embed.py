@@ -220,8 +220,7 @@ def embed_synthetic(
     """
     if not cells:
         return np.zeros((0, vectors_of(project, key).shape[1]), np.float32)
-    name = f"{_SYNTHETIC} {key}"
-    known = _rows_by_id(project.model(name))
+    known = embedded_synthetic(project, key)
     new = [cell for cell in cells if int(cell.id) not in known]
     if new:
         crops = np.stack([cell.pixels for cell in new])
@@ -230,11 +229,23 @@ def embed_synthetic(
         ids = np.array(sorted(known), np.int64)
         rows = np.stack([known[i] for i in ids.tolist()])
         table = Weights({"ids": ids, "vectors": rows}, {"embedder": key})
-        project.put_model(name, table)
+        project.put_model(f"{_SYNTHETIC} {key}", table)
     return np.stack([known[int(cell.id)] for cell in cells])
 
 
-def _rows_by_id(weights: Weights | None) -> dict[int, npt.NDArray[np.float32]]:
+def embedded_synthetic(
+    project: Project, key: str
+) -> dict[int, npt.NDArray[np.float32]]:
+    """Return the vectors of synthetic cells that were embedded, by number.
+
+    Parameters
+    ----------
+    project : Project
+        Keeps them.
+    key : str
+        Fingerprint of the embedder.
+    """
+    weights = project.model(f"{_SYNTHETIC} {key}")
     if weights is None:
         return {}
     ids = weights.tensors["ids"].tolist()

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.journal import Mode
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import (
@@ -16,6 +17,7 @@ from napari_cytosynth.core.protocols import (
     LabelledCells,
     Query,
     QueryStrategy,
+    SyntheticVectors,
 )
 from napari_cytosynth.core.registry import DEFAULT_STRATEGY, load
 from napari_cytosynth.core.splits import AUDIT_EVERY, Split
@@ -23,6 +25,7 @@ from napari_cytosynth.learning.head import Head
 from napari_cytosynth.learning.strategies.balanced import Balanced
 from napari_cytosynth.workflows.describe import Describer
 from napari_cytosynth.workflows.embed import vectors_of
+from napari_cytosynth.workflows.examples import synthetic_examples
 from napari_cytosynth.workflows.quality import flaws_by_cell
 from napari_cytosynth.workflows.shares import stored_shares
 from napari_cytosynth.workflows.train import labelled_cells, splits_of
@@ -108,7 +111,7 @@ def suggest(
     RegistryError
         If there is no such strategy.
     """
-    chosen = _made(project, strategy)
+    chosen = made_strategy(project, strategy)
     pool = _Pool.of(project, embedder_key, head)
     if not pool.embedded:
         chosen = load("strategies", _BLIND)()
@@ -123,7 +126,54 @@ def suggest(
     return Suggestion(query, audit, strategy, version, late)
 
 
-def _made(project: Project, name: str) -> QueryStrategy:
+def ranked(
+    project: Project,
+    embedder_key: str,
+    strategy: QueryStrategy,
+    *,
+    head: Head | None = None,
+    n: int = 200,
+    seed: int = 0,
+    synthetic: SyntheticVectors | None = None,
+) -> Query:
+    """Rank the cells that :func:`suggest` would, and deal no audit card among them.
+
+    Flagged cells come last. Held-out cells are never ranked.
+
+    Parameters
+    ----------
+    project : Project
+        Gives cells, vectors and labels; nothing is written.
+    embedder_key : str
+        Fingerprint of the embedder.
+    strategy : QueryStrategy
+        Ranks.
+    head : Head, optional
+        The fitted head, for a strategy that asks for probabilities.
+    n : int
+        Cells wanted at most.
+    seed : int
+        Decides chance.
+    synthetic : SyntheticVectors, optional
+        What the strategy is shown beside the real cells; by default all examples that
+        the project keeps.
+
+    Raises
+    ------
+    InputError
+        If no cell has a vector.
+    """
+    pool = _Pool.of(project, embedder_key, head)
+    if not pool.embedded:
+        raise InputError(
+            "Cells cannot be compared before they have vectors. Embed them first."
+        )
+    if synthetic is not None:
+        pool = replace(pool, synthetic=synthetic)
+    return _taught(strategy, pool, (n, 0), np.random.default_rng(seed))[0]
+
+
+def made_strategy(project: Project, name: str) -> QueryStrategy:
     """Return a strategy; *balanced* with the shares that the project keeps."""
     made = load("strategies", name)
     strategy: QueryStrategy = (
@@ -206,6 +256,7 @@ class _Pool:
     held_out: _Mask
     flagged: _Mask
     labelled: LabelledCells
+    synthetic: SyntheticVectors
 
     @classmethod
     def of(cls, project: Project, key: str, head: Head | None) -> _Pool:
@@ -232,6 +283,7 @@ class _Pool:
             held_out,
             flaws_by_cell(project, table) > 0,
             labelled_cells(project, key, Split.TRAIN, abstain=True, cells=table),
+            synthetic_examples(project, key, vectors.shape[1]),
         )
 
     @property
@@ -271,6 +323,7 @@ class _Pool:
             taxonomy=self.project.taxonomy,
             counts=label_counts(self.project),
             labelled=self.labelled,
+            synthetic=self.synthetic,
         )
 
 

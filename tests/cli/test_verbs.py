@@ -444,6 +444,31 @@ def test_suggest_and_train(project: Path, capsys: pytest.CaptureFixture[str]) ->
     assert modes[Mode.AUDIT] == 1
 
 
+def test_suggest_looks_for_a_class_and_for_cells_like_one(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = open_project(project)
+    held_out = splits_of(opened).audit
+    cells = [int(c) for c in opened.cells().ids[~held_out]]
+    opened.close()
+    for cell, code in zip(cells, ["EO", "LY"] * 3, strict=False):
+        document(capsys, "label", project, cell, code, "--annotator", "a")
+    listed = re.findall(r"`--like-cell CELL`: `([^`]+)`", CLI_PAGE)[0].split()
+    keys = re.findall(r"gone by; each cell `([^`]+)`", CLI_PAGE)[0].split()
+    found = document(capsys, "suggest", project, "--like", "eosinophil", "-n", 4)
+    assert set(found) == set(listed)
+    assert (found["like"], found["real"], len(found["cells"])) == ("EO", 3, 4)
+    assert all(set(c) == set(keys) for c in found["cells"])
+    assert all("eosinophil" in c["reason"] for c in found["cells"])
+    alike = document(capsys, "suggest", project, "--like-cell", cells[9], "-n", 4)
+    assert set(alike) == set(listed)
+    assert cells[9] not in [c["cell"] for c in alike["cells"]]
+    assert main(["suggest", str(project), "--like", "BA"]) == 1
+    assert "Label one, or fill" in capsys.readouterr().err
+    assert main(["suggest", str(project), "--like", "BA", "--like-cell", "3"]) == 1
+    assert "one at a time" in capsys.readouterr().err
+
+
 def test_detect_lists_pictures_without_cells(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

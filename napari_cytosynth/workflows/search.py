@@ -1,0 +1,155 @@
+"""Look for cells of a class, or for cells like one: a queue for one purpose.
+
+No audit card is among what is found, so every card may say why it came. Held-out cells
+are not found either: what a search picks out is no random sample to measure on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.ids import CellId
+from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.protocols import (
+    Compute,
+    LabelledCells,
+    Query,
+    SyntheticVectors,
+)
+from napari_cytosynth.core.splits import Split
+from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.learning.strategies.alike import Alike
+from napari_cytosynth.learning.strategies.search import Search
+from napari_cytosynth.workflows.embed import vectors_of
+from napari_cytosynth.workflows.examples import examples_of, synthetic_examples
+from napari_cytosynth.workflows.suggest import ranked
+from napari_cytosynth.workflows.train import labelled_cells
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found.
+
+    Parameters
+    ----------
+    query : Query
+        Unlabelled cells of the training split, the likest first, with a reason each.
+    like : str
+        What they are like, for a person: ``"PMY"`` or ``"cell 312"``.
+    real, synthetic : int
+        Examples that it went by. Synthetic ones are in no count of cells.
+    note : str
+        Why no synthetic example was drawn; empty where some were, or none was wanted.
+    """
+
+    query: Query
+    like: str
+    real: int
+    synthetic: int = 0
+    note: str = ""
+
+
+def find_class(
+    project: Project,
+    compute: Compute,
+    code: str,
+    embedder_key: str,
+    *,
+    n: int = 200,
+    seed: int = 0,
+) -> Task[Found]:
+    """Look for unlabelled cells of a class, by its real and synthetic examples.
+
+    Where no synthetic cell of the class was accepted, vectors are drawn for this search
+    alone; see :func:`~napari_cytosynth.workflows.examples.examples_of`.
+
+    Parameters
+    ----------
+    project : Project
+        Gives cells, labels and synthetic cells; its labels and models stay as they are.
+    compute : Compute
+        Embeds synthetic cells, and draws.
+    code : str
+        Class.
+    embedder_key : str
+        Fingerprint of the embedder.
+    n : int
+        Cells wanted at most.
+    seed : int
+        Decides draws and ties.
+
+    Raises
+    ------
+    UnknownClassError
+        If the taxonomy does not know ``code``.
+    InputError
+        If there is no example of the class, or no cell has a vector.
+    """
+    yield Progress(0, 3, f"gathering examples of {code}")
+    name = project.taxonomy[code].code
+    real = labelled_cells(project, embedder_key, Split.TRAIN, abstain=True)
+    note, dim = "", vectors_of(project, embedder_key).shape[1]
+    try:
+        made = yield from examples_of(project, compute, name, real, seed=seed)
+    except InputError as error:
+        # The real cells alone do, if less well.
+        note, made = str(error), synthetic_examples(project, embedder_key, dim)
+    _demand_example(name, real, made)
+    yield Progress(2, 3, f"looking for {name}")
+    query = ranked(project, embedder_key, Search(name), n=n, seed=seed, synthetic=made)
+    return Found(query, name, real.count(name), made.codes.count(name), note)
+
+
+def find_alike(
+    project: Project, cell: CellId, embedder_key: str, *, n: int = 200, seed: int = 0
+) -> Found:
+    """Look for unlabelled cells like one cell, which may be any that stands.
+
+    Parameters
+    ----------
+    project : Project
+        Gives cells and vectors; nothing is written.
+    cell : CellId
+        The cell; it is not among those found.
+    embedder_key : str
+        Fingerprint of the embedder by whose vectors cells are compared.
+    n : int
+        Cells wanted at most.
+    seed : int
+        Breaks ties.
+
+    Raises
+    ------
+    InputError
+        If the cell does not stand or has no vector.
+    """
+    cells = project.cells()
+    row = int(np.searchsorted(cells.ids, cell))
+    there = row < len(cells) and cells.ids[row] == cell
+    vectors = vectors_of(project, embedder_key, cells)
+    if not there or not vectors.shape[1] or not np.isfinite(vectors[row, 0]):
+        raise InputError(
+            f"Nothing can be found like cell {cell}: "
+            + ("it has no vector yet. " if there else "no such cell stands. ")
+            + "Name a standing cell, once the cells are embedded."
+        )
+    like = Alike(vectors[row], f"cell {cell}")
+    # One more than asked: the cell itself is the likest, where it has no label.
+    query = ranked(project, embedder_key, like, n=n + 1, seed=seed)
+    others = np.flatnonzero(query.ids != cell)[:n]
+    reasons = tuple(query.reasons[i] for i in others)
+    return Found(
+        Query(query.ids[others], query.utilities[others], reasons), like.name, 1
+    )
+
+
+def _demand_example(code: str, real: LabelledCells, made: SyntheticVectors) -> None:
+    if not real.count(code) and code not in made.codes:
+        raise InputError(
+            f"There is no example of {code} to go by: no cell of the training split "
+            "has that label, and no synthetic one was accepted. Label one, or fill the "
+            "class and accept some."
+        )
