@@ -13,11 +13,18 @@ import typer
 
 from napari_cytosynth.core.errors import InputError, StorageError
 from napari_cytosynth.core.journal import Author, Mode
+from napari_cytosynth.core.registry import names
 from napari_cytosynth.core.taxonomies import BUILT_IN, built_in
 from napari_cytosynth.core.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from napari_cytosynth.core.project import Project
+
+
+def listed(kind: str) -> str:
+    """Return the installed plug-ins of a kind for a line of help."""
+    return ", ".join(names(kind))
+
 
 ProjectPath = Annotated[
     Path, typer.Argument(metavar="PROJECT", help="Folder NAME.cytosynth.")

@@ -18,10 +18,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_cytosynth.cli.output import Json, Seed, drive, show
-from napari_cytosynth.cli.project import Embedder, ProjectPath, opened
+from napari_cytosynth.cli.project import ProjectPath, listed, opened
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.project import JobState
 from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, makes_vectors
+
+_OPTIONS = {
+    "count": "count",
+    "generator": "generator",
+    "seed": "seed",
+    "settings": "options",
+    "critic": "critics",
+}
+"""Parameters of this verb, and what a job calls them."""
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,11 +41,20 @@ if TYPE_CHECKING:
 
 
 def run(
+    context: typer.Context,
     path: ProjectPath,
     code: Annotated[str, typer.Argument(metavar="CLASS", help="Its code.")],
     count: Annotated[int, typer.Option(min=1, max=5000, help="Cells wanted.")] = 24,
-    generator: Annotated[str, typer.Option(help="Which backend.")] = "latent",
-    embedder: Embedder = DEFAULT_EMBEDDER,
+    generator: Annotated[
+        str, typer.Option(help=f"Which backend: {listed('generators')}.")
+    ] = "latent",
+    embedder: Annotated[
+        str,
+        typer.Option(
+            help=f"Which vectors to draw, where the backend makes vectors: "
+            f"{listed('embedders')}."
+        ),
+    ] = DEFAULT_EMBEDDER,
     seed: Seed = 0,
     settings: Annotated[
         list[str] | None,
@@ -44,11 +62,18 @@ def run(
     ] = None,
     critic: Annotated[
         list[str] | None,
-        typer.Option(help="A further critic that judges; can be repeated."),
+        typer.Option(
+            help="A further critic that judges; can be repeated. The standard four "
+            f"always do. Installed: {listed('critics')}."
+        ),
     ] = None,
     go_on: Annotated[
         bool,
-        typer.Option("--resume", help="Go on with the newest interrupted fill of it."),
+        typer.Option(
+            "--resume",
+            help="Go on with the newest interrupted fill of it; with other options, "
+            "with the newest that was asked for so.",
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -58,13 +83,20 @@ def run(
         name = project.taxonomy.find(code).code
         options = read_settings(settings or [])
         if makes_vectors(generator):
-            _refuse_settings([*options, *(critic or [])], generator)
+            _refuse_settings([*options, *(critic or [])], generator, go_on)
             _fill_vectors(project, name, (count, generator, seed), embedder, as_json)
             return
+        given = _given(context)
+        if "embedder" in given:
+            raise InputError(
+                f"Generator '{generator}' makes cells, and --embedder {embedder} says "
+                "in which space vectors are drawn. Leave it out."
+            )
         from napari_cytosynth.workflows.fill_jobs import Ask
+        from napari_cytosynth.workflows.synthesize import plan
 
         ask = Ask(name, count, generator, seed, options, tuple(critic or ()))
-        job = _job(project, ask, go_on)
+        job = _interrupted(project, ask, given) if go_on else plan(project, ask)
         report = _filled(project, job, name)
     document = _document(report, int(job.data["seed"]))
     show(document, describe(report, path), as_json)
@@ -93,11 +125,18 @@ def read_settings(settings: list[str]) -> dict[str, Any]:
     return options
 
 
-def _refuse_settings(given: list[str], generator: str) -> None:
-    if given:
+def _given(context: typer.Context) -> frozenset[str]:
+    """Return the names of the options that stand in the command."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return frozenset(n for n, s in sources.items() if s and s.name == "COMMANDLINE")
+
+
+def _refuse_settings(given: list[str], generator: str, go_on: bool) -> None:
+    if given or go_on:
+        named = ", ".join(sorted(given)) or "--resume"
         raise InputError(
-            f"Generator '{generator}' makes vectors and takes no --set and no --critic "
-            f"{', '.join(sorted(given))}. Leave it out, or fill with a generator "
+            f"Generator '{generator}' makes vectors and takes no --set, no --critic "
+            f"and no --resume: {named}. Leave it out, or fill with a generator "
             "that makes cells, such as 'latent'."
         )
 
@@ -152,19 +191,27 @@ def _fill_vectors(
     show(document, [told], as_json)
 
 
-def _job(project: Project, ask: Ask, go_on: bool) -> Job:
-    """Return the interrupted job that is meant, else a new one."""
-    from napari_cytosynth.workflows.synthesize import plan, resumable_jobs
+def _interrupted(project: Project, ask: Ask, given: frozenset[str]) -> Job:
+    """Return the newest interrupted job that was asked for as the command says."""
+    from napari_cytosynth.workflows.synthesize import resumable_jobs
 
-    if not go_on:
-        return plan(project, ask)
     jobs = resumable_jobs(project, ask.code)
     if not jobs:
         raise InputError(
             f"No fill of {ask.code} was interrupted, so there is none to go on with. "
             "Leave --resume out for a new one."
         )
-    return jobs[-1]
+    said = [_OPTIONS[name] for name in given if name in _OPTIONS]
+    alike = [job for job in jobs if ask.agrees(job, said)]
+    if not alike:
+        newest = jobs[-1].data
+        told = ", ".join(f"{n} {newest[n]}" for n in ("count", "generator", "seed"))
+        raise InputError(
+            f"No interrupted fill of {ask.code} was asked for so; the newest has "
+            f"{told}. Leave the other options out to go on with it, or leave --resume "
+            "out for a new one."
+        )
+    return alike[-1]
 
 
 def _document(report: FillReport, seed: int) -> dict[str, Any]:

@@ -49,6 +49,10 @@ class FakeEmbedder:
         return vectors
 
 
+FAKE = "fake"
+"""A generator's name that is installed nowhere: its options are its compute's alone."""
+
+
 class FakeCellGenerator:
     """Paints ellipses, in the mean colours and sizes of the class's real cells.
 
@@ -58,7 +62,7 @@ class FakeCellGenerator:
     seconds that each batch takes (default 0).
     """
 
-    key = "fake"
+    key = FAKE
     makes = "cells"
     slips = 0.2
     """Share of the draws that look like no class at all."""

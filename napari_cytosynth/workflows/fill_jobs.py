@@ -6,7 +6,7 @@ Imports nothing heavy, so that a window can ask while it opens.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -76,6 +76,12 @@ class Ask:
         same = self._data.items() <= job.data.items()
         critics = tuple(job.data.get(CRITICS, ()))
         return job.key.startswith(PREFIX) and same and critics == self.critics
+
+    def agrees(self, job: Job, names: Iterable[str]) -> bool:
+        """Tell whether a job was asked for so, as far as the fields named go."""
+        missing = {CRITICS: [], "options": {}}
+        told = self._data | {CRITICS: list(self.critics)}
+        return all(job.data.get(n, missing.get(n)) == told[n] for n in names)
 
 
 def resumable_jobs(project: Project, code: str = "") -> list[Job]:

@@ -22,7 +22,7 @@ from napari_cytosynth.core.project import JobState
 from napari_cytosynth.core.provenance import Assessment, Status
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import create_project, open_project
-from napari_cytosynth.testing.fakes import FakeCompute
+from napari_cytosynth.testing.fakes import FAKE, FakeCompute
 from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
 from napari_cytosynth.workflows.fill_jobs import Ask
 from napari_cytosynth.workflows.synthesize import FillReport
@@ -344,6 +344,8 @@ def test_synthesize_says_how_colours_were_moved(
         "BA",
         "--count",
         "1",
+        "--generator",
+        FAKE,
         "--set",
         f"stain={stain}",
     ]

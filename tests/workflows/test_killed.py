@@ -14,7 +14,7 @@ from napari_cytosynth.core.project import JobState
 from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import create_project, open_project
-from napari_cytosynth.testing.fakes import FakeCompute
+from napari_cytosynth.testing.fakes import FAKE, FakeCompute
 from napari_cytosynth.testing.tiny import tiny_project
 from napari_cytosynth.workflows.synthesize import fill, resumable_jobs
 
@@ -29,7 +29,8 @@ from napari_cytosynth.testing.fakes import FakeCompute
 from napari_cytosynth.workflows.synthesize import fill
 
 project = open_project(Path(sys.argv[1]))
-for progress in fill(project, FakeCompute(), "MO", {WANTED}, options={OPTIONS}):
+asked = {{"generator": "fake", "options": {OPTIONS}}}
+for progress in fill(project, FakeCompute(), "MO", {WANTED}, **asked):
     if progress.payload:
         print(progress.done, flush=True)
 project.close()
@@ -79,7 +80,9 @@ def test_nothing_is_lost_or_doubled_by_kill_9(tmp_path: Path) -> None:
     made_at(path)
     made_at(other)
     with closing(open_project(other)) as whole:
-        run_to_end(fill(whole, FakeCompute(), "MO", WANTED, options=OPTIONS))
+        run_to_end(
+            fill(whole, FakeCompute(), "MO", WANTED, generator=FAKE, options=OPTIONS)
+        )
     drawn = look(other)
     rng, before = np.random.default_rng(0), 0
     for _ in range(KILLS):

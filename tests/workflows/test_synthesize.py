@@ -31,7 +31,7 @@ from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject, open_project
 from napari_cytosynth.synthesis.gate import DRAWS_PER_SLOT
 from napari_cytosynth.synthesis.latent import LatentGenerator
-from napari_cytosynth.testing.fakes import FakeCellGenerator, FakeCompute
+from napari_cytosynth.testing.fakes import FAKE, FakeCellGenerator, FakeCompute
 from napari_cytosynth.testing.tiny import tiny_project
 from napari_cytosynth.worker import InlineCompute, WorkerProcess
 from napari_cytosynth.workflows.fill_jobs import Ask
@@ -93,7 +93,7 @@ def has_cells(progress: Progress) -> bool:
 def whole(**options: float) -> list[tuple[object, ...]]:
     """Return the look of a fill that nothing interrupted."""
     project = labelled()
-    run_to_end(fill(project, FakeCompute(), "MO", 12, options=options))
+    run_to_end(fill(project, FakeCompute(), "MO", 12, generator=FAKE, options=options))
     return look(stored(project))
 
 
@@ -180,7 +180,9 @@ def lose_the_worker(project: Project) -> None:
             raise WorkerDiedError("The worker ended. Start another.")
 
     with pytest.raises(WorkerDiedError):
-        run_to_end(fill(project, Dying(), "MO", 12, options={"batch": 2}))
+        run_to_end(
+            fill(project, Dying(), "MO", 12, generator=FAKE, options={"batch": 2})
+        )
 
 
 def test_the_same_ask_goes_on_with_a_fill_that_lost_its_worker(
@@ -189,7 +191,9 @@ def test_the_same_ask_goes_on_with_a_fill_that_lost_its_worker(
     lose_the_worker(project)
     assert stored(project)
     (lost,) = project.jobs()
-    report = run_to_end(fill(project, FakeCompute(), "MO", 12, options={"batch": 2}))
+    report = run_to_end(
+        fill(project, FakeCompute(), "MO", 12, generator=FAKE, options={"batch": 2})
+    )
     assert report.job == lost.key
     assert report.accepted == 12
     assert look(stored(project)) == whole(batch=2)
@@ -211,7 +215,9 @@ def test_another_ask_is_another_fill(
     project: MemoryProject, count: int, seed: int, options: Mapping[str, Any]
 ) -> None:
     lose_the_worker(project)
-    fresh = fill(project, FakeCompute(), "MO", count, seed=seed, options=options)
+    fresh = fill(
+        project, FakeCompute(), "MO", count, generator=FAKE, seed=seed, options=options
+    )
     assert run_to_end(fresh).job != project.jobs()[0].key
     assert len(resumable_jobs(project)) == 1
 
@@ -259,7 +265,7 @@ def test_a_killed_worker_makes_no_difference(project: MemoryProject) -> None:
             pids.add(compute.pid)
             os.kill(compute.pid or 0, signal.SIGKILL)
 
-    task = fill(project, compute, "MO", 12, options=slow())
+    task = fill(project, compute, "MO", 12, generator=FAKE, options=slow())
     report = run_to_end(task, kill)
     last = compute.pid
     compute.close()
@@ -442,13 +448,13 @@ class Repeating(FakeCellGenerator):
 
 class RepeatingCompute(InlineCompute):
     def __init__(self) -> None:
-        super().__init__(generators={"latent": Repeating})
+        super().__init__(generators={FAKE: Repeating})
 
 
 def test_repeats_are_refused_however_the_fill_was_interrupted(
     project: MemoryProject,
 ) -> None:
-    report = run_to_end(fill(project, RepeatingCompute(), "MO", 8))
+    report = run_to_end(fill(project, RepeatingCompute(), "MO", 8, generator=FAKE))
     assert report.accepted == 8
     refused = {c.provenance.config["draw"]: vetoes_of(c) for c in stored(project)}
     repeats = [n for n in refused if n % 3 == 2 and not refused[n - 1]]
@@ -456,7 +462,9 @@ def test_repeats_are_refused_however_the_fill_was_interrupted(
     assert all("diversity" in refused[n] for n in repeats)
     again, crashed = labelled(), []
     for cut in (1, 2, 4):
-        task = fill(again, RepeatingCompute(), "MO", 8, options={"batch": 2})
+        task = fill(
+            again, RepeatingCompute(), "MO", 8, generator=FAKE, options={"batch": 2}
+        )
         crashed.append(task)  # and it is never told to stop
         run_until(task, lambda progress, cut=cut: progress.done >= cut)
     (job,) = resumable_jobs(again)
@@ -465,13 +473,13 @@ def test_repeats_are_refused_however_the_fill_was_interrupted(
 
 
 def test_a_second_fill_repeats_nothing_of_the_first(project: MemoryProject) -> None:
-    run_to_end(fill(project, RepeatingCompute(), "MO", 4))
+    run_to_end(fill(project, RepeatingCompute(), "MO", 4, generator=FAKE))
     first = [c for c in stored(project) if c.status is Status.PROPOSED]
-    run_to_end(fill(project, RepeatingCompute(), "MO", 4, seed=1))
+    run_to_end(fill(project, RepeatingCompute(), "MO", 4, generator=FAKE, seed=1))
     kept = [c.pixels.tobytes() for c in stored(project) if not vetoes_of(c)]
     assert len(set(kept)) == len(kept) == 8
     project.record(Author("A").verdict(first[0].id, accept=False))
-    run_to_end(fill(project, RepeatingCompute(), "MO", 2, seed=0))
+    run_to_end(fill(project, RepeatingCompute(), "MO", 2, generator=FAKE, seed=0))
     assert len(stored(project)) == len({c.pixels.tobytes() for c in stored(project)})
 
 
