@@ -40,6 +40,7 @@ class AnnotatePresenter:
     def _listen_to_session(self) -> None:
         events = self._session.events
         events.listing.connect(self._show_cards)
+        events.tasks.connect(self._explain)
         events.predictions.connect(self._show_cards)
         events.focus.connect(self._show_focus)
         events.touched.connect(self._on_touched)
@@ -88,10 +89,14 @@ class AnnotatePresenter:
     def _show_cards(self) -> None:
         listing = self._session.state.listing
         self._cards = CellCards(self._session, listing, self._session.crops)
-        if not len(listing):
-            self._view.show_nothing(self._session.why_empty())
+        self._explain()
         self._view.show_cards(self._cards)
         self._show_focus()
+
+    def _explain(self, *_: object) -> None:
+        """Say why nothing is listed, where nothing is."""
+        if not len(self._session.state.listing):
+            self._view.show_nothing(self._session.why_empty())
 
     def _show_focus(self) -> None:
         focus = self._session.state.focus

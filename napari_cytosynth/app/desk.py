@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_cytosynth.app.cellindex import CellIndex
+from napari_cytosynth.app.learner import LEARN, RANK
 from napari_cytosynth.app.listing import Listing, refreshed
 from napari_cytosynth.app.navigate import (
     Choice,
@@ -198,7 +199,9 @@ class Desk:
 
     def why_empty(self) -> str:
         """Say why the list holds no cell, and the way out."""
-        return why_empty(self.index, self._choice())
+        tasks = {task.key for task in self.state.tasks}
+        busy = bool(tasks & {LEARN, RANK})
+        return why_empty(self.index, self._choice(), busy=busy)
 
     def _resolved(self) -> Listing:
         choice = self._choice()

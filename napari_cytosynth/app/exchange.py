@@ -120,7 +120,8 @@ class Exchange:
         said += report.path
         if report.withheld:
             said += (
-                f"; {len(report.withheld)} that learned patients' cells were withheld"
+                f"; {len(report.withheld)} that hold or learned patients' cells were "
+                "withheld, as nobody confirmed that they may leave"
             )
         self._state.say(said + ".")
 

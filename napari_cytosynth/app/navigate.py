@@ -172,7 +172,7 @@ def _flagged_last(rows: Rows, index: CellIndex, choice: Choice) -> Rows:
     return rows[np.argsort(index.flaws[rows] > 0, kind="stable")]
 
 
-def why_empty(index: CellIndex, choice: Choice) -> str:
+def why_empty(index: CellIndex, choice: Choice, *, busy: bool = False) -> str:
     """Say why a list holds no cell, and the way out.
 
     Parameters
@@ -181,6 +181,8 @@ def why_empty(index: CellIndex, choice: Choice) -> str:
         Labels and guesses.
     choice : Choice
         What the user chose to see.
+    busy : bool
+        True while the model learns or ranks: what it will list is not known yet.
     """
     if not len(index):
         return (
@@ -190,6 +192,8 @@ def why_empty(index: CellIndex, choice: Choice) -> str:
     predicted = choice.tab is Tab.PREDICTED
     if predicted and choice.blind:
         return "Predictions are hidden.\nUncheck Hide predictions to see them."
+    if busy and choice.filter != OPINION and (index.labels == NONE).any():
+        return "The model is learning and ranking.\nThe cells come by themselves."
     if predicted and not (index.guesses != NONE).any():
         return "No model yet.\nLabel cells of two classes or more in the Queue first."
     if choice.quality.wanted:
@@ -201,6 +205,13 @@ def why_empty(index: CellIndex, choice: Choice) -> str:
         return "Nobody asks for a second opinion.\nChoose another class."
     if choice.filter:
         return f"No cell here is {choice.filter}.\nChoose another class or tab."
+    if (index.labels == NONE).any():
+        why = (
+            "flagged and hidden"
+            if choice.quality is Quality.HIDDEN
+            else "kept to measure on"
+        )
+        return f"Nothing here waits for a label.\nCells without one are {why}."
     return "Every cell here has its label.\nAdd smears, or look at another tab."
 
 

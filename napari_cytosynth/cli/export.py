@@ -67,7 +67,14 @@ def run(
                 include_synthetic=include_synthetic,
                 pictures=pictures,
             ).to_json()
-    show(document, [f"{k}: {v}" for k, v in document.items()], as_json)
+    lines = [f"{k}: {v}" for k, v in document.items()]
+    if document.get("withheld"):
+        lines.append(
+            "Withheld: they hold or were learned from cells of this project's patients "
+            "and can show or paint them. --include-adapter writes them too, after a "
+            "confirmation."
+        )
+    show(document, lines, as_json)
 
 
 def _models(

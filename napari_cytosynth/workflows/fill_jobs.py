@@ -79,7 +79,7 @@ class Ask:
 
     def agrees(self, job: Job, names: Iterable[str]) -> bool:
         """Tell whether a job was asked for so, as far as the fields named go."""
-        missing = {CRITICS: [], "options": {}}
+        missing: dict[str, Any] = {CRITICS: [], "options": {}}
         told = self._data | {CRITICS: list(self.critics)}
         return all(job.data.get(n, missing.get(n)) == told[n] for n in names)
 

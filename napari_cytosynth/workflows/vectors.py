@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.project import Project
-from napari_cytosynth.core.protocols import Compute
+from napari_cytosynth.core.protocols import Compute, LabelledCells
 from napari_cytosynth.core.splits import Split
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.workflows.drawn import EMBEDDING, Tally, fit_source
@@ -56,13 +56,11 @@ def fill_vectors(
     yield Progress(0, count, "gathering real cells")
     name = project.taxonomy[code].code
     real = labelled_cells(project, embedder_key, Split.TRAIN, abstain=True)
-    known = [c for c in project.taxonomy.cell_codes if real.count(c)]
-    if count < 1 or name not in known:
+    if count < 1:
         raise InputError(
-            f"{count} vectors of '{name}' were asked for. Ask for at least one, of a "
-            "class with a labelled cell in the training split: "
-            f"{', '.join(known) or 'there is none yet'}."
+            f"{count} vectors of '{name}' were asked for. Ask for at least one."
         )
+    _demand_real(project, name, real)
     source = yield from fit_source(
         real, project.taxonomy, compute, seed=seed, generator=generator
     )
@@ -71,3 +69,22 @@ def fill_vectors(
     told = asdict(tally)
     keep_vectors(project, name, drawn.items, told, real.ids, generator=generator)
     return tally
+
+
+def _demand_real(project: Project, name: str, real: LabelledCells) -> None:
+    """Refuse a class around whose real cells no vector could be drawn."""
+    known = [c for c in project.taxonomy.cell_codes if real.count(c)]
+    if name in known:
+        return
+    labels = project.journal.labels().values()
+    elsewhere = sum(label.code == name for label in labels)
+    why = (
+        f"all {elsewhere} labelled ones are held out to measure on"
+        if elsewhere
+        else "none is labelled yet"
+    )
+    raise InputError(
+        f"Vectors of '{name}' are drawn around real cells of it in the training "
+        f"split, and {why}. Label one or more, or use a generator that paints cells, "
+        f"such as 'latent'. Classes to draw from: {', '.join(known) or 'none yet'}."
+    )

@@ -110,7 +110,7 @@ def test_no_vectors_without_a_real_cell(desk: Desk) -> None:
     form = desk.views.synthesize.shown("show_form")
     assert form.generators == ("latent", "lora")
     desk.session.fill("BA", 2, "embedding")
-    assert "labelled cell in the training split" in desk.session.state.failure
+    assert "none is labelled yet" in desk.session.state.failure
 
 
 def test_the_form_asks_for_options_of_the_generator(desk: Desk) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from napari_cytosynth.app.cards import CellCards
 from napari_cytosynth.app.cellindex import NONE
-from napari_cytosynth.app.panels import OPINION, Quality, Sort, Tab
+from napari_cytosynth.app.panels import OPINION, Quality, Sort, Tab, TaskStatus
 from napari_cytosynth.core.errors import StorageError
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.quality import Flaw
@@ -362,7 +362,11 @@ def test_flagged_cells_come_last_among_predictions(taught: Desk) -> None:
 
 def test_an_empty_list_says_why(desk: Desk, taught: Desk) -> None:
     session = taught.session
-    assert "Every cell" in session.why_empty()
+    session.state.tasks = ()
+    assert "Nothing here waits" in session.why_empty()
+    session.state.tasks = (TaskStatus("learn", "Learning"),)
+    assert "learning" in session.why_empty()
+    session.state.tasks = ()
     session.set_quality(Quality.BLURRED)
     assert "None of the unlabelled cells here is blurred" in session.why_empty()
     session.set_quality(Quality.ONLY)

@@ -365,12 +365,36 @@ def test_synthesize_goes_on_with_what_was_interrupted(
     opened = open_project(project)
     opened.put_job(Ask("BA", 3, seed=4).job(start=0))
     opened.close()
-    made = document(capsys, "synthesize", project, "BA", "--resume")
+    asked = ["synthesize", str(project), "BA", "--resume", "--count"]
+    assert main([*asked, "9"]) == 1
+    assert "the newest has count 3, generator latent, seed 4" in (
+        capsys.readouterr().err
+    )
+    made = document(capsys, *asked, 3)
     assert (made["wanted"], made["accepted"], made["seed"]) == (3, 3, 4)
     opened = open_project(project)
     states = [job.state for job in opened.jobs()]
     opened.close()
     assert states == [JobState.DONE]
+
+
+def test_an_embedder_is_refused_where_cells_are_made(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["synthesize", str(project), "BA", "--embedder", "nix"]
+    assert main(asked) == 1
+    assert "--embedder nix" in capsys.readouterr().err
+
+
+def test_bad_options_are_refused_before_anything_is_learned(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["synthesize", str(project), "BA", "--set", "stepz=3"]) == 1
+    said = capsys.readouterr().err
+    assert "no option 'stepz'" in said
+    opened = open_project(project)
+    assert not opened.jobs()
+    opened.close()
 
 
 def test_export_then_import(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
