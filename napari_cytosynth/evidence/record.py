@@ -160,7 +160,7 @@ class Evidence:
                     "metric": d.metric,
                     "code": d.code,
                     "other": d.other,
-                    **_interval_to_json(d.interval),
+                    **interval_to_json(d.interval),
                 }
                 for d in self.differences
             ],
@@ -206,11 +206,11 @@ def _case_to_json(case: CaseResult) -> dict[str, Any]:
     return {
         "case": case.case,
         "title": case.title,
-        "macro_f1": _maybe_to_json(case.macro_f1),
+        "macro_f1": maybe_to_json(case.macro_f1),
         "classes": {
             code: {
-                "precision": _maybe_to_json(result.precision),
-                "recall": _maybe_to_json(result.recall),
+                "precision": maybe_to_json(result.precision),
+                "recall": maybe_to_json(result.recall),
             }
             for code, result in case.classes.items()
         },
@@ -220,21 +220,21 @@ def _case_to_json(case: CaseResult) -> dict[str, Any]:
 def _case_from_json(value: Mapping[str, Any]) -> CaseResult:
     classes = {
         code: ClassResult(
-            _maybe_from_json(result["precision"]), _maybe_from_json(result["recall"])
+            maybe_from_json(result["precision"]), maybe_from_json(result["recall"])
         )
         for code, result in value["classes"].items()
     }
-    macro = _maybe_from_json(value["macro_f1"])
+    macro = maybe_from_json(value["macro_f1"])
     return CaseResult(value["case"], value["title"], macro, classes)
 
 
 def _difference_from_json(value: Mapping[str, Any]) -> Difference:
-    interval = _interval_from_json(value)
+    interval = interval_from_json(value)
     case = value.get("case", "synthetic")
     return Difference(value["metric"], value["code"], value["other"], interval, case)
 
 
-def _interval_to_json(interval: Interval) -> dict[str, Any]:
+def interval_to_json(interval: Interval) -> dict[str, Any]:
     """JSON knows no NaN: what is undefined is null."""
     numbers = {
         "value": interval.value,
@@ -245,7 +245,8 @@ def _interval_to_json(interval: Interval) -> dict[str, Any]:
     return {**kept, "n": interval.n}
 
 
-def _interval_from_json(value: Mapping[str, Any]) -> Interval:
+def interval_from_json(value: Mapping[str, Any]) -> Interval:
+    """Build an interval from what :func:`interval_to_json` wrote."""
     middle, low, high = (
         float("nan") if value[k] is None else float(value[k])
         for k in ("value", "low", "high")
@@ -253,9 +254,11 @@ def _interval_from_json(value: Mapping[str, Any]) -> Interval:
     return Interval(middle, low, high, int(value["n"]))
 
 
-def _maybe_to_json(interval: Interval | None) -> dict[str, Any] | None:
-    return None if interval is None else _interval_to_json(interval)
+def maybe_to_json(interval: Interval | None) -> dict[str, Any] | None:
+    """Return an interval as JSON, or null where there is none."""
+    return None if interval is None else interval_to_json(interval)
 
 
-def _maybe_from_json(value: Mapping[str, Any] | None) -> Interval | None:
-    return None if value is None else _interval_from_json(value)
+def maybe_from_json(value: Mapping[str, Any] | None) -> Interval | None:
+    """Build what :func:`maybe_to_json` wrote."""
+    return None if value is None else interval_from_json(value)

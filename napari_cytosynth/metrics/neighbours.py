@@ -72,16 +72,25 @@ def nearest(
     indices : intp[n, min(k, available)]
         Rows of ``points``.
     """
-    k = min(k, len(points) - leave_out_self)
-    if k < 1 or not len(queries):
-        return np.zeros((len(queries), max(k, 0))), np.zeros(
-            (len(queries), max(k, 0)), np.intp
-        )
-    parts = [
-        _nearest_block(queries[rows], points, k, rows.start if leave_out_self else None)
-        for rows in blocks(len(queries), len(points))
-    ]
+    parts = list(nearest_parts(queries, points, k, leave_out_self=leave_out_self))
     return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+
+def nearest_parts(
+    queries: Points, points: Points, k: int, *, leave_out_self: bool = False
+) -> Iterator[tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]]]:
+    """Yield what :func:`nearest` returns for one block of queries after the other.
+
+    At least one part comes, be it without a row.
+    """
+    k = max(min(k, len(points) - leave_out_self), 0)
+    if not k or not len(queries):
+        shape = len(queries), k
+        yield np.zeros(shape), np.zeros(shape, np.intp)
+        return
+    for rows in blocks(len(queries), len(points)):
+        first = rows.start if leave_out_self else None
+        yield _nearest_block(queries[rows], points, k, first)
 
 
 def _nearest_block(
