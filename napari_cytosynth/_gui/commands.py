@@ -17,6 +17,13 @@ def label_cells(viewer: Viewer) -> None:
     _opened(viewer)
 
 
+def show_map(viewer: Viewer) -> None:
+    """Show the docks and, in an open project, the map of cells."""
+    window = _opened(viewer)
+    if window is not None:
+        window.open_map()
+
+
 def find_cells(viewer: Viewer) -> None:
     """Show the docks and, in an open project, the form *Find cells*."""
     window = _opened(viewer)

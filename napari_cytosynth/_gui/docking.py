@@ -40,6 +40,11 @@ class Docking(QObject):
         main = self._docks.below.window()
         return main if isinstance(main, QMainWindow) else None
 
+    @property
+    def right(self) -> QWidget:
+        """What is docked on the right."""
+        return self._hosts[1] if self._hosts else self._docks.right
+
     def put(self, host: QWidget | None = None) -> None:
         """Dock the widgets.
 

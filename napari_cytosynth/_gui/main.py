@@ -16,6 +16,7 @@ from napari_cytosynth._gui.dialogs import Dialogs
 from napari_cytosynth._gui.docking import Docking
 from napari_cytosynth._gui.docks import Column, Docks
 from napari_cytosynth._gui.heartbeat import Heartbeat
+from napari_cytosynth._gui.mapdock import MapDock
 from napari_cytosynth._gui.runner import QtRunner
 from napari_cytosynth._gui.settings import keep_annotator
 from napari_cytosynth._gui.turns import QuickTurns
@@ -48,6 +49,8 @@ class Window(QObject):
         What is open.
     docks : Docks
         The widgets; ``docks.panels`` are the views.
+    map : MapDock
+        The map of cells, once it was asked for.
     heartbeat : Heartbeat
         Longest block of the window.
     """
@@ -61,6 +64,7 @@ class Window(QObject):
         self.docks = Docks(self.canvas, viewer.theme)
         self.docks.below.owner = self
         self._docking = Docking(viewer, self.docks, self)
+        self.map = MapDock(viewer, session, self)
         self.heartbeat, self._turns = Heartbeat(self), QuickTurns()
         # mypy takes the protocol's members as settable, and so as invariant.
         views = cast("Views", self.docks.panels)
@@ -82,6 +86,7 @@ class Window(QObject):
         panels.synthesize.formClosed.connect(self._on_form_closed)
         self.docks.actions.asked.connect(self.dialogs.open)
         panels.annotate.sharesAsked.connect(lambda: self.dialogs.open("shares"))
+        panels.status.mapAsked.connect(self.open_map)
         panels.status.scaleAsked.connect(lambda: self.dialogs.open("scale"))
         self.session.events.tab.connect(self._on_tab)
         self.session.events.annotator.connect(keep_annotator)
@@ -116,6 +121,11 @@ class Window(QObject):
         self._docking.bring_forward()
         self._back_to_queue()
 
+    def open_map(self) -> None:
+        """Show the map of cells, which is made at the first time."""
+        if self.presenters is not None and not self._closing:
+            self.map.open(self.presenters.annotate.keyboard, self._docking.right)
+
     def close(self) -> None:
         """Stop what runs, keep what was finished, leave the viewer as it was."""
         if self._closing:
@@ -130,6 +140,7 @@ class Window(QObject):
         if not self._runner.close(CLOSE_SECONDS):
             _log.warning("A task still runs; its backend is closed under it.")
         self._activity.close()
+        self.map.close()
         self.session.close()
         self._runner.close(CLOSE_SECONDS)
         self.dialogs.close()
@@ -168,6 +179,7 @@ class Window(QObject):
 
     def _on_theme(self, event: object) -> None:
         self.docks.show_theme(self.viewer.theme)
+        self.map.show_theme(self.viewer.theme)
 
 
 def build(viewer: Viewer, session: Session, runner: QtRunner) -> Window:

@@ -38,6 +38,12 @@ KEYS = (
     "<tr><td>Shift and drag&nbsp;&nbsp;</td><td>draw the focused cell's box anew</td>"
     "</tr><tr><td>Shift and click twice&nbsp;&nbsp;</td><td>split the focused cell "
     "around two centres</td></tr></table>"
+    "<b>Map</b><table>"
+    "<tr><td>click&nbsp;&nbsp;</td><td>focus a cell</td></tr>"
+    "<tr><td>wheel, Ctrl and + &minus; 0&nbsp;&nbsp;</td><td>nearer, farther, all"
+    "</td></tr><tr><td>drag, Shift and arrows&nbsp;&nbsp;</td><td>move</td></tr>"
+    "<tr><td>Shift and drag&nbsp;&nbsp;</td><td>take cells together; a class key "
+    "then labels them all</td></tr></table>"
     "<b>Class list</b><table>"
     "<tr><td>right click&nbsp;&nbsp;</td><td>show only, fill, count as another</td>"
     "</tr></table>"
@@ -142,6 +148,7 @@ class StatusStrip(QWidget):
     undoAsked = Signal()
     redoAsked = Signal()
     scaleAsked = Signal()
+    mapAsked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -149,6 +156,7 @@ class StatusStrip(QWidget):
         self.redo = _tool("Redo", "Ctrl+Y")
         self.annotator = _tool("Annotator?", "Who labels. Click to change.")
         self.keys = _tool("Keys", KEYS)
+        self.map = _tool("Map", "Show all cells on a map: alike ones lie together")
         self.scale = _tool("", "")
         self.scale.setObjectName("scale")
         self.scale.hide()
@@ -163,13 +171,15 @@ class StatusStrip(QWidget):
         self.redo.clicked.connect(lambda: self.redoAsked.emit())
         self.annotator.clicked.connect(self.ask_annotator)
         self.keys.clicked.connect(self._show_keys)
+        self.map.clicked.connect(lambda: self.mapAsked.emit())
         self.scale.clicked.connect(lambda: self.scaleAsked.emit())
         self.tasks.cancelAsked.connect(self.cancelAsked)
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
         row.setSpacing(8)
-        for button in (self.undo, self.redo, self.keys, self.annotator, self.scale):
+        steps = (self.undo, self.redo, self.keys, self.map)
+        for button in (*steps, self.annotator, self.scale):
             row.addWidget(button)
         row.addWidget(self.line, 2)
         row.addWidget(self.message, 3)

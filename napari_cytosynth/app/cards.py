@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
 from napari_cytosynth.app.crops import CropCache
 from napari_cytosynth.app.listing import Listing
 from napari_cytosynth.app.panels import DOUBTED, Card, Tab
@@ -14,6 +17,23 @@ from napari_cytosynth.core.splits import hash_share
 
 _UNTOLD = 1 / 3
 """Share of chosen cards that do not say why they came, as no audit card does."""
+
+
+def silent(session: Session) -> npt.NDArray[np.int64]:
+    """Return the cards of the queue of which nothing is told, audit cards among them.
+
+    What is shown elsewhere of single cells leaves them out: it would tell of an audit
+    card what the model makes of it.
+    """
+    listing = session.ranking.listing
+    kept = [
+        i for i in listing.ids.tolist() if i not in listing.reasons or not _may_tell(i)
+    ]
+    return np.array(kept, np.int64)
+
+
+def _may_tell(cell: int) -> bool:
+    return hash_share(str(cell), "told") >= _UNTOLD
 
 
 class CellCards:
@@ -95,7 +115,7 @@ class CellCards:
             return False
         label = self._session.project.journal.label(cell)
         audit = label is not None and label.mode is Mode.AUDIT
-        return not audit and hash_share(str(cell), "told") >= _UNTOLD
+        return not audit and _may_tell(int(cell))
 
     def _guess(self, cell: CellId) -> str:
         code, probability = self._session.index.guess(cell)

@@ -52,6 +52,11 @@ class Desk:
         self._lingers: SmearId | None = None
 
     @property
+    def ranking(self) -> Ranking:
+        """The queue as the strategy ranked it last."""
+        return self._ranking
+
+    @property
     def events(self) -> SessionEvents:
         """One event a field; see :class:`SessionEvents`."""
         return self.state.events
@@ -285,7 +290,12 @@ class Desk:
         self.events.predictions.emit()
 
     def touch(self, cell: CellId) -> None:
-        """Take in what the journal now says of one cell."""
-        label = self.project.journal.label(cell)
-        self.index.set_label(cell, label.code if label is not None else None)
+        """Take in what the journal now says of one cell, and tell it."""
+        self.take_label(cell)
         self.events.touched.emit(int(cell))
+
+    def take_label(self, cell: CellId) -> None:
+        """Take in what the journal now says of one cell; of one struck out, nothing."""
+        label = self.project.journal.label(cell)
+        if cell in self.index:
+            self.index.set_label(cell, label.code if label is not None else None)

@@ -6,7 +6,7 @@ what is shown as given is on the disk, and what the disk refused is not shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from napari_cytosynth.app.desk import Desk
 from napari_cytosynth.app.jobs import Jobs, Order
@@ -84,6 +84,31 @@ class Reading(Desk):
         self.on_labels_changed()
         return True
 
+    def label_many(self, cells: Sequence[CellId], code: str) -> bool:
+        """Give many cells a class in one step, which one undo takes back.
+
+        They were chosen by looks, so none of these labels is an audit label. The focus
+        stays where it is.
+        """
+        author = Author(self.state.annotator, model=self.state.model)
+        if not cells or not self.has_name():
+            return False
+        events = author.labels(cells, self.project.taxonomy[code].code)
+        if not self._commit(*events):
+            return False
+        self._take_in_many(events)
+        self.state.say(f"{len(cells)} cells labelled {code}. Undo takes all back.")
+        return True
+
+    def _take_in_many(self, events: Sequence[Event]) -> None:
+        """Take in the labels of many cells; the focus stays, all is told once."""
+        for event in events:
+            self.take_label(CellId(int(event.cell or 0)))
+        self.events.predictions.emit()
+        self.events.touched.emit(int(events[0].cell or 0))
+        self.summarise()
+        self.on_labels_changed()
+
     def skip(self) -> bool:
         """Pass over the focused cell, and go to the next."""
         if not self._on_focus(lambda author, cell: author.skip(cell)):
@@ -159,21 +184,24 @@ class Reading(Desk):
 
     def undo(self) -> bool:
         """Take back the last thing this annotator did; the focus goes back to it."""
-        target = self.project.journal.undo_target(self.state.annotator)
-        return self._switch(target, Author.undo)
+        step = self.project.journal.undo_step(self.state.annotator)
+        return self._switch(step, Author.undo)
 
     def redo(self) -> bool:
         """Bring back what was undone last; the focus goes to it."""
-        target = self.project.journal.redo_target(self.state.annotator)
-        return self._switch(target, Author.redo)
+        step = self.project.journal.redo_step(self.state.annotator)
+        return self._switch(step, Author.redo)
 
-    def _switch(self, target: Event | None, make: Callable[..., Event]) -> bool:
-        if target is None:
+    def _switch(self, step: Sequence[Event], make: Callable[..., Event]) -> bool:
+        if not step:
             self.state.say(f"There is nothing to {make.__name__}.")
             return False
-        author = Author(self.state.annotator, model=self.state.model)
-        if not self._commit(make(author, target.id)):
+        author, target = Author(self.state.annotator, model=self.state.model), step[0]
+        if not self._commit(*(make(author, event.id) for event in step)):
             return False
+        if len(step) > 1:
+            self._take_in_many(step)
+            return True
         if target.kind is EventKind.VERDICT:
             self.on_verdict_switched(SyntheticId(int(target.cell or 0)))
             return True
@@ -264,15 +292,18 @@ class Reading(Desk):
         """Say what undo and redo would do."""
         journal, name = self.project.journal, self.state.annotator
         self.state.history = (
-            _words(journal.undo_target(name)),
-            _words(journal.redo_target(name)),
+            _words(journal.undo_step(name)),
+            _words(journal.redo_step(name)),
         )
 
 
-def _words(event: Event | None) -> str:
-    """Say what an event did, such as ``"label BA of cell 12"``."""
-    if event is None:
+def _words(step: Sequence[Event]) -> str:
+    """Say what a step did, such as ``"label BA of cell 12"``."""
+    if not step:
         return ""
+    event = step[0]
+    if len(step) > 1:
+        return f"label {event.data['code']} of {len(step)} cells"
     if event.kind is EventKind.LABEL:
         return f"label {event.data['code']} of cell {event.cell}"
     if event.kind is EventKind.VERDICT:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
+from napari_cytosynth.app.atlas import Atlas
 from napari_cytosynth.app.figures import class_figures
 from napari_cytosynth.app.fills import Fills
 from napari_cytosynth.app.handling import Handling
@@ -59,6 +60,8 @@ class Session(Handling):
         The fields; read them, and let the commands set them.
     fills : Fills
         Synthetic cells, the fills that make them, the verdicts on them.
+    atlas : Atlas
+        All cells on a plane, once somebody asks for the map.
     jobs : Jobs
         What runs; ``jobs.cancel(key)`` stops it.
     measuring : Measuring
@@ -85,6 +88,7 @@ class Session(Handling):
         self.measuring = Measuring(
             project, self.jobs, state, lambda: self.learner.fitter
         )
+        self.atlas = Atlas(project, self.jobs, self.learner)
         self.inspecting = Inspecting(self, self.jobs, lambda: self.smears.finder)
         self.helpers = ExitStack()
         self._figures: Mapping[str, tuple[Figure, Figure]] = {}

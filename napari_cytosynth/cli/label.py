@@ -56,7 +56,7 @@ def run(
     with opened(path) as project:
         author = author_of(annotator)
         if undo or redo:
-            events = [_step_back_or_forth(project, author, undo=undo)]
+            events = _step_back_or_forth(project, author, undo=undo)
         else:
             events = _on_cell(project, author, CellId(cell or 0), code, acts)
         recorded = project.record(*events)
@@ -98,16 +98,16 @@ def _on_cell(
     return events
 
 
-def _step_back_or_forth(project: Project, author: Author, *, undo: bool) -> Event:
+def _step_back_or_forth(project: Project, author: Author, *, undo: bool) -> list[Event]:
     journal, who = project.journal, author.annotator
-    target = journal.undo_target(who) if undo else journal.redo_target(who)
-    if target is None:
+    targets = journal.undo_step(who) if undo else journal.redo_step(who)
+    if not targets:
         what = "undo" if undo else "redo"
         raise InputError(
             f"There is nothing to {what} for '{who}'. Undo and redo go by annotator; "
             "name another with --annotator."
         )
-    return author.undo(target.id) if undo else author.redo(target.id)
+    return [author.undo(t.id) if undo else author.redo(t.id) for t in targets]
 
 
 def _describe(project: Project, event: Event) -> dict[str, Any]:

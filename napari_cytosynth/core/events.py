@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+from uuid import uuid4
 
 from napari_cytosynth.core.ids import CellId, EventId, SyntheticId
+
+TOGETHER = "together"
+"""Detail of events given in one step: the same text in each. Undo takes them all."""
 
 
 class EventKind(StrEnum):
@@ -93,6 +97,11 @@ class Author:
     def label(self, cell: CellId, code: str) -> Event:
         """Give ``cell`` the class ``code``."""
         return self.event(EventKind.LABEL, cell, code=code)
+
+    def labels(self, cells: Iterable[CellId], code: str) -> list[Event]:
+        """Give ``cells`` the class ``code`` in one step, that undo takes back whole."""
+        step = {"code": code, TOGETHER: uuid4().hex}
+        return [self.event(EventKind.LABEL, cell, **step) for cell in cells]
 
     def skip(self, cell: CellId) -> Event:
         """Pass over ``cell`` for now."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 
 from napari_cytosynth.core.events import Event, EventKind
 
@@ -32,7 +32,21 @@ class History:
 
     def may(self, kind: EventKind, of: Event) -> bool:
         """Tell whether an event is there to undo, or to redo."""
-        return of.id in self._source(kind).get(of.annotator, ())
+        there = self._source(kind).get(of.annotator, [])
+        # Mostly the newest: then nothing is searched.
+        return bool(there) and (there[-1] == of.id or of.id in there)
+
+    def newest_first(self, kind: EventKind, annotator: str) -> Iterator[int]:
+        """Yield the ids that undo, or redo, would take one after the other."""
+        return reversed(self._source(kind).get(annotator, []))
+
+    def copy(self) -> History:
+        """Return a history that goes its own way from here on."""
+        twin = History()
+        twin.inactive = set(self.inactive)
+        twin._done = {who: list(ids) for who, ids in self._done.items()}
+        twin._undone = {who: list(ids) for who, ids in self._undone.items()}
+        return twin
 
     def switch(self, kind: EventKind, of: Event) -> None:
         """Undo or redo an event that :meth:`may` be."""

@@ -7,8 +7,10 @@ so undo and redo have no limit and survive retraining, a crash and a session's e
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import takewhile
 
 from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.events import TOGETHER as TOGETHER
 from napari_cytosynth.core.events import Author as Author
 from napari_cytosynth.core.events import Event as Event
 from napari_cytosynth.core.events import EventKind as EventKind
@@ -62,15 +64,20 @@ class Journal:
 
         An id must follow, a cell be named, and what is undone must have been done.
         """
-        if len(events) > 1 and any(e.kind in _SWITCHES for e in events):
+        switches = [event.kind in _SWITCHES for event in events]
+        if any(switches) and not all(switches):
             Journal((*self.events(), *events))
             return
-        last = self.last_id
+        last, history = self.last_id, self._history
+        if len(events) > 1 and any(switches):
+            history = history.copy()
         for event in events:
-            self._refuse(event, last)
+            self._refuse(event, last, history)
             last = event.id
+            if history is not self._history:
+                history.switch(event.kind, self._events[int(event.data["of"])])
 
-    def _refuse(self, event: Event, last: int) -> None:
+    def _refuse(self, event: Event, last: int, history: History) -> None:
         if event.id <= last:
             raise InputError(
                 f"Event {event.id} was given after event {last}. "
@@ -78,7 +85,7 @@ class Journal:
             )
         if event.kind in _SWITCHES:
             of = self._events.get(int(event.data["of"]))
-            if of is None or not self._history.may(event.kind, of):
+            if of is None or not history.may(event.kind, of):
                 was = "done" if event.kind is EventKind.UNDO else "undone"
                 raise InputError(
                     f"Event {event.id} would {event.kind} event {event.data['of']}, "
@@ -93,7 +100,7 @@ class Journal:
 
     def _take(self, event: Event) -> Event:
         """Take in an event; return the one that it does, undoes or redoes."""
-        self._refuse(event, self.last_id)
+        self._refuse(event, self.last_id, self._history)
         self._events[event.id] = event
         self.last_id = event.id
         if event.kind in _SWITCHES:
@@ -158,6 +165,25 @@ class Journal:
     def redo_target(self, annotator: str) -> Event | None:
         """Return the event that redo would bring back, or None."""
         return self._events.get(self._history.newest(EventKind.REDO, annotator))
+
+    def undo_step(self, annotator: str) -> tuple[Event, ...]:
+        """Return all events that were given in one step with the undo target."""
+        return self._step(EventKind.UNDO, annotator)
+
+    def redo_step(self, annotator: str) -> tuple[Event, ...]:
+        """Return all events that were given in one step with the redo target."""
+        return self._step(EventKind.REDO, annotator)
+
+    def _step(self, kind: EventKind, annotator: str) -> tuple[Event, ...]:
+        """Return the step on top, in the order in which its events are switched."""
+        there = map(
+            self._events.__getitem__, self._history.newest_first(kind, annotator)
+        )
+        first = next(there, None)
+        if first is None or TOGETHER not in first.data:
+            return () if first is None else (first,)
+        step = first.data[TOGETHER]
+        return (first, *takewhile(lambda e: e.data.get(TOGETHER) == step, there))
 
     def _last(self, cell: int, kinds: frozenset[EventKind]) -> Event | None:
         for number in reversed(self._of_cell.get(cell, [])):

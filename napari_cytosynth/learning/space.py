@@ -44,9 +44,14 @@ class PoolSpace:
         """
         rows = in_order(candidates)
         rows = rows[:: max(1, len(rows) // _SAMPLE)]
-        sample = candidates.vectors[rows].astype(np.float64)
+        return cls.fit(candidates.vectors[rows])
+
+    @classmethod
+    def fit(cls, vectors: Vectors) -> PoolSpace:
+        """Find the axes from float32[n, dim]; one axis of zeros where n is 0."""
+        sample = vectors.astype(np.float64)
         if not len(sample):
-            dim = candidates.vectors.shape[1]
+            dim = vectors.shape[1]
             return cls(np.zeros(dim, np.float32), np.zeros((dim, 1), np.float32))
         centre, spread = sample.mean(axis=0), spread_of(sample)
         standard = (sample - centre) / spread

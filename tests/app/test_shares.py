@@ -20,6 +20,7 @@ def test_shares_set_are_kept_told_and_obeyed(taught: Desk, runner: HeldRunner) -
     focus = session.state.focus
     runner.release("rank")
     listing = session.state.listing
+    assert focus is not None
     ahead = listing.ids[(listing.row_of(focus) or 0) + 1 :]
     told = [listing.reasons[int(i)] for i in ahead if int(i) in listing.reasons]
     assert len(told) > 3

@@ -325,3 +325,38 @@ def test_events_carry_their_author() -> None:
     assert event.time.endswith("+00:00")
     with pytest.raises(InputError, match="not in the journal"):
         Journal().event(EventId(1))
+
+
+def test_labels_given_together_are_one_step_back_and_one_forth() -> None:
+    first = ANN.label(CellId(9), "A")
+    many = ANN.labels([CellId(i) for i in range(1, 5)], "B")
+    journal = journal_of(first, *many)
+    step = journal.undo_step("ann")
+    assert [e.cell for e in step] == [4, 3, 2, 1]
+    assert journal.redo_step("ann") == ()
+    undone = [replace(ANN.undo(e.id), id=EventId(6 + i)) for i, e in enumerate(step)]
+    journal.check(*undone)
+    for event in undone:
+        journal.apply(event)
+    assert journal.labels().keys() == {9}
+    back = journal.redo_step("ann")
+    assert [e.cell for e in back] == [1, 2, 3, 4]
+    assert [e.cell for e in journal.undo_step("ann")] == [9]
+    assert journal.undo_step("bob") == ()
+
+
+def test_two_labels_together_after_one_another_are_two_steps() -> None:
+    journal = journal_of(
+        *ANN.labels([CellId(1), CellId(2)], "A"),
+        *ANN.labels([CellId(3), CellId(4)], "A"),
+    )
+    assert [e.cell for e in journal.undo_step("ann")] == [4, 3]
+
+
+def test_a_batch_of_undos_is_checked_one_after_the_other() -> None:
+    journal = journal_of(ANN.label(CellId(1), "A"), ANN.label(CellId(2), "A"))
+    twice = [replace(ANN.undo(EventId(2)), id=EventId(i)) for i in (3, 4)]
+    with pytest.raises(InputError, match="not there to undo"):
+        journal.check(*twice)
+    journal.check(twice[0])
+    assert len(journal.labels()) == 2
