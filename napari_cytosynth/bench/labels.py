@@ -17,10 +17,10 @@ import numpy.typing as npt
 
 from napari_cytosynth.bench.annotators import Codes, ours
 from napari_cytosynth.bench.course import METRICS, Course, Entrant, Figures, Name
-from napari_cytosynth.bench.pack import Pack, figure_files, pack_crop
+from napari_cytosynth.bench.pack import Pack, embedded, whole_pack
 from napari_cytosynth.bench.rivals import rivals
 from napari_cytosynth.bench.stains import other_stains, with_enough
-from napari_cytosynth.core.protocols import TrainingSet, Vectors
+from napari_cytosynth.core.protocols import TrainingSet
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.core.taxonomy import CellClass, Taxonomy
@@ -47,10 +47,9 @@ FIRST_SEED = 20
 """Smaller ones were used while the strategies were made."""
 
 _NOISE = 0.1
-_QUICK, _QUICK_BUDGET = 1500, 200
+_QUICK_BUDGET = 200
 _AT_LEAST = 20
 _DRAWS = 2000
-_BATCH = 128
 
 Row = dict[str, Any]
 Floats = npt.NDArray[np.float64]
@@ -81,11 +80,7 @@ def run(
     rows: list[Row] = []
     for dataset, pack in _pools(data, quick):
         for embedder in EMBEDDERS[:1] if quick else EMBEDDERS:
-            vectors = _embed(
-                embedder,
-                pack,
-                keep and keep / f"{dataset}_{embedder}_{len(pack.codes)}.npy",
-            )
+            vectors = embedded(embedder, dataset, pack, keep)
             course = Course(
                 {"dataset": dataset, "embedder": embedder},
                 vectors,
@@ -99,25 +94,9 @@ def run(
 
 
 def _pools(data: Path, quick: bool) -> Iterator[tuple[str, Pack]]:
-    files = figure_files(data)
-    files = files[:: max(1, len(files) // _QUICK)] if quick else files
-    crops = np.stack([pack_crop(path) for path, _ in files])
-    yield "pack_pbc128", Pack(crops, np.array([code for _, code in files]))
+    yield "pack_pbc128", whole_pack(data, quick)
     if not quick and (bccd := other_stains(data).get("bccd")) is not None:
         yield "bccd", with_enough(bccd, _AT_LEAST)
-
-
-def _embed(embedder: str, pack: Pack, kept: Path | None) -> Vectors:
-    if kept is not None and kept.is_file():
-        return np.asarray(np.load(kept, allow_pickle=False), np.float32)
-    made = load("embedders", embedder)()
-    crops = pack.crops
-    parts = [made.embed(crops[at : at + _BATCH]) for at in range(0, len(crops), _BATCH)]
-    vectors = np.concatenate(parts)
-    if kept is not None:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        np.save(kept, vectors)
-    return vectors
 
 
 def taxonomy_of(codes: Codes) -> Taxonomy:

@@ -13,11 +13,14 @@ from PIL import Image
 
 from napari_cytosynth.core.cells import CROP_PIXELS, CROP_UM
 from napari_cytosynth.core.errors import InputError
-from napari_cytosynth.core.protocols import Crops
+from napari_cytosynth.core.protocols import Crops, Embedder, Vectors
+from napari_cytosynth.core.registry import load
 
 _PIXELS = 128
 _SPAN_UM = 36.0  # what 128 pixels of the pack span
 _FIRST_FIGURE_SHARE = 6  # hashes 0 to 5 may train shipped weights
+_QUICK = 1500
+_BATCH = 128
 _OPEN = ("IG", "NEUTROPHIL", "")
 
 
@@ -62,6 +65,35 @@ def figure_cells(data: Path, *, each: int) -> Pack:
     ]
     crops = np.stack([pack_crop(path) for path, _ in picked])
     return Pack(crops, np.array([code for _, code in picked]))
+
+
+def whole_pack(data: Path, quick: bool = False) -> Pack:
+    """Return all cells for figures, as uneven as they come; ``quick``: a quarter.
+
+    Raises
+    ------
+    InputError
+        If the pack is not there.
+    """
+    files = figure_files(data)
+    files = files[:: max(1, len(files) // _QUICK)] if quick else files
+    crops = np.stack([pack_crop(path) for path, _ in files])
+    return Pack(crops, np.array([code for _, code in files]))
+
+
+def embedded(embedder: str, dataset: str, pack: Pack, keep: Path | None) -> Vectors:
+    """Return float32[n, dim] of a pack, from ``keep`` if they lie there, else to it."""
+    n = len(pack.codes)
+    path = None if keep is None else keep / f"{dataset}_{embedder}_{n}.npy"
+    if path is not None and path.is_file():
+        return np.asarray(np.load(path, allow_pickle=False), np.float32)
+    made: Embedder = load("embedders", embedder)()
+    parts = [made.embed(pack.crops[at : at + _BATCH]) for at in range(0, n, _BATCH)]
+    vectors = np.concatenate(parts)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, vectors)
+    return vectors
 
 
 def figure_files(data: Path) -> list[tuple[Path, str]]:
