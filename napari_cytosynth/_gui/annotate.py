@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QPoint, Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QLabel, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
 
+from napari_cytosynth._gui.banner import SearchBanner, card_menu
 from napari_cytosynth._gui.grid import CardGrid
 from napari_cytosynth._gui.theme import Colours
 from napari_cytosynth._gui.toolrow import ToolRow
@@ -94,6 +95,8 @@ class AnnotateWidget(QWidget):
     filterChosen = Signal(str)
     sortChosen = Signal(object)
     qualityChosen = Signal(object)
+    likeAsked = Signal(int)
+    searchLeft = Signal()
     strategyChosen = Signal(str)
     sharesAsked = Signal()
     blindToggled = Signal(bool)
@@ -112,6 +115,7 @@ class AnnotateWidget(QWidget):
         self.empty = QLabel(self.grid)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.empty.setWordWrap(True)
+        self.banner = SearchBanner(self)
         self.details = DetailLine(self)
         self.comment = CommentLine(self)
         self.pending = QLabel("", self)
@@ -124,6 +128,7 @@ class AnnotateWidget(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
         column.addWidget(self.tools)
+        column.addWidget(self.banner)
         column.addWidget(self.pages, 1)
         column.addWidget(self.details)
         column.addWidget(self.comment)
@@ -132,6 +137,9 @@ class AnnotateWidget(QWidget):
     def _wire(self) -> None:
         self.grid.keyPressed.connect(self.keyPressed)
         self.grid.cellChosen.connect(self.cellChosen)
+        self.grid.menuAsked.connect(self._ask_menu)
+        self.banner.left.connect(self.searchLeft)
+        self.banner.left.connect(self.take_keys)
         self.comment.given.connect(self.commentGiven)
         self.comment.left.connect(self.take_keys)
         tools = self.tools
@@ -144,6 +152,9 @@ class AnnotateWidget(QWidget):
         """Give the keyboard to the page in front."""
         page = self.pages.currentWidget()
         (page.focusProxy() or page).setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _ask_menu(self, row: int, place: QPoint) -> None:
+        card_menu(self, lambda: self.likeAsked.emit(row), place)
 
     def show_choices(
         self, classes: tuple[tuple[str, str], ...], strategies: tuple[str, ...]
@@ -192,6 +203,10 @@ class AnnotateWidget(QWidget):
     def show_quality(self, quality: Quality) -> None:
         """Set the box for flagged cells."""
         self.tools.show_quality(quality)
+
+    def show_search(self, title: str) -> None:
+        """Say what was looked for; empty: it is the queue."""
+        self.banner.show_title(title)
 
     def show_strategy(self, key: str) -> None:
         """Set the strategy box."""

@@ -138,6 +138,7 @@ class ClassesWidget(QWidget):
     classChosen = Signal(str)
     filterAsked = Signal(str)
     fillAsked = Signal(str)
+    findAsked = Signal(str)
     referenceAsked = Signal(str)
     mergeAsked = Signal(str, str)
     keyPressed = Signal(str)

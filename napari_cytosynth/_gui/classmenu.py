@@ -38,6 +38,7 @@ def class_menu(view: ClassesWidget, rows: Sequence[ClassRow], at: int) -> QMenu:
     add(f"Show only {row.code}", view.filterAsked)
     if row.can_fill:
         add(f"Fill {row.code}\u2026", view.fillAsked)
+        add(f"Find more {row.code}", view.findAsked)
     menu.addSeparator()
     targets = menu.addMenu(f"Count {row.code} as")
     targets.setEnabled(not row.counts_as)

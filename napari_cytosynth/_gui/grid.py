@@ -9,12 +9,20 @@ from qtpy.QtCore import (
     QAbstractTableModel,
     QEvent,
     QModelIndex,
+    QPoint,
     QRectF,
     Qt,
     QTimer,
     Signal,
 )
-from qtpy.QtGui import QKeyEvent, QMouseEvent, QPainter, QPixmap, QResizeEvent
+from qtpy.QtGui import (
+    QContextMenuEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPixmap,
+    QResizeEvent,
+)
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -187,6 +195,7 @@ class CardGrid(QTableView):
 
     keyPressed = Signal(str)
     cellChosen = Signal(int)
+    menuAsked = Signal(int, QPoint)
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -294,6 +303,13 @@ class CardGrid(QTableView):
         place = self._model.position(self.indexAt(event.position().toPoint()))
         if place is not None and event.button() == Qt.MouseButton.LeftButton:
             self.cellChosen.emit(place)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Tell for which card a menu is asked, and where."""
+        index = self.indexAt(self.viewport().mapFromGlobal(event.globalPos()))
+        place = self._model.position(index)
+        if place is not None:
+            self.menuAsked.emit(place, event.globalPos())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Leave keys that are not ours to the window; never move by itself."""

@@ -48,6 +48,7 @@ class AnnotatePresenter:
         events.filter.connect(self._view.show_filter)
         events.sort.connect(self._view.show_sort)
         events.quality.connect(self._view.show_quality)
+        events.search.connect(self._view.show_search)
         events.strategy.connect(self._view.show_strategy)
         events.shares.connect(self._show_shares)
         events.blind.connect(self._on_blind)
@@ -61,6 +62,8 @@ class AnnotatePresenter:
         view.filterChosen.connect(session.set_filter)
         view.sortChosen.connect(self._on_sort_chosen)
         view.qualityChosen.connect(self._on_quality_chosen)
+        view.likeAsked.connect(self._on_like_asked)
+        view.searchLeft.connect(session.searching.leave)
         view.strategyChosen.connect(session.set_strategy)
         view.blindToggled.connect(session.set_blind)
         view.commentGiven.connect(self._on_comment_given)
@@ -77,6 +80,7 @@ class AnnotatePresenter:
         view.show_filter(state.filter)
         view.show_sort(state.sort)
         view.show_quality(state.quality)
+        view.show_search(state.search)
         view.show_strategy(state.strategy)
         self._show_shares()
         view.show_blind(state.blind)
@@ -146,6 +150,11 @@ class AnnotatePresenter:
         ids = self._session.state.listing.ids
         if 0 <= row < len(ids):
             self._session.pick(CellId(int(ids[row])))
+
+    def _on_like_asked(self, row: int) -> None:
+        ids = self._session.state.listing.ids
+        if 0 <= row < len(ids):
+            self._session.searching.like_cell(CellId(int(ids[row])))
 
     def _on_tab_chosen(self, tab: str) -> None:
         self._session.set_tab(Tab(tab))

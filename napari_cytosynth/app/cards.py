@@ -42,7 +42,8 @@ class CellCards:
     In the queue a card that the ranking chose says why it came. Audit cards never do:
     they are read before anything is told of what the model makes of them. A share of
     the chosen ones is silent too, by chance, so that silence marks no audit card: of
-    ten cards one is drawn and three are silent ones that were chosen.
+    ten cards one is drawn and three are silent ones that were chosen. What a search
+    found holds no audit card, and each says why it came.
 
     Parameters
     ----------
@@ -113,6 +114,8 @@ class CellCards:
         """Tell whether a card of the queue says why it came."""
         if int(cell) not in self._listing.reasons:
             return False
+        if self._session.state.search:
+            return True
         label = self._session.project.journal.label(cell)
         audit = label is not None and label.mode is Mode.AUDIT
         return not audit and _may_tell(int(cell))

@@ -30,6 +30,7 @@ class TaxonomyPresenter:
         view.classChosen.connect(self._on_class_chosen)
         view.filterAsked.connect(self._on_filter_asked)
         view.fillAsked.connect(session.ask_fill)
+        view.findAsked.connect(session.searching.find_class)
         view.mergeAsked.connect(session.merge_class)
         view.referenceAsked.connect(self._on_reference_asked)
 

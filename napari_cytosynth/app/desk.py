@@ -47,6 +47,7 @@ class Desk:
         self.project, self.state = project, state
         self.index = CellIndex(project.taxonomy)
         self._ranking = Ranking()
+        self._found: Listing | None = None
         self._drawn: frozenset[int] = frozenset()
         self._dealt: set[CellId] = set()
         self._lingers: SmearId | None = None
@@ -200,7 +201,8 @@ class Desk:
     def _choice(self) -> Choice:
         state = self.state
         tab = Tab.PREDICTED if state.tab is Tab.PREDICTED else Tab.QUEUE
-        return Choice(tab, state.filter, state.sort, state.blind, state.quality)
+        search = self._found is not None and tab is Tab.QUEUE
+        return Choice(tab, state.filter, state.sort, state.blind, state.quality, search)
 
     def why_empty(self) -> str:
         """Say why the list holds no cell, and the way out."""
@@ -216,7 +218,27 @@ class Desk:
             named = Listing(np.array(sorted(asked), np.int64))
         elif choice.filter == DOUBTED and not choice.blind:
             named = self._doubted()
-        return resolve(self._ranking, self.index, choice, named)
+        ranking = self._ranking
+        if self._found is not None:
+            ranking = Ranking(self._found, ranking.draws)
+        return resolve(ranking, self.index, choice, named)
+
+    def show_found(self, found: Listing | None, title: str) -> None:
+        """List what a search found in the queue's place; None: the queue again."""
+        self._found = found
+        self.state.set({"search": title, "tab": Tab.QUEUE})
+        self.state.focus = None
+        self._relist()
+
+    def take_found(self, found: Listing) -> None:
+        """Take in that a search found more; the card under the user's eye stays."""
+        self._found = found
+        self._refresh()
+
+    def return_to(self, cell: CellId) -> None:
+        """Bring the cell back on which the reader left the queue, if it waits still."""
+        if self._wants(cell):
+            self.focus_cell(cell)
 
     def _doubted(self) -> Listing:
         """Return the labels that are still doubted, the most doubtful first."""

@@ -92,6 +92,7 @@ class Keyboard:
             "Delete": session.remove_cell,
             "Backspace": session.remove_cell,
             "?": session.second_opinion,
+            "=": session.searching.like_cell,
             "Right": session.next,
             "Down": session.next,
             "Left": session.previous,
@@ -122,6 +123,8 @@ class Keyboard:
         return self._do(key)
 
     def _do(self, key: str) -> bool:
+        if key == "Escape":
+            self._session.searching.leave()
         action = self._named.get(key)
         if action is not None:
             action()

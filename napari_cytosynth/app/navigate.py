@@ -38,6 +38,8 @@ class Choice:
         True: nothing may be chosen or ordered by predictions.
     quality : Quality
         What becomes of flagged cells.
+    search : bool
+        True: what a search found stands in the place of the queue.
     """
 
     tab: Tab
@@ -45,17 +47,19 @@ class Choice:
     sort: Sort = Sort.WORTH
     blind: bool = False
     quality: Quality = Quality.LAST
+    search: bool = False
 
     @property
     def audits(self) -> bool:
         """True for lists that deal audit cards: the queue, filtered and sorted too."""
-        return self.tab is Tab.QUEUE and self.filter not in NAMED
+        queue = self.tab is Tab.QUEUE and not self.search
+        return queue and self.filter not in NAMED
 
     @property
     def is_plain(self) -> bool:
-        """True for the queue as it was ranked."""
+        """True for the queue as it was ranked, or for what was found as it was."""
         plain = not self.filter and self.sort is Sort.WORTH
-        return self.audits and plain and self.quality is Quality.LAST
+        return self.tab is Tab.QUEUE and plain and self.quality is Quality.LAST
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +193,8 @@ def why_empty(index: CellIndex, choice: Choice, *, busy: bool = False) -> str:
             "No cells here yet.\nDrag a smear into the window (PNG, JPEG, TIFF, "
             "OME-Zarr), or press Add smears\u2026"
         )
+    if choice.search and not choice.filter:
+        return "Nothing like it is left without a label.\nPress Escape for the queue."
     predicted = choice.tab is Tab.PREDICTED
     if predicted and choice.blind:
         return "Predictions are hidden.\nUncheck Hide predictions to see them."

@@ -20,6 +20,7 @@ from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.app.learner import Learned, Learner, LearnerConfig, embed
 from napari_cytosynth.app.measuring import Measuring
 from napari_cytosynth.app.panels import Figure
+from napari_cytosynth.app.searching import Searching
 from napari_cytosynth.app.smears import Opener
 from napari_cytosynth.app.state import SessionState
 from napari_cytosynth.app.summary import Known, class_rows
@@ -64,6 +65,8 @@ class Session(Handling):
         All cells on a plane, once somebody asks for the map.
     jobs : Jobs
         What runs; ``jobs.cancel(key)`` stops it.
+    searching : Searching
+        More cells of a class, more cells like one.
     measuring : Measuring
         The learning curve, and labels per minute.
     helpers : ExitStack
@@ -89,6 +92,7 @@ class Session(Handling):
             project, self.jobs, state, lambda: self.learner.fitter
         )
         self.atlas = Atlas(project, self.jobs, self.learner)
+        self.searching = Searching(self, self.learner, compute, self.jobs)
         self.inspecting = Inspecting(self, self.jobs, lambda: self.smears.finder)
         self.helpers = ExitStack()
         self._figures: Mapping[str, tuple[Figure, Figure]] = {}
@@ -165,6 +169,7 @@ class Session(Handling):
 
     def set_strategy(self, key: str) -> None:
         """Choose how cells are ranked, and rank anew."""
+        self.searching.leave()
         self.state.strategy = key
         if len(self.index):
             self.learner.rerank()
@@ -223,6 +228,7 @@ class Session(Handling):
         self.details.take_vectors()
         self.state.model = head.version if head is not None else ""
         self.events.predictions.emit()
+        self.searching.again()
         self.summarise()
         if head is not None:
             self.measuring.follow(learned.key)

@@ -37,6 +37,7 @@ class SessionEvents(SignalGroup):
     focus = Signal(object)
     listing = Signal(object)
     filter = Signal(str)
+    search = Signal(str)
     sort = Signal(object)
     quality = Signal(object)
     tab = Signal(object)
@@ -87,6 +88,8 @@ class SessionState:
         The cells of the grid, in order (tabs *Queue* and *Predicted*).
     filter : str
         Class code that the grid is limited to; empty: all.
+    search : str
+        What the grid was searched for, in words; empty: it shows the queue.
     stain : SmearId or None
         The smear in whose stain others are shown; None: as they were scanned.
     sort : Sort
@@ -143,6 +146,7 @@ class SessionState:
     focus: CellId | None = None
     listing: Listing = field(default_factory=Listing)
     filter: str = ""
+    search: str = ""
     sort: Sort = Sort.WORTH
     quality: Quality = Quality.LAST
     tab: Tab = Tab.QUEUE

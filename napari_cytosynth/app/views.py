@@ -60,6 +60,10 @@ class AnnotateView(Protocol):
     sortChosen : (sort: Sort)
     qualityChosen : (quality: Quality)
         What becomes of flagged cells.
+    likeAsked : (row: int)
+        More cells like the one on this card.
+    searchLeft : ()
+        Back from what was found to the queue.
     strategyChosen : (key: str)
     sharesAsked : ()
         The shares of *balanced* are to be changed; the window opens the form.
@@ -75,6 +79,8 @@ class AnnotateView(Protocol):
     filterChosen: SignalLike
     sortChosen: SignalLike
     qualityChosen: SignalLike
+    likeAsked: SignalLike
+    searchLeft: SignalLike
     strategyChosen: SignalLike
     sharesAsked: SignalLike
     blindToggled: SignalLike
@@ -122,6 +128,10 @@ class AnnotateView(Protocol):
         """Set the box that says what becomes of flagged cells."""
         ...
 
+    def show_search(self, title: str) -> None:
+        """Say what was looked for, and offer the way back; empty: it is the queue."""
+        ...
+
     def show_strategy(self, key: str) -> None:
         """Set the strategy box."""
         ...
@@ -154,6 +164,8 @@ class ClassesView(Protocol):
         Show only this class in the grid.
     fillAsked : (code: str)
         The row's *Fill* was pressed: open the form for this class.
+    findAsked : (code: str)
+        Look for more cells of this class.
     referenceAsked : (code: str)
         The pointer rests on a row; answered by ``show_reference``.
     mergeAsked : (code: str, into: str)
@@ -163,6 +175,7 @@ class ClassesView(Protocol):
     classChosen: SignalLike
     filterAsked: SignalLike
     fillAsked: SignalLike
+    findAsked: SignalLike
     referenceAsked: SignalLike
     mergeAsked: SignalLike
 

@@ -86,6 +86,38 @@ def in_order(candidates: Candidates) -> npt.NDArray[np.intp]:
     return np.argsort(ids, kind="stable")
 
 
+def likeness_to(candidates: Candidates, examples: Vectors) -> npt.NDArray[np.float32]:
+    """Return float32[pool]: the likeness of each cell to the likest example, -1..1.
+
+    It is the cosine between vectors whose columns were centred and scaled over the
+    pool: what all cells share says nothing.
+
+    Parameters
+    ----------
+    candidates : Candidates
+        The pool.
+    examples : float32[m, dim]
+        At least one.
+    """
+    rows = in_order(candidates)
+    sample = candidates.vectors[rows[:: max(1, len(rows) // _SAMPLE)]]
+    out = np.zeros(len(candidates.ids), np.float32)
+    if not len(sample):
+        return out
+    centre, unit = sample.mean(axis=0), spread_of(sample)
+    own = _directions((examples - centre) / unit)
+    for at in range(0, len(out), _BLOCK):
+        part = _directions((candidates.vectors[at : at + _BLOCK] - centre) / unit)
+        out[at : at + _BLOCK] = (part @ own.T).max(axis=1)
+    return out
+
+
+def _directions(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    scaled: npt.NDArray[np.floating] = rows / np.where(length > 0, length, 1)
+    return scaled
+
+
 def farthest_first(
     points: npt.NDArray[np.float32],
     n: int,

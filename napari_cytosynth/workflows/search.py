@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.errors import InputError, WeightsError, WorkerError
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import (
@@ -21,6 +21,7 @@ from napari_cytosynth.core.protocols import (
 )
 from napari_cytosynth.core.splits import Split
 from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.learning.strategies.alike import Alike
 from napari_cytosynth.learning.strategies.search import Search
 from napari_cytosynth.workflows.embed import vectors_of
@@ -43,6 +44,8 @@ class Found:
         Examples that it went by. Synthetic ones are in no count of cells.
     note : str
         Why no synthetic example was drawn; empty where some were, or none was wanted.
+    examples : SyntheticVectors or None
+        Synthetic ones of all classes that it went by, to search again with the same.
     """
 
     query: Query
@@ -50,6 +53,16 @@ class Found:
     real: int
     synthetic: int = 0
     note: str = ""
+    examples: SyntheticVectors | None = None
+
+    def title(self, taxonomy: Taxonomy) -> str:
+        """Say in a line what was looked for, and by what."""
+        if self.like not in taxonomy:
+            return f"Cells like {self.like}."
+        named = f"{taxonomy[self.like].name} ({self.like})"
+        made = f" and {self.synthetic} synthetic" if self.synthetic else ""
+        plural = "" if self.real + self.synthetic == 1 else "s"
+        return f"Cells like {named}, by {self.real} real{made} example{plural}."
 
 
 def find_class(
@@ -60,6 +73,7 @@ def find_class(
     *,
     n: int = 200,
     seed: int = 0,
+    made: SyntheticVectors | None = None,
 ) -> Task[Found]:
     """Look for unlabelled cells of a class, by its real and synthetic examples.
 
@@ -80,6 +94,8 @@ def find_class(
         Cells wanted at most.
     seed : int
         Decides draws and ties.
+    made : SyntheticVectors, optional
+        Synthetic examples to go by; by default those that are kept, and drawn ones.
 
     Raises
     ------
@@ -93,14 +109,15 @@ def find_class(
     real = labelled_cells(project, embedder_key, Split.TRAIN, abstain=True)
     note, dim = "", vectors_of(project, embedder_key).shape[1]
     try:
-        made = yield from examples_of(project, compute, name, real, seed=seed)
-    except InputError as error:
+        if made is None:
+            made = yield from examples_of(project, compute, name, real, seed=seed)
+    except (InputError, WeightsError, WorkerError) as error:
         # The real cells alone do, if less well.
         note, made = str(error), synthetic_examples(project, embedder_key, dim)
     _demand_example(name, real, made)
     yield Progress(2, 3, f"looking for {name}")
     query = ranked(project, embedder_key, Search(name), n=n, seed=seed, synthetic=made)
-    return Found(query, name, real.count(name), made.codes.count(name), note)
+    return Found(query, name, real.count(name), made.codes.count(name), note, made)
 
 
 def find_alike(

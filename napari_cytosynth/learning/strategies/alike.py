@@ -1,8 +1,4 @@
-"""Alike: the cells that look most like one cell.
-
-Likeness is the cosine between vectors whose columns were centred and scaled over the
-pool: what all cells share says nothing.
-"""
+"""Alike: the cells that look most like one cell."""
 
 from __future__ import annotations
 
@@ -11,10 +7,7 @@ import numpy.typing as npt
 
 from napari_cytosynth.core.protocols import Candidates, Query
 from napari_cytosynth.learning.ranking import query_best
-from napari_cytosynth.learning.space import in_order, spread_of
-
-_SAMPLE = 4000
-_BLOCK = 8192
+from napari_cytosynth.learning.space import likeness_to
 
 
 class Alike:
@@ -36,24 +29,9 @@ class Alike:
 
     def query(self, candidates: Candidates, n: int, rng: np.random.Generator) -> Query:
         """Return ``n`` cells; the utility is the likeness, -1..1."""
-        likeness = self._likeness(candidates)
+        likeness = likeness_to(candidates, self.vector[None])
 
         def explain(best: npt.NDArray[np.intp]) -> tuple[str, ...]:
             return tuple(f"likeness to {self.name}: {likeness[i]:.2f}" for i in best)
 
         return query_best(candidates, likeness, n, rng, explain)
-
-    def _likeness(self, candidates: Candidates) -> npt.NDArray[np.float32]:
-        rows = in_order(candidates)
-        sample = candidates.vectors[rows[:: max(1, len(rows) // _SAMPLE)]]
-        out = np.zeros(len(candidates.ids), np.float32)
-        if not len(sample):
-            return out
-        centre, unit = sample.mean(axis=0), spread_of(sample)
-        own = (self.vector - centre) / unit
-        own = own / (np.linalg.norm(own) or 1.0)
-        for at in range(0, len(out), _BLOCK):
-            others = (candidates.vectors[at : at + _BLOCK] - centre) / unit
-            length = np.linalg.norm(others, axis=1)
-            out[at : at + _BLOCK] = others @ own / np.where(length > 0, length, 1)
-        return out

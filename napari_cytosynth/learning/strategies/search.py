@@ -1,11 +1,12 @@
 """Search: cells of one class, by its few real examples and its synthetic ones.
 
-Three models that err in different ways say how likely a cell is of the class: a head on
-the labelled cells, a discriminant analysis of them, and a head that tells the class
-from the pool at large, of which only few cells can be of it (Elkan, Noto 2008, Learning
-classifiers from only positive and unlabeled data, KDD). Synthetic vectors stand beside
-the real examples in all of them. The probabilities are brought to the pool's own shares
-of the classes; a cell that all models put first comes first.
+Four models that err in different ways say how likely a cell is of the class: a head on
+the labelled cells, a discriminant analysis of them, a head that tells the class from
+the pool at large, of which only few cells can be of it (Elkan, Noto 2008, Learning
+classifiers from only positive and unlabeled data, KDD), and likeness to the nearest
+real example, which does best while other classes have no label yet. Synthetic vectors
+stand beside the real examples in the first three. Probabilities are brought to the
+pool's own shares of the classes; a cell that all models put first comes first.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from napari_cytosynth.learning.ranking import (
     rare_codes,
     to_pool_shares,
 )
-from napari_cytosynth.learning.space import PoolSpace, in_order, spread_of
+from napari_cytosynth.learning.space import PoolSpace, in_order, likeness_to, spread_of
 from napari_cytosynth.metrics.neighbours import nearest
 
 SYNTHETIC_WEIGHT = 0.1
@@ -63,7 +64,7 @@ class Search:
         self.code = code
 
     def query(self, candidates: Candidates, n: int, rng: np.random.Generator) -> Query:
-        """Return ``n`` cells; the utility is minus the mean log of three ranks."""
+        """Return ``n`` cells; the utility is minus the mean log of its ranks."""
         examples = _Examples.of(candidates)
         wanted = (self.code,) if self.code else _scarce(candidates)
         wanted = tuple(code for code in wanted if code in examples.codes)
@@ -113,8 +114,11 @@ def _likeness(
     rng: np.random.Generator,
 ) -> Floats:
     """Return float64[wanted, pool]: minus the mean log rank by the models there are."""
-    own = np.array([_apart_from_the_pool(candidates, examples, c) for c in wanted])
-    told = [own]
+    told = [np.array([_apart_from_the_pool(candidates, examples, c) for c in wanted])]
+    real = candidates.labelled
+    if real is not None and set(wanted) <= set(real.codes):
+        shown = [real.vectors[np.array(real.codes) == code] for code in wanted]
+        told.append(np.array([likeness_to(candidates, each) for each in shown]))
     names = sorted(set(examples.codes))
     if len(names) > 1:
         columns = [names.index(code) for code in wanted]
