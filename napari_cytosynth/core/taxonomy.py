@@ -69,6 +69,12 @@ class CellClass:
     abstain: bool = False
     aliases: tuple[str, ...] = ()
 
+    @property
+    def worded(self) -> str:
+        """The name within a sentence, with its article: ``"an eosinophil"``."""
+        article = "an" if self.name[0].lower() in "aeiou" else "a"
+        return f"{article} {self.name[0].lower()}{self.name[1:]}"
+
 
 @dataclass(frozen=True)
 class Taxonomy:

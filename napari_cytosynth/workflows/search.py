@@ -59,7 +59,7 @@ class Found:
         """Say in a line what was looked for, and by what."""
         if self.like not in taxonomy:
             return f"Cells like {self.like}."
-        named = f"{taxonomy[self.like].name} ({self.like})"
+        named = f"{taxonomy[self.like].worded} ({self.like})"
         made = f" and {self.synthetic} synthetic" if self.synthetic else ""
         plural = "" if self.real + self.synthetic == 1 else "s"
         return f"Cells like {named}, by {self.real} real{made} example{plural}."

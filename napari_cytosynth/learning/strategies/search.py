@@ -189,7 +189,6 @@ class _Nearest:
 
     def reason(self, row: np.intp, code: str) -> str:
         """Say what the cell looks like, and which examples are most alike."""
-        named = self.candidates.taxonomy[code].name.lower()
         parts = {"cell": self.real.get(code), "synthetic": self.made.get(code)}
         near = [
             f"{word} {part.ids[self._row_of(row, part.vectors)]}"
@@ -197,8 +196,7 @@ class _Nearest:
             if part is not None and len(part)
         ]
         ending = f" (nearest: {', '.join(near)})" if near else ""
-        article = "an" if named[0] in "aeiou" else "a"
-        told = f"looks like {article} {named}{ending}"
+        told = f"looks like {self.candidates.taxonomy[code].worded}{ending}"
         return told if len(told) <= _LONGEST else f"looks like {code}{ending}"
 
     def _row_of(self, row: np.intp, vectors: npt.NDArray[np.float32]) -> int:
