@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from napari_cytosynth.bench.planted import labelled
 from napari_cytosynth.core.errors import InputError, ProvenanceError
 from napari_cytosynth.core.protocols import LabelledCells
-from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.evidence.agreement import measure_agreement
@@ -44,20 +41,8 @@ def _draw(code: str, n: int, seed: int) -> np.ndarray:
     return (MEANS[code] + SPREAD * noise).astype(np.float32)
 
 
-def _labelled(vectors: Mapping[str, np.ndarray], first: int) -> LabelledCells:
-    codes = tuple(code for code, rows in vectors.items() for _ in rows)
-    return LabelledCells(
-        np.arange(first, first + len(codes)),
-        codes,
-        np.zeros((0, 96, 96, 3), np.uint8),
-        np.concatenate(list(vectors.values())),
-        "fake",
-        np.arange(len(codes)).astype(np.str_),
-    )
-
-
 def _cells(n: int, seed: int, first: int) -> LabelledCells:
-    return _labelled({code: _draw(code, n, seed) for code in CLASSES}, first)
+    return labelled({code: _draw(code, n, seed) for code in CLASSES}, first)
 
 
 def _made(code: str, vectors: np.ndarray) -> SyntheticSet:
@@ -312,46 +297,3 @@ def test_a_figure_is_the_mean_of_the_metric_over_the_splits() -> None:
     assert found.value == pytest.approx(np.mean([c.coverage for c in made]))
     assert found.real == pytest.approx(np.mean([c.coverage for c in own]))
     assert found.real_spread == pytest.approx(np.std([c.coverage for c in own]))
-
-
-# Real cells
-
-DATA = Path(os.environ.get("CYTOSYNTH_DATA", "") or "no developer data")
-needs_pack = pytest.mark.skipif(
-    not (DATA / "pack_pbc128").is_dir(),
-    reason="set CYTOSYNTH_DATA to a folder with the PBC pack",
-)
-REAL_CLASSES = ("BA", "EO", "LY", "MO", "SNE")
-
-
-@pytest.fixture(scope="module")
-def real_vectors() -> dict[str, np.ndarray]:
-    from napari_cytosynth.bench.pack import figure_cells
-
-    pack = figure_cells(DATA, each=90)
-    embedder = load("embedders", "starter")()
-    return {c: embedder.embed(pack.crops[pack.codes == c]) for c in REAL_CLASSES}
-
-
-@needs_pack
-@pytest.mark.parametrize("code", REAL_CLASSES)
-def test_planted_sets_are_told_apart_on_real_cells(code, real_vectors) -> None:
-    """Forty cells of a class train, 25 are held out, and 25 play a good generator."""
-    train = _labelled({c: v[:40] for c, v in real_vectors.items()}, 1)
-    held_out = _labelled({c: v[40:65] for c, v in real_vectors.items()}, 1000)
-    own = real_vectors[code]
-    other = REAL_CLASSES[REAL_CLASSES.index(code) - 1]
-    jitter = train.vectors.std(axis=0) * np.random.default_rng(0).normal(
-        size=(25, own.shape[1])
-    )
-    planted = {
-        Kind.GOOD: own[65:],
-        Kind.COPIES: own[:25] + 0.02 * jitter,
-        Kind.OFF_CLASS: real_vectors[other][65:],
-        Kind.COLLAPSED: own[65] + 0.1 * jitter,
-    }
-    told = {
-        kind: _kinds(Sets(train, held_out, _made(code, made), REAL_CLASSES), code)
-        for kind, made in planted.items()
-    }
-    assert told == {kind: [kind] for kind in planted}

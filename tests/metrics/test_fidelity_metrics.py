@@ -5,7 +5,6 @@ import tracemalloc
 import numpy as np
 import pytest
 from scipy import linalg, stats
-from sklearn.neighbors import NearestNeighbors
 
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.metrics import neighbours
@@ -115,35 +114,6 @@ def test_rank_score_matches_scipy_with_ties(rng):
     assert 2 * stats.norm.sf(abs(rank_score(a, b))) == pytest.approx(found.pvalue)
     assert rank_score(a, b) < 0 < rank_score(b, a)
     assert rank_score(np.ones(5), np.ones(6)) == 0
-
-
-def _regional(train, test, fake, centres, least):
-    """Do the same region by region with scikit-learn and scipy."""
-    index = NearestNeighbors(n_neighbors=1).fit(centres)
-    place = [index.kneighbors(x)[1][:, 0] for x in (train, test, fake)]
-    scores, weights = [], []
-    for region in range(len(centres)):
-        own, held, made = (
-            x[p == region] for x, p in zip((train, test, fake), place, strict=True)
-        )
-        if not len(own) or min(len(held), len(made)) < least:
-            continue
-        known = NearestNeighbors(n_neighbors=1).fit(own)
-        lengths = [known.kneighbors(x)[0][:, 0] for x in (made, held)]
-        u = stats.mannwhitneyu(*lengths).statistic
-        n, m = len(held), len(made)
-        scores.append((u - n * m / 2) / np.sqrt(n * m * (n + m + 1) / 12))
-        weights.append(n)
-    return np.average(scores, weights=weights)
-
-
-def test_data_copying_matches_its_definition(rng):
-    train, test, fake = (rng.normal(size=(n, 4)) for n in (90, 60, 70))
-    centres = train[:4]
-    found = data_copying(train, test, fake, centres, least=6)
-    want = _regional(train, test, fake, centres, 6)
-    assert found.score == pytest.approx(want)
-    assert found.regions == 4
 
 
 def test_data_copying_tells_copies_from_new_and_from_distant_cells(rng):
