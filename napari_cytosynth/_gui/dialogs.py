@@ -17,19 +17,24 @@ from qtpy.QtWidgets import (
 
 from napari_cytosynth._gui.adding import AddDialog
 from napari_cytosynth._gui.forms import Form, form_of, take_comma, values_of
-from napari_cytosynth.app.exchange import MODELS
+from napari_cytosynth.app.exchange import MODELS, ExportForm
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.core import registry
 from napari_cytosynth.core.ids import SmearId
+from napari_cytosynth.core.records import DATASETS
 from napari_cytosynth.core.smear import PLAUSIBLE_MPP
 
-FOLDER_FORMATS = ("voc", "yolo", MODELS)
+FOLDER_FORMATS = ("voc", "yolo", MODELS, *DATASETS)
 """Formats that are a folder of files, and not one file."""
 
-ADAPTER_QUESTION = (
-    "Generators that learned from the cells of this project's patients can paint cells "
-    "that look like theirs. May they leave this project?"
-)
+QUESTIONS = {
+    "adapter": "Generators that learned from the cells of this project's patients can "
+    "paint cells that look like theirs. May they leave this project?",
+    "real": "The labelled real cells are pictures of cells of patients. They leave "
+    "without names, dates, tags or order, but they are pictures. May they leave this "
+    "project?",
+}
+"""Asked before what is of patients leaves."""
 
 ANEW = "Look for its cells anew"
 ANEW_HINT = (
@@ -50,6 +55,22 @@ MAPPING_HINT = (
     "Their class names and yours, where they differ: Seg=NGS, Blast=MYB. "
     "Nothing behind = leaves that class out."
 )
+
+
+LICENCE_HINT = (
+    "Address of the terms, such as https://creativecommons.org/licenses/by/4.0/. "
+    "Without one the data set says that others may not use it."
+)
+
+
+_WITH = {
+    "include_synthetic": registry.names("formats"),
+    "include_adapter": (MODELS,),
+    "real": DATASETS,
+    "licence": DATASETS,
+    "creator": DATASETS,
+}
+"""What goes along with which formats."""
 
 
 class FormDialog(QDialog):
@@ -218,32 +239,32 @@ class Dialogs:
         self._ask("Import labels", form, lambda c: self._session.import_labels(**c))
 
     def export_labels(self) -> None:
-        """Ask for a target, a format, and what goes along: labels or generators."""
-        more = ("include_synthetic", "include_adapter")
-        form = _file_form(self._session.export_labels, "w", *more)
+        """Ask for a target, a format, and what goes along."""
+        form = _file_form(ExportForm, "w", *_WITH)
 
         def follow(chosen: str) -> None:
-            form["include_synthetic"].enabled = chosen != MODELS
-            form["include_adapter"].enabled = chosen == MODELS
+            for name, formats in _WITH.items():
+                form[name].enabled = chosen in formats
 
         form["format"].changed.connect(follow)
         follow(form["format"].value)
-        self._ask("Export labels or generators", form, self._export)
+        title = "Export labels, generators or a data set"
+        self._ask(title, form, lambda c: self._export(ExportForm(**c)))
 
-    def _export(self, chosen: dict[str, Any]) -> None:
-        """Export at once, but ask before what learned patients' cells leaves."""
-        if chosen["format"] != MODELS or not chosen["include_adapter"]:
-            self._session.export_labels(**chosen)
+    def _export(self, asked: ExportForm) -> None:
+        """Export at once, but ask before what is of patients leaves."""
+        if not asked.of_patients:
+            self._session.export(asked)
             return
         box = QMessageBox(self._parent)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setIcon(QMessageBox.Icon.Warning)
         box.setWindowTitle("Patients' cells")
-        box.setText(ADAPTER_QUESTION)
+        box.setText(QUESTIONS[asked.of_patients])
         yes = QMessageBox.StandardButton.Yes
         box.setStandardButtons(yes | QMessageBox.StandardButton.No)
         box.setDefaultButton(QMessageBox.StandardButton.No)
-        box.button(yes).clicked.connect(lambda: self._session.export_labels(**chosen))
+        box.button(yes).clicked.connect(lambda: self._session.export(asked))
         self._show(box)
 
     def _ask(
@@ -266,7 +287,7 @@ class Dialogs:
 
 def _file_form(command: Callable[..., Any], mode: str, *more: str) -> Form:
     """Build a form whose path is a file or a folder, as the format chosen has it."""
-    extra = (MODELS,) if "include_adapter" in more else ()
+    extra = (MODELS, *DATASETS) if "include_adapter" in more else ()
     form = form_of(
         command,
         ("format", "path", *more),
@@ -277,6 +298,9 @@ def _file_form(command: Callable[..., Any], mode: str, *more: str) -> Form:
             "replace_labels": {"label": "Relabel cells that have another label"},
             "include_synthetic": {"label": "Add accepted synthetic cells, flagged"},
             "include_adapter": {"label": "Also those that learned patients' cells"},
+            "real": {"label": "Add labelled real cells, under pseudonyms"},
+            "licence": {"label": "Licence", "tooltip": LICENCE_HINT},
+            "creator": {"label": "Given by", "tooltip": "Person or institution."},
         },
     )
 

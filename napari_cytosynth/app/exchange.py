@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,13 @@ from napari_cytosynth.app.state import SessionState
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.journal import Author, Mode
 from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.records import DATASETS
 from napari_cytosynth.core.tasks import Progress, Task
 
 if TYPE_CHECKING:
     from napari_cytosynth.workflows.exchange import ImportOptions, ImportReport
     from napari_cytosynth.workflows.exporting import ExportReport
+    from napari_cytosynth.workflows.exporting_datasets import DatasetReport
     from napari_cytosynth.workflows.exporting_models import ModelsReport
 
 IMPORT, EXPORT = "import", "export"
@@ -23,6 +26,43 @@ IMPORT, EXPORT = "import", "export"
 
 MODELS = "generators"
 """What is chosen in place of a format to export the generators."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportForm:
+    """What is asked for when something is to leave the project.
+
+    Parameters
+    ----------
+    format : str
+        A format of labels, :data:`MODELS`, or one of
+        :data:`~napari_cytosynth.core.records.DATASETS`.
+    path : Path
+        File or folder.
+    include_synthetic : bool
+        Of labels: accepted synthetic cells too, flagged.
+    include_adapter : bool
+        Of generators: those that learned patients' cells too.
+    real : bool
+        Of a data set: the labelled real cells too.
+    licence, creator : str
+        Of a data set: URL of its terms, and who gives it.
+    """
+
+    format: str
+    path: Path
+    include_synthetic: bool = False
+    include_adapter: bool = False
+    real: bool = False
+    licence: str = ""
+    creator: str = ""
+
+    @property
+    def of_patients(self) -> str:
+        """What of patients would leave: ``"adapter"``, ``"real"`` or nothing."""
+        if self.format == MODELS:
+            return "adapter" if self.include_adapter else ""
+        return "real" if self.format in DATASETS and self.real else ""
 
 
 class Exchange:
@@ -114,6 +154,36 @@ class Exchange:
 
         yield Progress(0, 0, "reading weights")
         return export_models(self._project, folder, include_adapter=include_adapter)
+
+    def write_dataset(self, asked: ExportForm) -> None:
+        """Export the synthetic cells as a data set; real ones where that was confirmed.
+
+        Parameters
+        ----------
+        asked : ExportForm
+            See :func:`napari_cytosynth.workflows.exporting_datasets.exporting_dataset`.
+        """
+        title = f"Exporting a data set to {asked.path.name}"
+        task = self._writing_dataset(asked)
+        self._jobs.start(Order(EXPORT, title, task, self._dataset_exported))
+
+    def _writing_dataset(self, asked: ExportForm) -> Task[DatasetReport]:
+        from napari_cytosynth.formats.dataset import About
+        from napari_cytosynth.workflows.exporting_datasets import (
+            DatasetOptions,
+            exporting_dataset,
+        )
+
+        terms = {"licence": asked.licence.strip(), "creator": asked.creator.strip()}
+        about = About(**{name: said for name, said in terms.items() if said})
+        options = DatasetOptions(about, asked.real)
+        return (yield from exporting_dataset(self._project, asked.path, options))
+
+    def _dataset_exported(self, report: DatasetReport) -> None:
+        said = f"{report.synthetic} synthetic cells"
+        if report.real:
+            said += f" and {report.real} real ones, under pseudonyms,"
+        self._state.say(f"{said} written to {report.path}.")
 
     def _models_exported(self, report: ModelsReport) -> None:
         said = f"{len(report.models)} generators and their cards written to "

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from napari_cytosynth.app.crops import CropCache
 from napari_cytosynth.app.details import Details
-from napari_cytosynth.app.exchange import MODELS, Exchange
+from napari_cytosynth.app.exchange import MODELS, Exchange, ExportForm
 from napari_cytosynth.app.jobs import Jobs
 from napari_cytosynth.app.reading import Reading
 from napari_cytosynth.app.scaling import Scaling
@@ -24,6 +24,7 @@ from napari_cytosynth.core.errors import CytoSynthError
 from napari_cytosynth.core.geometry import Box
 from napari_cytosynth.core.ids import CellId, SmearId
 from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.records import DATASETS
 from napari_cytosynth.core.smear import Smear, SmearImage
 
 
@@ -181,6 +182,18 @@ class Handling(Reading):
             self.exchange.write_models(Path(path), include_adapter=include_adapter)
         else:
             self.exchange.write(Path(path), format, include_synthetic=include_synthetic)
+
+    def export(self, asked: ExportForm) -> None:
+        """Write what a form asks for: labels, generators, or a data set."""
+        if asked.format in DATASETS:
+            self.exchange.write_dataset(asked)
+            return
+        self.export_labels(
+            asked.path,
+            asked.format,
+            include_synthetic=asked.include_synthetic,
+            include_adapter=asked.include_adapter,
+        )
 
     def change_box(self, box: Box) -> bool:
         """Give the focused cell another box; its picture is cut and embedded anew."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+DATASETS = ("imagefolder", "croissant")
+"""Names of a data set of cells, as formats of an export; one folder is both."""
+
 
 @dataclass(frozen=True, slots=True)
 class ImageRecord:

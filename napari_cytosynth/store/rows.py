@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_cytosynth.core.errors import ProvenanceError
 from napari_cytosynth.core.ids import EventId, SmearId, SyntheticId
 from napari_cytosynth.core.journal import Event, EventKind, Mode
 from napari_cytosynth.core.project import Job, JobState
@@ -52,7 +53,7 @@ READ_JOBS = "SELECT key, state, data FROM job ORDER BY position"
 READ_MODEL = "SELECT file, sha256, meta_sha256 FROM model WHERE name = ?"
 READ_SYNTHETIC = (
     f"SELECT {_SYNTHETIC} FROM synthetic "
-    "JOIN provenance ON provenance.id = synthetic.provenance ORDER BY synthetic.id"
+    "LEFT JOIN provenance ON provenance.id = synthetic.provenance ORDER BY synthetic.id"
 )
 
 
@@ -271,6 +272,12 @@ def write_synthetic(
 def read_synthetic(row: Row, pixels: npt.NDArray[np.uint8]) -> SyntheticCell:
     """Build a synthetic cell from its row and picture."""
     number, code, status, verified, assessments, _ = row[:6]
+    if row[6] is None:
+        raise ProvenanceError(
+            f"The project does not say how synthetic cell {number} was made: its "
+            "provenance is gone from the database. No synthetic cell may be without "
+            "one; restore the project from a backup."
+        )
     generator, weights, config, seed, parents, version, time = row[6:]
     return SyntheticCell(
         pixels,

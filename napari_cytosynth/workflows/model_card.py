@@ -20,7 +20,7 @@ from napari_cytosynth.workflows.fill_jobs import PREFIX
 CARD_NAME = "model-card-{}.md"
 """File name of a generator's card."""
 
-_NOTICE = (
+CARD_NOTICE = (
     "Research use only: not for diagnosis. What it makes are no real cells; they may "
     "train a classifier, and may never be counted, reported or measured on."
 )
@@ -81,7 +81,6 @@ def cards_of(project: Project, generators: Iterable[str]) -> dict[str, str]:
     return {
         key: "\n".join(
             _lines(
-                project,
                 key,
                 fitted.get(key, {}),
                 [c for c in cells if c.provenance.generator == key],
@@ -93,16 +92,15 @@ def cards_of(project: Project, generators: Iterable[str]) -> dict[str, str]:
 
 
 def _lines(
-    project: Project,
     generator: str,
     fitted: Mapping[str, Weights],
     cells: Sequence[SyntheticCell],
 ) -> Iterator[str]:
     version = napari_cytosynth.__version__
-    yield from (f"# Generator `{generator}`", "", _NOTICE, "")
+    yield from (f"# Generator `{generator}`", "", CARD_NOTICE, "")
     if any(map(is_personal, fitted.values())):
         yield from (_PERSONAL, "")
-    yield f"Project: {project.name}. Made with napari-cytosynth {version}."
+    yield f"Made with napari-cytosynth {version}."
     yield from ("", "## Weights it starts from", "")
     yield from _shipped(generator)
     yield from ("", "## What it learned from", "")
@@ -130,7 +128,7 @@ def _learned(fitted: Mapping[str, Weights]) -> Iterator[str]:
     if not fitted:
         yield "No weights of it are kept in the project."
         return
-    yield from _table(
+    yield from markdown_table(
         (
             "for class",
             "SHA-256",
@@ -144,7 +142,7 @@ def _learned(fitted: Mapping[str, Weights]) -> Iterator[str]:
                 code,
                 f"`{weights.sha256}`",
                 f"`{base}`" if (base := weights.meta.get("base")) else "nothing",
-                _counts(weights.meta.get("counts", {})),
+                counted(weights.meta.get("counts", {})),
                 ", ".join(weights.meta.get("tuned", ())) or "no class",
                 "yes" if is_personal(weights) else "no",
             )
@@ -161,7 +159,7 @@ def _made(cells: Sequence[SyntheticCell]) -> Iterator[str]:
     for cell in cells:
         by_class.setdefault(cell.code, []).append(cell)
     heads = ("class", "drawn", *map(str, Status), "refused by", "verified")
-    yield from _table(heads, [_fate(c, by_class[c]) for c in sorted(by_class)])
+    yield from markdown_table(heads, [_fate(c, by_class[c]) for c in sorted(by_class)])
     yield ""
     yield (
         "Refused counts the first critic that objected. Not verified: too few real "
@@ -178,16 +176,20 @@ def _fate(code: str, cells: Sequence[SyntheticCell]) -> tuple[Any, ...]:
         code,
         len(cells),
         *(states[s] for s in Status),
-        _counts(refused) or "nobody",
+        counted(refused) or "nobody",
         verified,
     )
 
 
-def _counts(counts: Mapping[str, int]) -> str:
+def counted(counts: Mapping[str, int]) -> str:
+    """Return counts as words: ``"BA 3, EO 5"``."""
     return ", ".join(f"{name} {n}" for name, n in sorted(counts.items()))
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
+def markdown_table(
+    heads: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> Iterator[str]:
+    """Yield the lines of a Markdown table."""
     yield f"| {' | '.join(heads)} |"
     yield f"|{' --- |' * len(heads)}"
     for row in rows:

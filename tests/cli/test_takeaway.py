@@ -17,6 +17,7 @@ from napari_cytosynth.cli.verbs import VERBS
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.protocols import Weights
+from napari_cytosynth.core.records import DATASETS
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import create_project
 from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
@@ -173,3 +174,50 @@ def test_either_labels_or_models(
 ) -> None:
     assert exported(project, *options) == 2
     assert "--models" in capsys.readouterr().err
+
+
+TERMS = ("--licence", "https://creativecommons.org/licenses/by/4.0/")
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_a_data_set_holds_synthetic_cells_only(
+    project: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    out = project.parent / "out"
+    found = said(capsys, "export", project, out, "--format", name, *TERMS)
+    assert (found["synthetic"], found["real"]) == (1, 0)
+    assert (out / "croissant.json").is_file()
+    assert [p.name for p in out.rglob("*.png")] == ["000001.png"]
+
+
+def test_a_data_set_without_a_licence_warns(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exported(project, "--format", "croissant") == 0
+    assert "others may not use it" in capsys.readouterr().err
+
+
+def test_real_cells_need_a_confirmation(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, wanted = project.parent / "out", ("--format", "imagefolder", "--real", *TERMS)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    assert exported(project, *wanted) == 1
+    assert "Add --yes if they may" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    assert exported(project, *wanted) == 1
+    assert "pictures of cells of patients" in capsys.readouterr().err
+    assert not out.exists()
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    assert exported(project, *wanted) == 0
+    assert len(list(out.glob("real/*/*.png"))) == 1
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    assert exported(project, *wanted, "--yes") == 0
+
+
+@pytest.mark.parametrize("option", [("--real",), TERMS])
+def test_terms_are_of_data_sets(
+    project: Path, capsys: pytest.CaptureFixture[str], option: tuple[str, ...]
+) -> None:
+    assert exported(project, "--format", "csv", *option) == 2
+    assert "--format croissant" in capsys.readouterr().err

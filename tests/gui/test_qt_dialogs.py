@@ -21,6 +21,7 @@ from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.protocols import Weights
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import create_project
+from napari_cytosynth.testing.tiny import tiny_synthetic
 from napari_cytosynth.workflows.fill_jobs import Ask
 from napari_cytosynth.workflows.model_card import weights_name
 
@@ -273,3 +274,48 @@ def test_an_adapter_leaves_after_a_yes(
     QTest.mouseClick(box.button(QMessageBox.StandardButton.Yes), Left)
     weights = tmp_path / "out" / "latent-BA.safetensors"
     qtbot.waitUntil(weights.is_file, timeout=20_000)
+
+
+def ready_to_give(window: Any, folder: Path, *, real: bool) -> Any:
+    """Open the form, and choose a data set of the synthetic cells."""
+    project = window.session.project
+    (cell,) = project.add_synthetic(tiny_synthetic(project.taxonomy, "BA", 1))
+    project.record(Author("Ada").verdict(cell.id, accept=True))
+    window.dialogs.open("export")
+    form = window.dialogs.shown.form
+    assert not form["real"].enabled
+    form["format"].value = "croissant"
+    for name in ("real", "licence", "creator"):
+        assert form[name].enabled, name
+    assert not form["include_synthetic"].enabled
+    form["path"].value = folder
+    form["creator"].value = "A hospital"
+    form["real"].value = real
+    return window.dialogs.shown
+
+
+def test_a_data_set_leaves_the_window(
+    qtbot: QtBot, window: Any, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    ready_to_give(window, out, real=False).accept()
+    qtbot.waitUntil((out / "croissant.json").is_file, timeout=20_000)
+    told = json.loads((out / "croissant.json").read_text(encoding="utf-8"))
+    assert told["creator"]["name"] == "A hospital"
+    assert not (out / "real").exists()
+
+
+def test_real_cells_leave_the_window_after_a_yes(
+    qtbot: QtBot, window: Any, tmp_path: Path
+) -> None:
+    session, out = window.session, tmp_path / "out"
+    qtbot.waitUntil(lambda: not session.state.tasks, timeout=20_000)
+    session.label("BA")
+    ready_to_give(window, out, real=True).accept()
+    box = window.dialogs.shown
+    assert "pictures of cells of patients" in box.text()
+    assert box.defaultButton() is box.button(QMessageBox.StandardButton.No)
+    assert not out.exists()
+    QTest.mouseClick(box.button(QMessageBox.StandardButton.Yes), Left)
+    qtbot.waitUntil((out / "croissant.json").is_file, timeout=20_000)
+    assert len(list(out.glob("real/*/*.png"))) == 1
