@@ -2,7 +2,8 @@
 
 Real cells of both sides of the split stand for what cells look like. Each figure is
 taken of half of them and as many synthetic cells, and of the same half and as many of
-the other real cells, again and again.
+the other real cells, again and again. Each number of a vector counts from its mean over
+all real cells and in units of its spread there, in every figure.
 """
 
 from __future__ import annotations

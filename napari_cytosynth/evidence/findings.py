@@ -78,7 +78,7 @@ def findings_of(
     -------
     tuple of Finding
         One at least: every fault, or :attr:`Kind.GOOD`, or :attr:`Kind.UNKNOWN` where
-        too few cells bear a figure.
+        too few cells bear a figure. Few real cells are warned of in each.
     """
     faults = dict(_faults(fidelity, memorisation))
     if {Kind.COPIES, Kind.COLLAPSED} & set(faults):
@@ -88,8 +88,11 @@ def findings_of(
     if Kind.OFF_CLASS in faults:
         faults.pop(Kind.UNLIKE, None)
     told = faults or dict([_nothing(fidelity, memorisation)])
+    few = memorisation.warning if memorisation is not None else ""
+    caution = f" Caution: {few}." if few else ""
     return tuple(
-        Finding(fidelity.code, kind, sentence) for kind, sentence in told.items()
+        Finding(fidelity.code, kind, sentence + caution)
+        for kind, sentence in told.items()
     )
 
 

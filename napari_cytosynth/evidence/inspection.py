@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import napari_cytosynth
-from napari_cytosynth.core.journal import now
+from napari_cytosynth.core.journal import Journal, now
 from napari_cytosynth.evidence.figures import Fidelity
 from napari_cytosynth.evidence.findings import Finding, findings_of
 from napari_cytosynth.evidence.memorisation import Memorisation
-from napari_cytosynth.evidence.record import NOTICE
+from napari_cytosynth.evidence.record import NOTICE, outdated_since
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class Inspection:
         What limits every figure.
     seed : int
         Makes it repeatable.
+    event : int or None
+        Last event of the journal that it takes into account; None: not known.
     """
 
     source: str
@@ -43,6 +45,11 @@ class Inspection:
     seed: int
     version: str = field(default=napari_cytosynth.__version__)
     time: str = field(default_factory=now)
+    event: int | None = None
+
+    def outdated(self, journal: Journal) -> str:
+        """Say that labels or verdicts were given since; empty where none were."""
+        return outdated_since(self.event, journal)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -67,6 +74,7 @@ class Inspection:
             "seed": self.seed,
             "version": self.version,
             "time": self.time,
+            "event": self.event,
         }
 
     @classmethod
@@ -81,4 +89,5 @@ class Inspection:
             seed=value["seed"],
             version=value["version"],
             time=value["time"],
+            event=value["event"],
         )

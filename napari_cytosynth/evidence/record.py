@@ -131,17 +131,7 @@ class Evidence:
 
     def outdated(self, journal: Journal) -> str:
         """Say that labels or verdicts were given since; empty where none were."""
-        if self.event is None:
-            return ""
-        since = takewhile(
-            lambda e: e.id > (self.event or 0), reversed(journal.events())
-        )
-        kinds = [_subject(event, journal) for event in since]
-        labels = sum(kind in _LABELS for kind in kinds)
-        verdicts = kinds.count(EventKind.VERDICT)
-        told = [_counted(labels, "label"), _counted(verdicts, "verdict")]
-        what = " and ".join(words for words in told if words)
-        return f"older than your last {what}; evaluate again" if what else ""
+        return outdated_since(self.event, journal)
 
     def case(self, name: str) -> CaseResult | None:
         """Return the result of a case, or None where nothing was estimated."""
@@ -189,6 +179,27 @@ class Evidence:
             time=value["time"],
             event=value.get("event"),
         )
+
+
+def outdated_since(event: int | None, journal: Journal) -> str:
+    """Say that labels or verdicts were given since an event; empty where none were.
+
+    Parameters
+    ----------
+    event : int or None
+        Last event that was taken into account; None: not known.
+    journal : Journal
+        Of the project.
+    """
+    if event is None:
+        return ""
+    since = takewhile(lambda e: e.id > event, reversed(journal.events()))
+    kinds = [_subject(e, journal) for e in since]
+    labels = sum(kind in _LABELS for kind in kinds)
+    verdicts = kinds.count(EventKind.VERDICT)
+    told = [_counted(labels, "label"), _counted(verdicts, "verdict")]
+    what = " and ".join(words for words in told if words)
+    return f"older than your last {what}; evaluate again" if what else ""
 
 
 def _subject(event: Event, journal: Journal) -> EventKind:

@@ -80,6 +80,8 @@ def inspect_synthetic(
         Also where nothing could be measured; then a caveat says why.
     """
     yield Progress(0, 0, "gathering real and synthetic cells")
+    # What is read from here on holds at least what the journal holds now.
+    event = int(project.journal.last_id)
     sets = yield from _gathered(project, embedder_key, compute, (source, seed))
     limits = _caveats(project, sets)
     classes: list[Fidelity] = []
@@ -92,10 +94,15 @@ def inspect_synthetic(
             classes.append(found.having(agreed[code]))
         memorisation = yield from kept.memorisation()
     inspection = Inspection(
-        str(source), embedder_key, tuple(classes), memorisation, limits, seed
+        str(source),
+        embedder_key,
+        tuple(classes),
+        memorisation,
+        limits,
+        seed,
+        event=event,
     )
-    job = Job(_whole(source), JobState.DONE, inspection.to_json())
-    project.put_job(job)
+    project.put_job(Job(_whole(source), JobState.DONE, inspection.to_json()))
     return inspection
 
 

@@ -181,6 +181,9 @@ def test_few_real_cells_bring_a_warning() -> None:
     enough, _ = run_to_end(measure_memorisation(_sets(_draw("BA", 20, 9), train=30)))
     assert "only 29 real training cells" in few.warning
     assert enough.warning == ""
+    (good,) = _inspected(_sets(_draw("BA", 26, 9), train=29), "BA").findings
+    assert good.kind is Kind.GOOD
+    assert "Caution: only 29 real training cells" in good.sentence
 
 
 def test_over_all_classes_the_mixture_is_that_of_the_synthetic_cells() -> None:
