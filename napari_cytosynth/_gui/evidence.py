@@ -121,7 +121,9 @@ class EvidenceWidget(QWidget):
         self.verdict = QLabel(NOT_EVALUATED, self)
         self.verdict.setObjectName("verdict")
         self.caveats = QLabel("", self)
-        for label in (self.verdict, self.caveats):
+        self.progress = QLabel("", self)
+        self.progress.setObjectName("progress")
+        for label in (self.progress, self.verdict, self.caveats):
             label.setWordWrap(True)
             label.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.button = QPushButton("Evaluate", self)
@@ -139,6 +141,7 @@ class EvidenceWidget(QWidget):
         words = QWidget(self)
         told = QVBoxLayout(words)
         told.setContentsMargins(4, 8, 12, 6)
+        told.addWidget(self.progress)
         told.addWidget(self.verdict)
         told.addWidget(self.caveats)
         told.addStretch(1)
@@ -165,6 +168,11 @@ class EvidenceWidget(QWidget):
         """Say whether it helped, and what limits the answer."""
         self.verdict.setText(sentence or NOT_EVALUATED)
         self.caveats.setText("\n".join(f"\u2022 {c}" for c in caveats))
+
+    def show_progress(self, lines: tuple[str, ...]) -> None:
+        """Say how far the labelling is, above the verdict."""
+        self.progress.setText("\n".join(lines))
+        self.progress.setVisible(bool(lines))
 
     def show_busy(self, task: TaskStatus | None) -> None:
         """Show that an evaluation runs."""

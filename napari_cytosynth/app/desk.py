@@ -169,7 +169,7 @@ class Desk:
         if self.state.filter == OPINION:
             return journal.wants_second_opinion(cell)
         if self.state.filter == DOUBTED:
-            return cell in self._doubted().reasons and not journal.skipped(cell)
+            return cell in self.doubted().reasons and not journal.skipped(cell)
         return not self.code(cell) and not journal.skipped(cell)
 
     def set_tab(self, tab: Tab) -> None:
@@ -217,7 +217,7 @@ class Desk:
             asked = self.project.journal.awaiting_opinion()
             named = Listing(np.array(sorted(asked), np.int64))
         elif choice.filter == DOUBTED and not choice.blind:
-            named = self._doubted()
+            named = self.doubted()
         ranking = self._ranking
         if self._found is not None:
             ranking = Ranking(self._found, ranking.draws)
@@ -240,7 +240,7 @@ class Desk:
         if self._wants(cell):
             self.focus_cell(cell)
 
-    def _doubted(self) -> Listing:
+    def doubted(self) -> Listing:
         """Return the labels that are still doubted, the most doubtful first."""
         journal = self.project.journal
         reasons = {

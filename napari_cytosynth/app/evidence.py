@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from napari_cytosynth.app.figures import caveats, curves, verdict
 from napari_cytosynth.app.jobs import Order
 from napari_cytosynth.app.panels import TaskStatus
+from napari_cytosynth.app.progress import progress_lines
 from napari_cytosynth.app.session import EVALUATE, Session
 from napari_cytosynth.app.views import EvidenceView
 from napari_cytosynth.core.tasks import Progress, Task
@@ -20,7 +21,7 @@ REPORT = "report"
 
 
 class EvidencePresenter:
-    """Whether synthesis helped, on audit cells only.
+    """How good the model is, and whether synthesis helped.
 
     Parameters
     ----------
@@ -34,12 +35,18 @@ class EvidencePresenter:
         self._session, self._view = session, view
         self._busy: TaskStatus | None = None
         self._said: tuple[str, tuple[str, ...]] | None = None
+        self._progress: tuple[str, ...] | None = None
         self._show()
         session.events.evidence.connect(self._show)
         session.events.tasks.connect(self._show_busy)
         session.events.history.connect(self._show_verdict)
         session.events.classes.connect(self._show_verdict)
         session.events.use_gate.connect(self._show_verdict)
+        events = session.events
+        for changed in (events.accuracy, events.stopping, events.doubts, events.blind):
+            changed.connect(self._show_progress)
+        events.touched.connect(self._show_progress)
+        events.model.connect(self._show_progress)
         view.evaluateAsked.connect(session.evaluate)
         view.reportAsked.connect(self._save)
 
@@ -48,6 +55,14 @@ class EvidencePresenter:
         self._view.show_curves(curves(evidence))
         self._view.show_report(evidence is not None)
         self._show_verdict()
+        self._show_progress()
+
+    def _show_progress(self) -> None:
+        """Say how good the model is, and what more labels would bring."""
+        lines = progress_lines(self._session.state, len(self._session.doubted()))
+        if lines != self._progress:
+            self._progress = lines
+            self._view.show_progress(lines)
 
     def _show_verdict(self) -> None:
         """Say what was found, and first of all if it no longer answers the labels."""

@@ -20,6 +20,7 @@ from napari_cytosynth.core.tasks import Progress, Task
 if TYPE_CHECKING:
     from napari_cytosynth.learning.head import Head, HeadFitter
     from napari_cytosynth.learning.use_gate import UseAnswer
+    from napari_cytosynth.metrics.intervals import Interval
     from napari_cytosynth.workflows.suggest import Suggestion
     from napari_cytosynth.workflows.summary import ClassSummary
 
@@ -86,6 +87,8 @@ class Learned:
         Why new cells have no vectors.
     caveat : str
         What every figure must say of the split; empty: by patient or slide.
+    accuracy : Interval or None
+        Share of audit cells that the head gets right.
     gate : UseAnswer or None
         What the use gate said of the synthetic cells; None: there are none.
     to_ask : str
@@ -101,6 +104,7 @@ class Learned:
     strategy: str
     problem: WorkerError | WeightsError | None = None
     caveat: str = ""
+    accuracy: Interval | None = None
     gate: UseAnswer | None = None
     to_ask: str = ""
 
@@ -232,6 +236,7 @@ class Learner:
             strategy,
             problem,
             caveat_of(self._project),
+            accuracy_of(self._project, key, head),
             gate,
             to_ask,
         )
@@ -312,6 +317,13 @@ def summarise(
     from napari_cytosynth.workflows.summary import class_summary
 
     return class_summary(project, head, key)
+
+
+def accuracy_of(project: Project, key: str, head: Head | None) -> Interval:
+    """Return the share of audit cells that a head gets right."""
+    from napari_cytosynth.workflows.summary import audit_accuracy
+
+    return audit_accuracy(project, head, key)
 
 
 def caveat_of(project: Project) -> str:

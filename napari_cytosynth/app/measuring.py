@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from napari_cytosynth.learning.curve import LearningCurve
     from napari_cytosynth.learning.doubts import Doubt
     from napari_cytosynth.learning.head import HeadFitter
+    from napari_cytosynth.learning.outlook import Stopping
     from napari_cytosynth.workflows.progress import Pace
 
 MEASURE = "measure"
 """Key of the task."""
 
 GROWN = 1.1
-"""Growth of the labels after which is measured again: it takes some fifty fits."""
+"""Growth of the labels after which is measured again: it takes some hundred fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +35,17 @@ class Measured:
         The learning curve so far.
     doubts : tuple of Doubt
         Labels that the model doubts.
+    stopping : Stopping
+        What more labels would bring.
     """
 
     curve: LearningCurve
     doubts: tuple[Doubt, ...]
+    stopping: Stopping
 
 
 class Measuring:
-    """Keeps curve and doubts up to date: when labels grew by a tenth, not at each.
+    """Keeps curve, doubts and forecast up to date, when labels grew by a tenth.
 
     Parameters
     ----------
@@ -50,7 +54,7 @@ class Measuring:
     jobs : Jobs
         Runs the task, unseen.
     state : SessionState
-        Takes curve and doubts.
+        Takes what was measured.
     fitter : callable
         Returns what fits heads; None: this process does.
     """
@@ -97,22 +101,25 @@ class Measuring:
 
     def _recall(self, key: str) -> None:
         """Show what an earlier sitting measured, until there is something newer."""
-        from napari_cytosynth.workflows.progress import stored_curve
+        from napari_cytosynth.workflows.progress import stored_curve, stored_stopping
 
         self._state.curve = stored_curve(self._project, key)
+        self._state.stopping = stored_stopping(self._project, key)
 
     def _measuring(self, key: str) -> Task[Measured]:
         from napari_cytosynth.workflows.doubts import doubted_labels
-        from napari_cytosynth.workflows.progress import measure_curve
+        from napari_cytosynth.workflows.progress import measure_curve, measure_stopping
 
         fit = self._fitter()
         doubts = yield from doubted_labels(self._project, key, fit=fit)
         curve = yield from measure_curve(self._project, key, fit=fit)
-        return Measured(curve, doubts.found)
+        stopping = yield from measure_stopping(self._project, key, fit=fit)
+        return Measured(curve, doubts.found, stopping)
 
     def _take(self, measured: Measured) -> None:
         self._state.doubts = measured.doubts
         self._state.curve = measured.curve
+        self._state.stopping = measured.stopping
 
     def _end(self) -> None:
         self._running = False

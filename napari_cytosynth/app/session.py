@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from napari_cytosynth.app.atlas import Atlas
-from napari_cytosynth.app.figures import class_figures
+from napari_cytosynth.app.figures import class_figures, figure
 from napari_cytosynth.app.fills import Fills
 from napari_cytosynth.app.handling import Handling
 from napari_cytosynth.app.inspecting import Inspecting
@@ -227,6 +227,8 @@ class Session(Handling):
         self._figures = class_figures(learned.summary)
         self.details.take_vectors()
         self.state.model = head.version if head is not None else ""
+        audit = learned.accuracy
+        self.state.accuracy = figure(audit, 0 if audit is None else audit.n)
         self.events.predictions.emit()
         self.searching.again()
         self.summarise()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal, SignalGroup
 
 from napari_cytosynth.app.listing import Listing
-from napari_cytosynth.app.panels import ClassRow, Quality, Sort, Tab, TaskStatus
+from napari_cytosynth.app.panels import ClassRow, Figure, Quality, Sort, Tab, TaskStatus
 from napari_cytosynth.core.ids import CellId, SmearId, SyntheticId
 from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, DEFAULT_STRATEGY
 
@@ -56,7 +56,9 @@ class SessionEvents(SignalGroup):
     sieves = Signal(object)
     evidence = Signal(object)
     use_gate = Signal(str)
+    accuracy = Signal(object)
     curve = Signal(object)
+    stopping = Signal(object)
     doubts = Signal(object)
     fill_class = Signal(str)
     fill_outcome = Signal(str)
@@ -128,8 +130,12 @@ class SessionState:
         Result of the last evaluation, or None.
     use_gate : str
         What the use gate found of the synthetic cells there are; empty: there are none.
+    accuracy : Figure
+        Share of audit cells that the model gets right.
     curve : LearningCurve or None
         The learning curve so far; None: nothing was measured yet.
+    stopping : Stopping or None
+        What more labels would bring; None: nothing was measured yet.
     doubts : tuple of Doubt
         Labels that the model doubted when it was last asked.
     fill_class : str
@@ -165,7 +171,9 @@ class SessionState:
     sieves: tuple[tuple[str, str, int], ...] = ()
     evidence: Any = None
     use_gate: str = ""
+    accuracy: Figure = field(default_factory=Figure)
     curve: Any = None
+    stopping: Any = None
     doubts: tuple[Any, ...] = ()
     fill_class: str = ""
     fill_outcome: str = ""

@@ -285,6 +285,10 @@ class EvidenceView(Protocol):
         """Say whether it helped, and what limits the answer."""
         ...
 
+    def show_progress(self, lines: tuple[str, ...]) -> None:
+        """Say how good the model is and what more labels would bring, line by line."""
+        ...
+
     def show_report(self, ready: bool) -> None:
         """Offer to save the report, where there is an evaluation to tell of."""
         ...

@@ -1,9 +1,10 @@
-"""How far the labelling is: the learning curve so far, and labels per minute."""
+"""How far the labelling is: the curve so far, what more would bring, the pace."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +16,15 @@ from napari_cytosynth.core.splits import Split
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.learning.curve import LearningCurve, learning_curve
 from napari_cytosynth.learning.head import HeadFitter, fitter_here
+from napari_cytosynth.learning.outlook import Stopping
+from napari_cytosynth.learning.stopping import look_ahead
 from napari_cytosynth.workflows.train import labelled_cells, splits_of
 
 CURVE = "learning-curve"
 """Key of the job row that keeps the last curve."""
+
+STOPPING = "stopping"
+"""Key of the job row that keeps what more labels would bring."""
 
 PAUSE = timedelta(minutes=2)
 """A longer gap between two labels is a pause, and ends a sitting."""
@@ -106,27 +112,66 @@ def measure_curve(
     seed : int
         Makes it repeatable.
     """
-    yield Progress(0, 1, "gathering labels")
-    table = project.cells()
-    real = labelled_cells(project, embedder_key, Split.TRAIN, abstain=True, cells=table)
-    audit = labelled_cells(
-        project, embedder_key, Split.AUDIT, abstain=True, cells=table
-    )
-    found = yield from learning_curve(
-        in_order_given(project, real), audit, fit or fitter_here(), seed=seed
-    )
-    told = (found.caveat, splits_of(project, table).caveat)
-    curve = LearningCurve(
-        found.measure, found.points, found.labels, "; ".join(filter(None, told))
-    )
-    kept = {"curve": curve.to_json(), "embedder": embedder_key}
-    project.put_job(Job(CURVE, JobState.DONE, kept))
+    real, audit, split = yield from _labels(project, embedder_key)
+    found = yield from learning_curve(real, audit, fit or fitter_here(), seed=seed)
+    curve = replace(found, caveat=_both(found.caveat, split))
+    _keep(project, CURVE, embedder_key, curve.to_json())
     return curve
+
+
+def measure_stopping(
+    project: Project,
+    embedder_key: str,
+    *,
+    fit: HeadFitter | None = None,
+    seed: int = 0,
+) -> Task[Stopping]:
+    """Find out what more labels would bring, and keep it in the project.
+
+    Takes what :func:`measure_curve` takes.
+    """
+    real, audit, split = yield from _labels(project, embedder_key)
+    found = yield from look_ahead(real, audit, fit or fitter_here(), seed=seed)
+    stopping = replace(found, caveat=_both(found.caveat, split))
+    _keep(project, STOPPING, embedder_key, stopping.to_json())
+    return stopping
 
 
 def stored_curve(project: Project, embedder_key: str) -> LearningCurve | None:
     """Return the curve measured last on vectors of this embedder, or None."""
+    kept = _kept(project, CURVE, embedder_key)
+    return None if kept is None else LearningCurve.from_json(kept)
+
+
+def stored_stopping(project: Project, embedder_key: str = "") -> Stopping | None:
+    """Return what was found last, of this embedder or, if none is named, of any."""
+    kept = _kept(project, STOPPING, embedder_key)
+    return None if kept is None else Stopping.from_json(kept)
+
+
+def _labels(
+    project: Project, embedder_key: str
+) -> Task[tuple[LabelledCells, LabelledCells, str]]:
+    """Return labels that train, in the order given, audit labels, and the caveat."""
+    yield Progress(0, 1, "gathering labels")
+    table = project.cells()
+    real, audit = (
+        labelled_cells(project, embedder_key, split, abstain=True, cells=table)
+        for split in (Split.TRAIN, Split.AUDIT)
+    )
+    return in_order_given(project, real), audit, splits_of(project, table).caveat
+
+
+def _both(first: str, second: str) -> str:
+    return "; ".join(filter(None, (first, second)))
+
+
+def _keep(project: Project, key: str, embedder_key: str, found: Any) -> None:
+    project.put_job(Job(key, JobState.DONE, {"found": found, "of": embedder_key}))
+
+
+def _kept(project: Project, key: str, embedder_key: str) -> Any:
     for job in project.jobs(JobState.DONE):
-        if job.key == CURVE and job.data["embedder"] == embedder_key:
-            return LearningCurve.from_json(job.data["curve"])
+        if job.key == key and embedder_key in ("", job.data["of"]):
+            return job.data["found"]
     return None

@@ -48,6 +48,20 @@ class ClassSummary:
     recall: Interval | None = None
 
 
+def audit_accuracy(project: Project, head: Head | None, embedder_key: str) -> Interval:
+    """Return the share of audit cells that a head gets right, Wilson's 95 % interval.
+
+    Under ten of them it cannot be estimated: the value is NaN, and ``n`` says how many
+    there are.
+    """
+    audit = labelled_cells(project, embedder_key, Split.AUDIT, abstain=True)
+    n = len(audit)
+    if head is None or n < MIN_AUDIT:
+        return Interval(float("nan"), 0.0, 1.0, n)
+    guesses = head.predict(audit.vectors)
+    return wilson(sum(g == c for g, c in zip(guesses, audit.codes, strict=True)), n)
+
+
 def class_summary(
     project: Project, head: Head | None, embedder_key: str
 ) -> tuple[ClassSummary, ...]:

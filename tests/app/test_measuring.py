@@ -8,12 +8,13 @@ from typing import Any
 from napari_cytosynth.app.panels import DOUBTED
 from napari_cytosynth.core.errors import WorkerError
 from napari_cytosynth.core.ids import CellId
-from napari_cytosynth.core.journal import Mode
+from napari_cytosynth.core.journal import Author, Mode
 from napari_cytosynth.core.tasks import Progress, run_to_end
 from napari_cytosynth.learning.doubts import Doubt
 from napari_cytosynth.testing.desk import Desk, HeldRunner
 from napari_cytosynth.workflows import progress
 from napari_cytosynth.workflows.doubts import doubted_labels
+from napari_cytosynth.workflows.train import held_out_cells
 
 
 def test_a_curve_is_measured_once_there_is_a_head(
@@ -163,3 +164,38 @@ def test_new_doubts_join_the_list_behind_the_focused_card(
     session.state.doubts = every
     assert session.state.listing.ids.tolist() == cells
     assert session.state.focus == cells[0]
+
+
+def test_evidence_says_accuracy_forecast_and_doubts(
+    taught: Desk, runner: HeldRunner
+) -> None:
+    session, view = taught.session, taught.views.evidence
+    doubt(taught, runner, 1)
+    lines = view.shown("show_progress")
+    n = session.state.accuracy.n
+    assert lines[0].startswith("Accuracy cannot be estimated yet")
+    assert f"{n} audit cells" in lines[0]
+    assert lines[1] == session.state.stopping.sentence
+    assert lines[2].startswith("The model doubts 1 label:")
+    # What is doubted is a prediction, and settled by the class key.
+    session.set_blind(True)
+    assert len(view.shown("show_progress")) == 2
+    session.set_blind(False)
+    session.set_filter(DOUBTED)
+    assert session.label(session.state.doubts[0].given)
+    assert len(view.shown("show_progress")) == 2
+
+
+def test_ten_audit_cells_tell_the_accuracy(taught: Desk, runner: HeldRunner) -> None:
+    session, author = taught.session, Author("Ada", Mode.AUDIT)
+    for number in held_out_cells(session.project).tolist():
+        cell = CellId(number)
+        events = author.audit_draw(cell), author.label(cell, taught.truth[cell])
+        session.project.record(*events)
+    session.learner.refit()
+    runner.release("learn")
+    accuracy = session.state.accuracy
+    assert accuracy.n >= 10
+    assert accuracy.value is not None
+    line = taught.views.evidence.shown("show_progress")[0]
+    assert line == f"Accuracy on audit cells: {accuracy.text}, n = {accuracy.n}."

@@ -20,8 +20,10 @@ from napari_cytosynth.workflows.embed import embed_cells
 from napari_cytosynth.workflows.progress import (
     in_order_given,
     measure_curve,
+    measure_stopping,
     pace_of,
     stored_curve,
+    stored_stopping,
 )
 from napari_cytosynth.workflows.train import splits_of, training_cells
 
@@ -88,3 +90,18 @@ def test_labels_taken_back_count_for_none(project: MemoryProject) -> None:
     assert target is not None
     project.record(ADA.undo(target.id))
     assert pace_of(project.journal, "Ada").labels == 8
+
+
+def test_what_more_labels_bring_is_kept(project: MemoryProject) -> None:
+    truth = tiny_project(project, smears=8, cells_per_smear=20)
+    key = run_to_end(embed_cells(project, InlineCompute(embedders=FAKE_EMBEDDERS)))
+    table = project.cells()
+    train = table.ids[~splits_of(project, table).audit]
+    assert stored_stopping(project) is None
+    project.record(*(ADA.label(CellId(int(i)), truth[CellId(int(i))]) for i in train))
+    stopping = run_to_end(measure_stopping(project, key))
+    assert stopping.labels == len(train)
+    known = {truth[CellId(int(i))] for i in train}
+    assert {f.code for f in stopping.forecasts} == {"", *known}
+    assert stored_stopping(project, key) == stored_stopping(project) == stopping
+    assert stored_stopping(project, "another embedder") is None

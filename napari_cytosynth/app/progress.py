@@ -1,0 +1,41 @@
+"""How far the labelling is, in plain sentences."""
+
+from __future__ import annotations
+
+from napari_cytosynth.app.panels import Figure
+from napari_cytosynth.app.state import SessionState
+from napari_cytosynth.core.splits import MIN_AUDIT
+
+
+def progress_lines(state: SessionState, doubted: int) -> tuple[str, ...]:
+    """Return one sentence a line; empty before there is a model.
+
+    Parameters
+    ----------
+    state : SessionState
+        Tells accuracy and forecast.
+    doubted : int
+        Labels that the model doubts, and that nobody kept or changed since.
+    """
+    if not state.model:
+        return ()
+    lines = [accuracy_line(state.accuracy)]
+    if state.stopping is not None:
+        lines.append(state.stopping.sentence)
+    if doubted and not state.blind:
+        which = "1 label" if doubted == 1 else f"{doubted} labels"
+        lines.append(
+            f"The model doubts {which}: choose Doubted labels above the queue to keep "
+            "or change them by the class keys."
+        )
+    return tuple(lines)
+
+
+def accuracy_line(accuracy: Figure) -> str:
+    """Say how many audit cells the model gets right."""
+    if accuracy.value is None:
+        return (
+            f"Accuracy {accuracy.text}: {accuracy.n} audit cells are labelled, "
+            f"{MIN_AUDIT} are needed."
+        )
+    return f"Accuracy on audit cells: {accuracy.text}, n = {accuracy.n}."

@@ -1,0 +1,383 @@
+"""What more labels would bring: learning curves of each class, carried further.
+
+Heads are fitted on growing shares of the labels, groups held out in turn, and tried on
+audit cells or on the labels held out. A curve ``a - b n^-c`` through the recalls of a
+class (an inverse power law: Figueroa et al. 2012, doi 10.1186/1472-6947-12-8) is
+carried on to at most twice the labels there are. Cells, groups together, and repeats
+are drawn again to tell how far it can be trusted; a gain is claimed only where its
+interval lies above 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cytosynth.core.protocols import LabelledCells
+from napari_cytosynth.core.splits import MIN_AUDIT
+from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.learning.folds import (
+    CELLWISE,
+    FOLDS,
+    fitted,
+    folds_of,
+    has_groups,
+)
+from napari_cytosynth.learning.head import HeadFitter
+from napari_cytosynth.learning.outlook import (
+    ALL,
+    LEVEL,
+    LITTLE,
+    Forecast,
+    Outlook,
+    Source,
+    Stopping,
+    outlook_of,
+)
+from napari_cytosynth.metrics.intervals import Interval, wilson
+from napari_cytosynth.metrics.scores import (
+    draw_counts,
+    draw_group_counts,
+    interval_of,
+)
+
+SHARES = (0.25, 0.4, 0.6, 0.8, 1.0)
+"""Parts of the labels that heads are fitted on."""
+
+REPEATS = 3
+"""Times that the labels are dealt anew."""
+
+STEPS = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
+"""Further labels looked at, as parts of those there are."""
+
+FEW_GROUPS = 5
+"""Cells of fewer groups are drawn again one by one."""
+
+UNREST = 0.4
+"""How far the change in recall between two heads, one of more labels, lies from what
+curves tell: in deviations of a share of as many cells as the class has labels. Random
+labels of PBC cells, 100 to 300, two embedders, 138 classes: 0.24 to 0.44."""
+
+_APART = 0.5
+"""Deviation of the gains of classes from the common one, as a share of it."""
+
+_SOUND = 1e-3
+_EXPONENTS = (0.25, 0.5, 0.75, 1.0, 1.5)
+_RESAMPLES = 300
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """Which cells heads of growing shares got right.
+
+    Parameters
+    ----------
+    sizes : float64[s]
+        Labels that the heads were fitted on.
+    chosen : float64[repeats, s, n]
+        1 for each label held out that was read as it is labelled, else 0.
+    drawn : float64[repeats, s, m]
+        The same of audit cells: the share of the heads that read them right.
+    """
+
+    sizes: Floats
+    chosen: Floats
+    drawn: Floats
+
+
+def look_ahead(
+    real: LabelledCells, audit: LabelledCells, fit: HeadFitter, *, seed: int = 0
+) -> Task[Stopping]:
+    """Find out what more labels like these would bring.
+
+    Parameters
+    ----------
+    real : LabelledCells
+        Cells of the training split.
+    audit : LabelledCells
+        Audit cells; classes with ten of them are tried on those.
+    fit : callable
+        Fits heads.
+    seed : int
+        Makes it repeatable.
+    """
+    if len(set(real.codes)) < 2:
+        return Stopping(labels=len(real))
+    trials = yield from try_shares(real, audit, fit, seed=seed)
+    found = forecasts(real, audit, trials, np.random.default_rng(seed))
+    return Stopping(found, len(real), "" if has_groups(real) else CELLWISE)
+
+
+def try_shares(
+    real: LabelledCells, audit: LabelledCells, fit: HeadFitter, *, seed: int = 0
+) -> Task[Trials]:
+    """Fit heads on growing shares of the labels and try them.
+
+    Parameters
+    ----------
+    real, audit : LabelledCells
+        Cells of the training split, and audit cells.
+    fit : callable
+        Fits heads; seventy-five of them.
+    seed : int
+        Makes it repeatable.
+    """
+    rng = np.random.default_rng(seed)
+    shape = (REPEATS, len(SHARES))
+    chosen = np.zeros((*shape, len(real)))
+    drawn = np.zeros((*shape, len(audit)))
+    sizes = np.zeros(shape)
+    truth, told = np.asarray(real.codes, object), np.asarray(audit.codes, object)
+    for repeat in range(REPEATS):
+        fold = folds_of(real, seed + repeat)
+        for part in range(FOLDS):
+            out = fold == part
+            inside = _evenly(real, np.flatnonzero(~out), rng)
+            for s, share in enumerate(SHARES):
+                done = (repeat * FOLDS + part) * len(SHARES) + s
+                total = REPEATS * FOLDS * len(SHARES)
+                yield Progress(done, total, "asking what more labels would bring")
+                rows = inside[: round(share * len(inside))]
+                sizes[repeat, s] += len(rows) / FOLDS
+                head = fitted(real.take(rows), fit)
+                if head is None:
+                    continue
+                guesses = np.asarray(head.predict(real.vectors[out]), object)
+                chosen[repeat, s, out] = guesses == truth[out]
+                if len(audit):
+                    right = np.asarray(head.predict(audit.vectors), object) == told
+                    drawn[repeat, s] += right / FOLDS
+    return Trials(sizes.mean(axis=0), chosen, drawn)
+
+
+def _evenly(
+    real: LabelledCells, rows: npt.NDArray[np.intp], rng: np.random.Generator
+) -> npt.NDArray[np.intp]:
+    """Return rows by chance, so ordered that each beginning holds all classes alike."""
+    codes = np.asarray([real.codes[i] for i in rows], np.str_)
+    place = np.empty(len(rows))
+    for code in np.unique(codes):
+        own = np.flatnonzero(codes == code)
+        place[own] = (rng.permutation(len(own)) + rng.random()) / len(own)
+    return np.asarray(rows[np.argsort(place, kind="stable")], np.intp)
+
+
+def forecasts(
+    real: LabelledCells,
+    audit: LabelledCells,
+    trials: Trials,
+    rng: np.random.Generator,
+) -> tuple[Forecast, ...]:
+    """Say what more labels would bring: over all classes, then to each.
+
+    The curve of one class rests on few cells. So its gain is drawn towards the one that
+    it would have if its errors went down as those of all classes do, the more the less
+    its own curve tells.
+
+    Parameters
+    ----------
+    real, audit : LabelledCells
+        As :func:`try_shares` took them.
+    trials : Trials
+        What it gave.
+    rng : Generator
+        Draws cells and repeats again.
+    """
+    codes = sorted(set(real.codes))
+    tried = {code: _tried(code, real, audit, trials, rng) for code in codes}
+    known = [t for t in tried.values() if t.recalls is not None]
+    if not known:
+        least = (Forecast(c, n=t.n, source=t.source) for c, t in tried.items())
+        return (Forecast(ALL, n=max((t.n for t in tried.values()), default=0)), *least)
+    ahead = _Ahead.of(len(real), trials.sizes)
+    together = _together(known, ahead, rng)
+    each = (_forecast(t, ahead, together[1], rng) for t in tried.values())
+    return (together[0], *each)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """How one class fared: recalls float64[1 + resamples, s]; None: too few cells."""
+
+    code: str
+    n: int
+    source: Source
+    labels: int
+    recalls: Floats | None = None
+
+    @property
+    def now(self) -> float:
+        """Recall of the largest share, drawn in from 0 and 1 as of few cells."""
+        assert self.recalls is not None
+        return float(self.recalls[0, -1] * self.n + 1) / (self.n + 2)
+
+    @property
+    def unrest(self) -> float:
+        """Deviation of the change in recall between one head and a later one."""
+        return UNREST * float(np.sqrt(self.now * (1 - self.now) / self.labels))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """Labels that are looked at: those there are, then further steps."""
+
+    sizes: Floats
+    labels: int
+    steps: tuple[int, ...]
+
+    @classmethod
+    def of(cls, labels: int, sizes: Floats) -> _Ahead:
+        steps = sorted({max(round(step * labels), 1) for step in STEPS})
+        return cls(sizes, labels, tuple(steps))
+
+    def later(self, recalls: Floats) -> Floats:
+        """Return float64[b, 1 + steps]: recall now and later."""
+        at = np.array([0, *self.steps], np.float64) + self.labels
+        return carried_on(self.sizes, recalls, at)
+
+    def told(self, tried: _Tried, now: Floats, gains: Floats) -> Forecast:
+        """Say it: ``now`` float64[b], ``gains`` float64[b, steps]."""
+        n = tried.n
+        k = int(np.flatnonzero(gains[0] >= gains[0, -1] - LITTLE)[0])
+        gain, whole = (interval_of(gains[:, i], n, LEVEL) for i in (k, -1))
+        outlook = outlook_of(gain, whole)
+        if outlook is not Outlook.RISES:
+            k, gain = len(self.steps) - 1, whole
+        rest = interval_of(gains[:, -1] - gains[:, k], n, LEVEL)
+        then = interval_of(np.clip(now + gains[:, k], 0.0, 1.0), n)
+        return Forecast(
+            tried.code,
+            outlook,
+            n,
+            tried.source,
+            self.steps[k],
+            _widened(interval_of(now, n)),
+            _widened(then),
+            gain,
+            rest,
+        )
+
+
+def _tried(
+    code: str,
+    real: LabelledCells,
+    audit: LabelledCells,
+    trials: Trials,
+    rng: np.random.Generator,
+) -> _Tried:
+    source, cells, hits = Source.AUDIT, audit, trials.drawn
+    if audit.count(code) < MIN_AUDIT:
+        source, cells, hits = Source.CROSS, real, trials.chosen
+    own = np.flatnonzero(np.asarray(cells.codes, object) == code)
+    found = _Tried(code, len(own), source, real.count(code))
+    if len(own) < MIN_AUDIT:
+        return found
+    return replace(found, recalls=_recalls(hits[:, :, own], cells.groups[own], rng))
+
+
+def _together(
+    known: Sequence[_Tried], ahead: _Ahead, rng: np.random.Generator
+) -> tuple[Forecast, Floats]:
+    """Forecast the mean recall; return with it what is left of the errors.
+
+    That is float64[b, steps]: the mean error later, as a share of the one now.
+    """
+    recalls = np.mean([t.recalls for t in known if t.recalls is not None], axis=0)
+    later = ahead.later(recalls)
+    left = (1 - later[:, 1:]) / np.maximum(1 - later[:, :1], _SOUND)
+    gains = later[:, 1:] - later[:, :1]
+    unrest = float(np.sqrt(sum(t.unrest**2 for t in known))) / len(known)
+    gains[1:] += rng.normal(0, unrest, gains[1:].shape)
+    drawn = {t.source for t in known} == {Source.AUDIT}
+    source = Source.AUDIT if drawn else Source.CROSS
+    whole = _Tried(ALL, sum(t.n for t in known), source, ahead.labels, recalls)
+    return ahead.told(whole, later[:, 0], gains), np.clip(left, 0.0, 2.0)
+
+
+def _forecast(
+    tried: _Tried, ahead: _Ahead, left: Floats, rng: np.random.Generator
+) -> Forecast:
+    if tried.recalls is None:
+        return Forecast(tried.code, n=tried.n, source=tried.source)
+    later = ahead.later(tried.recalls)
+    own, common = later[:, 1:] - later[:, :1], (1 - tried.now) * (1 - left)
+    # How far the gain of a class lies from the common one, and how sure its own is.
+    apart = (_APART * common[0]) ** 2 + (LITTLE / 2) ** 2
+    doubt = own[1:].var(axis=0) + tried.unrest**2
+    weight = apart / (apart + doubt)
+    gains = weight * own + (1 - weight) * common
+    spread = np.sqrt((1 - weight) * apart + tried.unrest**2)
+    gains[1:] += rng.normal(0, 1, gains[1:].shape) * spread
+    # No recall goes beyond 1; a few cells that were all read right leave some room.
+    gains = np.clip(gains, -later[:, :1], 1 - np.minimum(later[:, :1], tried.now))
+    return ahead.told(tried, later[:, 0], gains)
+
+
+def _widened(found: Interval) -> Interval:
+    """Return an interval at least as wide as that of a share of so few cells.
+
+    Where all cells are read right, drawing them again leaves no doubt at all.
+    """
+    share = wilson(round(found.value * found.n), found.n)
+    low, high = min(found.low, share.low), max(found.high, share.high)
+    return Interval(found.value, low, high, found.n)
+
+
+def _recalls(
+    hits: Floats, groups: npt.NDArray[np.str_], rng: np.random.Generator
+) -> Floats:
+    """Return float64[1 + resamples, s]: recall at each size, the first as it is.
+
+    Cells, groups together where there are enough, and repeats are drawn again.
+    """
+    repeats, _, n = hits.shape
+    if len(np.unique(groups)) >= FEW_GROUPS:
+        weights = draw_group_counts(groups, _RESAMPLES, rng, within=True)
+    else:
+        weights = draw_counts(n, _RESAMPLES, rng)
+    total = np.maximum(weights.sum(axis=1), 1e-9)
+    each = np.einsum("bn,rsn->brs", weights, hits) / total[:, None, None]
+    turns = draw_counts(repeats, _RESAMPLES, rng) / repeats
+    recalls: Floats = np.einsum("br,brs->bs", turns, each)
+    return recalls
+
+
+def carried_on(sizes: Floats, values: Floats, at: Floats) -> Floats:
+    """Return where curves ``a - b n^-c`` through these values lead.
+
+    Parameters
+    ----------
+    sizes : float64[s]
+        Labels, > 0; larger ones weigh more, as they are nearer to what is asked.
+    values : float64[b, s]
+        One curve a row, 0..1.
+    at : float64[m]
+        Labels asked for.
+
+    Returns
+    -------
+    float64[b, m]
+        Means over the exponents ``c`` from 0.25 to 1.5, weighted by how well each fits;
+        within 0..1.
+    """
+    weights = sizes / sizes.sum()
+    found, misfits = [], []
+    for exponent in _EXPONENTS:
+        x, far = sizes**-exponent, at**-exponent
+        middle, mean = weights @ x, values @ weights
+        spread = weights @ (x - middle) ** 2
+        slope = (values - mean[:, None]) @ (weights * (x - middle)) / spread
+        line = mean[:, None] + slope[:, None] * (x - middle)
+        misfits.append(((values - line) ** 2) @ weights)
+        found.append(mean[:, None] + slope[:, None] * (far - middle))
+    # As likely as normal errors of the size that the best of them leaves make it.
+    misfit = np.stack(misfits)
+    scale = np.maximum(misfit.min(axis=0), 1e-6)
+    trust = np.exp(-0.5 * len(sizes) * (misfit - misfit.min(axis=0)) / scale)
+    trust /= trust.sum(axis=0)
+    joined: Floats = np.einsum("cb,cbm->bm", trust, np.stack(found))
+    return np.clip(joined, 0.0, 1.0)

@@ -1,0 +1,182 @@
+"""What more labels would bring, where the truth is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_cytosynth.core.protocols import LabelledCells
+from napari_cytosynth.core.tasks import run_to_end
+from napari_cytosynth.learning.fitting import fit_head
+from napari_cytosynth.learning.folds import fitted
+from napari_cytosynth.learning.outlook import Forecast, Outlook, Source, Stopping
+from napari_cytosynth.learning.stopping import STEPS, carried_on, look_ahead
+from napari_cytosynth.metrics.intervals import Interval
+from tests.learning.toys import toy_cells
+
+FEW = {"BA": 15, "LY": 20, "MO": 20, "SNE": 20}
+NONE = np.zeros(0, np.intp)
+
+
+def ahead(real: LabelledCells, audit: LabelledCells | None = None) -> Stopping:
+    audit = real.take(NONE) if audit is None else audit
+    return run_to_end(look_ahead(real, audit, fit_head))
+
+
+def of(stopping: Stopping, code: str) -> Forecast:
+    (found,) = [f for f in stopping.forecasts if f.code == code]
+    return found
+
+
+def mean_recall(train: LabelledCells, test: LabelledCells) -> float:
+    head = fitted(train, fit_head)
+    assert head is not None
+    right = np.array(head.predict(test.vectors)) == np.array(test.codes)
+    codes = np.array(test.codes)
+    return float(np.mean([right[codes == c].mean() for c in set(test.codes)]))
+
+
+def test_a_power_law_is_carried_on() -> None:
+    sizes = np.array([50.0, 80, 120, 160, 200])
+    values = 0.9 - 3.0 * sizes**-0.75
+    later = carried_on(sizes, values[None], np.array([200.0, 400.0]))[0]
+    assert later == pytest.approx(
+        0.9 - 3.0 * np.array([200, 400.0]) ** -0.75, abs=0.005
+    )
+
+
+def test_a_level_curve_stays_level_and_none_leaves_0_to_1() -> None:
+    sizes = np.array([50.0, 80, 120, 160, 200])
+    level = np.full((1, 5), 0.7)
+    assert carried_on(sizes, level, np.array([400.0]))[0] == pytest.approx(0.7)
+    steep = np.linspace(0.2, 0.98, 5)[None]
+    assert carried_on(sizes, steep, np.array([4000.0]))[0, 0] <= 1.0
+    assert carried_on(sizes, steep[:, ::-1], np.array([4000.0]))[0, 0] >= 0.0
+
+
+def test_forecasts_of_simulated_pools_hold_the_truth() -> None:
+    counts = {code: 2 * n for code, n in FEW.items()}
+    half, test = sum(counts.values()), toy_cells(dict.fromkeys(FEW, 400), seed=99)
+    foretold, truly, present, held = [], [], [], 0
+    for seed in range(6):
+        everything = toy_cells({code: 2 * n for code, n in counts.items()}, seed)
+        real = everything.take(np.arange(half))
+        whole = of(ahead(real), "")
+        assert whole.now is not None
+        assert whole.gain is not None
+        assert whole.rest is not None
+        now, then = mean_recall(real, test), mean_recall(everything, test)
+        present.append(whole.now.value - now)
+        foretold.append(whole.gain.value + whole.rest.value)
+        truly.append(then - now)
+        low, high = whole.gain.low + whole.rest.low, whole.gain.high + whole.rest.high
+        held += low <= then - now <= high
+    # Each by itself is unsure; over six pools they are right.
+    assert np.mean(foretold) == pytest.approx(np.mean(truly), abs=0.02)
+    assert np.mean(truly) > 0.02
+    assert np.mean(present) == pytest.approx(0, abs=0.04)
+    assert held >= 4
+
+
+def test_where_nothing_can_be_learnt_no_gain_is_claimed() -> None:
+    stopping = ahead(toy_cells(FEW, apart=0.0))
+    assert all(f.outlook is not Outlook.RISES for f in stopping.forecasts)
+
+
+def test_where_all_is_learnt_more_brings_little() -> None:
+    many = dict.fromkeys(FEW, 60)
+    stopping = ahead(toy_cells(many, apart=3.0))
+    assert of(stopping, "").outlook is Outlook.FLAT
+    assert stopping.sentence.startswith("More labels bring little to the mean recall")
+
+
+def test_under_ten_cells_it_says_how_many_there_are() -> None:
+    stopping = ahead(toy_cells({**FEW, "BA": 7}))
+    rare = of(stopping, "BA")
+    assert rare == Forecast("BA", n=7)
+    assert str(rare) == (
+        "What more labels would bring to recall of BA cannot be estimated yet (n = 7)."
+    )
+    few = ahead(toy_cells({"BA": 4, "LY": 5}))
+    assert few.sentence == (
+        "What more labels would bring to the mean recall cannot be estimated yet "
+        "(n = 5)."
+    )
+    assert "cannot be estimated yet (n = 3)" in ahead(toy_cells({"BA": 3})).sentence
+
+
+def test_audit_cells_are_tried_where_there_are_ten_of_a_class() -> None:
+    audit = toy_cells({"BA": 9, "LY": 12}, seed=5)
+    stopping = ahead(toy_cells(FEW), audit)
+    assert (of(stopping, "LY").source, of(stopping, "LY").n) == (Source.AUDIT, 12)
+    assert (of(stopping, "BA").source, of(stopping, "BA").n) == (Source.CROSS, 15)
+    assert of(stopping, "").source is Source.CROSS
+    assert "n = 12 audit cells" in str(of(stopping, "LY"))
+
+
+def test_it_looks_no_further_than_twice_the_labels() -> None:
+    real = toy_cells(FEW)
+    steps = {f.more for f in ahead(real).forecasts if f.now is not None}
+    assert steps <= {round(step * len(real)) for step in STEPS}
+    assert max(steps) <= len(real)
+
+
+def test_the_same_seed_says_the_same_and_it_survives_json() -> None:
+    real = toy_cells(FEW)
+    stopping = ahead(real)
+    assert ahead(real) == stopping
+    assert Stopping.from_json(stopping.to_json()) == stopping
+
+
+def test_few_groups_are_said() -> None:
+    assert "too few groups" in ahead(toy_cells(FEW, groups=3)).caveat
+
+
+RISING = Forecast(
+    "MMY",
+    Outlook.RISES,
+    23,
+    Source.AUDIT,
+    40,
+    Interval(0.61, 0.41, 0.78, 23),
+    Interval(0.70, 0.50, 0.85, 23),
+    Interval(0.09, 0.03, 0.14, 23),
+    Interval(0.01, -0.01, 0.03, 23),
+)
+
+
+def test_the_sentence_says_gain_interval_and_what_lies_beyond() -> None:
+    assert str(RISING) == (
+        "About 40 more labels would raise recall of MMY from 0.61 to 0.70 (+0.03 to "
+        "+0.14, n = 23 audit cells); more than that brings little."
+    )
+    further = replace(RISING, rest=Interval(0.05, 0.02, 0.09, 23))
+    assert str(further).endswith("; more than that brings more.")
+    unsure = replace(RISING, rest=Interval(0.05, -0.02, 0.09, 23))
+    assert str(unsure).endswith("; what more than that brings cannot be told yet.")
+
+
+def test_what_the_interval_does_not_bear_is_not_claimed() -> None:
+    unclear = replace(
+        RISING, outlook=Outlook.UNCLEAR, gain=Interval(0.05, -0.04, 0.14, 23)
+    )
+    assert str(unclear) == (
+        "Whether 40 more labels would raise recall of MMY cannot be told yet: it is "
+        "0.61, and they would change it by -0.04 to +0.14, n = 23 audit cells."
+    )
+    flat = replace(RISING, outlook=Outlook.FLAT, gain=Interval(0.0, -0.01, 0.02, 23))
+    assert str(flat) == (
+        "More labels bring little to recall of MMY: it is 0.61, and 40 more labels "
+        "would add 0.02 at most (n = 23 audit cells)."
+    )
+
+
+def test_the_surest_gain_of_a_class_is_told_else_the_mean() -> None:
+    mean = replace(RISING, code="", outlook=Outlook.UNCLEAR)
+    other = replace(RISING, code="PMY", gain=Interval(0.3, 0.01, 0.6, 23))
+    assert Stopping((mean, other, RISING)).sentence == str(RISING)
+    unclear = replace(RISING, outlook=Outlook.UNCLEAR)
+    assert Stopping((mean, unclear)).sentence == str(mean)
+    assert "the mean recall" in str(mean)
