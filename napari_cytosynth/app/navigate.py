@@ -195,6 +195,8 @@ def why_empty(index: CellIndex, choice: Choice, *, busy: bool = False) -> str:
         )
     if choice.search and not choice.filter:
         return "Nothing like it is left without a label.\nPress Escape for the queue."
+    if choice.filter == DOUBTED:
+        return _NO_DOUBT_BLIND if choice.blind else _NO_DOUBT
     predicted = choice.tab is Tab.PREDICTED
     if predicted and choice.blind:
         return "Predictions are hidden.\nUncheck Hide predictions to see them."
@@ -205,8 +207,6 @@ def why_empty(index: CellIndex, choice: Choice, *, busy: bool = False) -> str:
     if choice.quality.wanted:
         flaw = choice.quality.removesuffix(" only").removesuffix(" cells")
         return f"None of the unlabelled cells here is {flaw}.\nShow the others again."
-    if choice.filter == DOUBTED:
-        return _NO_DOUBT_BLIND if choice.blind else _NO_DOUBT
     if choice.filter == OPINION:
         return "Nobody asks for a second opinion.\nChoose another class."
     if choice.filter:
