@@ -133,6 +133,7 @@ class Board:
             taxonomy=game.taxonomy,
             counts={code: codes.count(code) for code in game.taxonomy.codes},
             labelled=known,
+            labelled_probabilities=self.head.predict_proba(known.vectors),
         )
 
 

@@ -121,6 +121,7 @@ class Hunt:
             taxonomy=taxonomy,
             counts=counts,
             labelled=labelled,
+            labelled_probabilities=head.predict_proba(labelled.vectors),
         )
         return cls(made, codes[pool] == code, code, seed)
 

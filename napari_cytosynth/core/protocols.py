@@ -155,6 +155,8 @@ class Candidates:
         Fitted on the labelled cells.
     synthetic : SyntheticVectors or None
         Of the same embedder; they tell a search what to look for, and are in no count.
+    labelled_probabilities : float32[l, classes] or None
+        What the head says of the labelled cells, as ``probabilities`` of the pool.
     """
 
     ids: npt.NDArray[np.int64]
@@ -166,6 +168,7 @@ class Candidates:
     labelled: LabelledCells | None = None
     density: DensityModel | None = None
     synthetic: SyntheticVectors | None = None
+    labelled_probabilities: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.protocols import TrainingSet, Vectors
 from napari_cytosynth.learning.folds import deal_folds
-from napari_cytosynth.learning.head import Head, one_thread
-
-_STRENGTH = 16.0
-"""C times the dimension: a longer vector needs a smaller C for the same freedom."""
+from napari_cytosynth.learning.head import STRENGTH, Head, one_thread
 
 _TOLERANCE = 1e-4
 _ROUNDS = 300
@@ -134,7 +131,7 @@ class _Scaler:
 def _fit(rows: Floats, targets: Any, weights: Floats, start: Floats | None) -> Floats:
     """Return float64[classes, dim + 1], the intercept last."""
     model = LogisticRegression(
-        C=_STRENGTH / max(rows.shape[1], 1),
+        C=STRENGTH / max(rows.shape[1], 1),
         tol=_TOLERANCE,
         max_iter=_ROUNDS,
         warm_start=start is not None,

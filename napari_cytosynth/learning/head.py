@@ -21,6 +21,9 @@ from threadpoolctl import ThreadpoolController
 from napari_cytosynth.core.errors import InputError, WeightsError
 from napari_cytosynth.core.protocols import TrainingSet, Vectors, Weights
 
+STRENGTH = 16.0
+"""C times the dimension: a longer vector needs a smaller C for the same freedom."""
+
 _CHUNK = 8192
 _FORMAT = "logistic head 1"
 

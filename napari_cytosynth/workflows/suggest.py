@@ -312,9 +312,10 @@ class _Pool:
 
     def candidates(self, mask: _Mask) -> Candidates:
         everything = bool(mask.all())
-        chances = self.probabilities
-        if chances is not None and not everything:
-            chances = chances[mask]
+        chances, known = self.probabilities, None
+        if chances is not None:
+            known = chances[np.searchsorted(self.ids, self.labelled.ids)]
+            chances = chances if everything else chances[mask]
         return Candidates(
             ids=self.ids[mask],
             vectors=self.vectors if everything else self.vectors[mask],
@@ -324,6 +325,7 @@ class _Pool:
             counts=label_counts(self.project),
             labelled=self.labelled,
             synthetic=self.synthetic,
+            labelled_probabilities=known,
         )
 
 

@@ -2,10 +2,10 @@
 
 Until the first labels are in, what a model doubts says little, and ordinary cells of
 every cluster teach most (Hacohen, Dekel, Weinshall 2022, arXiv 2202.02794). After that,
-cells are taken one by one that are open between two classes and lie far from those
-taken before: margin and diversity in one, a k-centre weighted by doubt. Fixed shares go
-to what is rare and to what no class explains, so that a class nobody has seen yet is
-not passed over.
+of the cells that are most open between two classes those are taken, one by one, whose
+labels would take most variance from the model's guesses over the pool, all classes
+alike (:mod:`napari_cytosynth.learning.steadying`). Fixed shares go to what is rare and
+to what no class explains, so that a class nobody has seen yet is not passed over.
 """
 
 from __future__ import annotations
@@ -15,22 +15,25 @@ from dataclasses import dataclass, fields
 from itertools import chain
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.protocols import Candidates, Query, QueryStrategy
 from napari_cytosynth.core.registry import load
+from napari_cytosynth.learning.head import STRENGTH
 from napari_cytosynth.learning.ranking import best_of, doubt_between, two_likeliest
-from napari_cytosynth.learning.space import PoolSpace, farthest_first
+from napari_cytosynth.learning.space import PoolSpace, in_order
+from napari_cytosynth.learning.steadying import Guessed, steadying
 
 COLD = 20
 """Labels up to which typical cells are shown."""
 
-KEPT = 60
-"""Cells compared with each other, the worthiest by themselves; three times as many as
-asked where that is more."""
+KEPT = 300
+"""Cells of most doubt that are weighed against each other; three times as many as asked
+where that is more."""
 
-SHARPNESS = 4
-"""Power of the doubt: how much more it counts than distance."""
+AUDIENCE = 2000
+"""Cells, spread over the pool, whose guesses are to become steadier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ def _part(name: str) -> QueryStrategy:
 
 
 def _open(candidates: Candidates, n: int, rng: np.random.Generator) -> Query:
-    """Rank by doubt, and keep apart what is ranked."""
+    """Of the cells of most doubt, rank those whose labels would steady the model."""
     probabilities = candidates.probabilities
     if probabilities is None:
         raise ValueError("open cells are those that a model doubts")
@@ -131,16 +134,40 @@ def _open(candidates: Candidates, n: int, rng: np.random.Generator) -> Query:
     rows = np.arange(len(probabilities))
     margin = probabilities[rows, first] - probabilities[rows, second]
     margin = np.where(first == second, 1.0, margin)
-    worth = np.maximum(1 - margin, 1e-6)
-    top = best_of(worth, max(KEPT, 3 * n), rng)
-    points = PoolSpace.of(candidates).apply(candidates.vectors[top])
-    chosen, gains = farthest_first(points, n, worth=worth[top] ** SHARPNESS)
+    top = best_of(1 - margin, max(KEPT, 3 * n), rng)
+    chosen, gains = _steadying(candidates, probabilities, top, n)
     best = top[chosen]
     pairs = doubt_between(candidates, first[best], second[best])
     reasons = tuple(
         f"margin {margin[i]:.2f}: {pair}" for i, pair in zip(best, pairs, strict=True)
     )
     return Query(candidates.ids[best], gains.astype(np.float32), reasons)
+
+
+def _steadying(
+    candidates: Candidates,
+    probabilities: npt.NDArray[np.float32],
+    top: npt.NDArray[np.intp],
+    n: int,
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    if not n:
+        return top[:0], np.zeros(0)
+    space, vectors = PoolSpace.of(candidates), candidates.vectors
+    everyone = in_order(candidates)
+    everyone = everyone[:: max(1, len(everyone) // AUDIENCE)]
+    known = candidates.labelled
+    if known is None:
+        raise ValueError("a model has labelled cells")
+    told = candidates.labelled_probabilities
+    if told is None:
+        told = np.tile(probabilities[everyone].mean(axis=0), (len(known), 1))
+    return steadying(
+        Guessed(space.apply(vectors[top]), probabilities[top]),
+        Guessed(space.apply(known.vectors), told),
+        Guessed(space.apply(vectors[everyone]), probabilities[everyone]),
+        n,
+        ridge=vectors.shape[1] / STRENGTH,
+    )
 
 
 def _dealt(found: dict[str, Query], shares: Shares, n: int) -> Query:
