@@ -30,6 +30,7 @@ VERBS = {
     "info": "Say what a project holds; back it up.",
     "label": "Label a cell, or undo and redo.",
     "suggest": "List the cells most worth a label.",
+    "progress": "Say how good the model is, what more labels bring, which it doubts.",
     "train": "Fit the classifier head on the labelled cells.",
     "synthesize": "Fill a rare class with synthetic cells, checked by the gate.",
     "review": "List, accept or reject synthetic cells.",

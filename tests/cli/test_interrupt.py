@@ -98,6 +98,7 @@ WORKING = {
     "demo": (["--out", "{out}", "--no-window"], 3),
     "add": (["{project}", "{fields}/0.png", "{fields}/1.png"], 1),
     "suggest": (["{project}"], 1),
+    "progress": (["{project}"], 2),
     "train": (["{project}"], 2),
     "synthesize": (["{project}", "EO", "--count", "50"], 2),
     "evaluate": (["{project}"], 2),

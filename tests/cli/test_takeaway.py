@@ -19,10 +19,11 @@ from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.protocols import Weights
 from napari_cytosynth.core.records import DATASETS
 from napari_cytosynth.core.taxonomies import built_in
-from napari_cytosynth.store import create_project
+from napari_cytosynth.store import create_project, open_project
 from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
 from napari_cytosynth.workflows.fill_jobs import Ask
 from napari_cytosynth.workflows.model_card import weights_name
+from napari_cytosynth.workflows.train import splits_of
 
 NO_ROWS_OF_CELLS = {
     *("demo", "new", "add", "info", "label", "train", "synthesize", "evaluate"),
@@ -70,6 +71,20 @@ def suggest_flags(project: Path, capsys: pytest.CaptureFixture[str]) -> list[boo
     return [*(row["synthetic"] for row in rows), True]  # nor these synthetic ones
 
 
+def progress_flags(project: Path, capsys: pytest.CaptureFixture[str]) -> list[bool]:
+    opened, author = open_project(project), Author("A. Reader")
+    cells = opened.cells()
+    train = cells.ids[~splits_of(opened, cells).audit].tolist()
+    # Two classes of equal pictures: whatever is labelled so is doubted.
+    for place, number in enumerate(train):
+        opened.record(author.label(CellId(number), ("BA", "EO")[place % 2]))
+    opened.close()
+    options = ("--embedder", "morphology", "--doubted")
+    rows = said(capsys, "progress", project, *options)["doubted"]
+    assert rows
+    return [*{row["synthetic"] for row in rows}, True]  # nor these synthetic ones
+
+
 def embed_flags(project: Path, capsys: pytest.CaptureFixture[str]) -> list[bool]:
     folder = project.parent / "l_synthetic"
     options = ("--format", "csv", "--include-synthetic", "--pictures", "tiff")
@@ -101,6 +116,7 @@ TABLES = {
     "export": export_flags,
     "review": review_flags,
     "suggest": suggest_flags,
+    "progress": progress_flags,
     "embed": embed_flags,
     "detect": detect_flags,
 }

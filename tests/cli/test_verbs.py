@@ -242,6 +242,54 @@ def test_an_unknown_class_is_refused_and_nothing_recorded(
     assert document(capsys, "info", project)["events"] == 0
 
 
+def test_progress_says_how_far_the_labelling_is(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--embedder", "morphology")
+    found = document(capsys, "progress", project, *options)
+    assert set(found) == documented_keys()["progress"]
+    assert found["accuracy"] == {"value": None, "low": None, "high": None, "n": 0}
+    assert found["stopping"]["said"].endswith("cannot be estimated yet (n = 0).")
+    opened = open_project(project)
+    cells = opened.cells()
+    train = cells.ids[~splits_of(opened, cells).audit].tolist()
+    truth = {c: opened.taxonomy.cell_codes[(c - 1) % 10] for c in train}
+    opened.record(*(Author("a").label(CellId(c), truth[c]) for c in train))
+    opened.close()
+    found = document(capsys, "progress", project, *options)
+    points = found["curve"]["points"]
+    assert points[-1]["labels"] == found["stopping"]["labels"] == len(train)
+    assert set(points[0]) == {"labels", "value", "low", "high", "n"}
+    assert found["stopping"]["classes"][0]["code"] == ""
+    assert main(["progress", str(project), *options]) == 0
+    out = capsys.readouterr().out
+    assert "Accuracy on audit cells: cannot be estimated yet (n = 0)." in out
+    assert found["stopping"]["said"] in out
+    assert "labels are doubted." in out
+
+
+def test_a_doubted_label_is_kept_by_the_same_class(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = open_project(project)
+    cells = opened.cells()
+    train = cells.ids[~splits_of(opened, cells).audit].tolist()
+    for place, cell in enumerate(train):
+        # Every other label says nothing of the picture.
+        code = ("BA", "EO", "LY")[(cell - 1) % 3 if place % 2 else place // 2 % 3]
+        opened.record(Author("a").label(CellId(cell), code))
+    opened.close()
+    options = ("--embedder", "morphology", "--doubted")
+    before = document(capsys, "progress", project, *options)
+    assert set(before) == {"doubted", "judged", "unjudged", "caveat"}
+    first = before["doubted"][0]
+    keep = ("label", project, first["cell"], first["given"], "--annotator", "a")
+    document(capsys, *keep)
+    after = document(capsys, "progress", project, *options)
+    kept = [row["cell"] for row in after["doubted"]]
+    assert kept == [row["cell"] for row in before["doubted"][1:]]
+
+
 def test_backup_opens(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     copies = project.parent / "copies"
     info = document(capsys, "info", project, "--backup", copies)
