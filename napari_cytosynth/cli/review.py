@@ -1,4 +1,4 @@
-"""List, accept or reject synthetic cells.
+"""List, accept or reject synthetic cells; list what was said of synthetic vectors.
 
 Example: cytosynth review smears.cytosynth --accept 3 --accept 4 --reject 5
 """
@@ -6,13 +6,17 @@ Example: cytosynth review smears.cytosynth --accept 3 --accept 4 --reject 5
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_cytosynth.cli.output import Json, show, table
 from napari_cytosynth.cli.project import Annotator, ProjectPath, author_of, opened
 from napari_cytosynth.core.ids import SyntheticId
+
+if TYPE_CHECKING:
+    from napari_cytosynth.core.provenance import SyntheticCell
+    from napari_cytosynth.workflows.kept import JudgedVector
 
 _ONLY = (
     "passed",
@@ -40,45 +44,64 @@ def run(
             "uncalibrated or dropped.",
         ),
     ] = "",
+    vectors: Annotated[
+        bool,
+        typer.Option(
+            "--vectors",
+            help="List the verdicts on the vectors of each class's last fill instead.",
+        ),
+    ] = False,
     annotator: Annotator = "",
     as_json: Json = False,
 ) -> None:
     """Give verdicts, all or none, then list what there is."""
+    from napari_cytosynth.workflows.kept import judged_vectors
     from napari_cytosynth.workflows.review import judge_all, lets_through, vetoes_of
 
     if both := sorted(set(accept) & set(reject)):
         raise typer.BadParameter(f"{both[0]} is given to accept and to reject.")
     verdicts = dict.fromkeys(map(SyntheticId, accept), True)
     verdicts |= dict.fromkeys(map(SyntheticId, reject), False)
+    if vectors and verdicts:
+        raise typer.BadParameter(
+            "Vectors train by the use gate alone: none is accepted or rejected."
+        )
     with opened(path) as project:
-        cells = project.synthetic()
-        sieves = _sieves(critic, show_only, {v for c in cells for v in vetoes_of(c)})
+        judged = judged_vectors(project) if vectors else project.synthetic()
+        sieves = _sieves(critic, show_only, {v for c in judged for v in vetoes_of(c)})
         judge_all(project, verdicts, author_of(annotator))
-        rows = [
-            {
-                "id": int(cell.id),
-                "synthetic": True,
-                "class": cell.code,
-                "status": str(cell.status),
-                "verified": cell.verified,
-                "reason": "; ".join(a.reason for a in cell.assessments),
-                "generator": cell.provenance.generator,
-                "seed": cell.provenance.seed,
-                "refused_by": list(vetoes_of(cell)),
-                "verdicts": [asdict(a) for a in cell.assessments],
-            }
-            for cell in project.synthetic()
-            if all(lets_through(sieve, cell) for sieve in sieves)
-        ]
+        judged = judged if vectors else project.synthetic()
+        listed = [c for c in judged if all(lets_through(s, c) for s in sieves)]
+    kind = "vector" if vectors else "cell"
+    key = "vectors" if vectors else "synthetic"
+    rows = [_row(item) for item in listed]
     lines = table(
         ("id", "class", "status", "reason"),
         [(r["id"], r["class"], r["status"], r["reason"]) for r in rows],
     )
     if not rows:
-        lines = ["No synthetic cells to list; 'cytosynth synthesize' makes some."]
-        if cells:
-            lines = [f"None of the {len(cells)} synthetic cells is one of these."]
-    show({"synthetic": rows}, lines, as_json)
+        lines = [f"No synthetic {kind}s to list; 'cytosynth synthesize' makes some."]
+        if judged:
+            lines = [f"None of the {len(judged)} synthetic {kind}s is one of these."]
+    show({key: rows}, lines, as_json)
+
+
+def _row(item: SyntheticCell | JudgedVector) -> dict[str, Any]:
+    """Return what the list says of a cell or vector."""
+    from napari_cytosynth.workflows.review import vetoes_of
+
+    return {
+        "id": int(item.id),
+        "synthetic": True,
+        "class": item.code,
+        "status": str(item.status),
+        "verified": item.verified,
+        "reason": "; ".join(a.reason for a in item.assessments),
+        "generator": item.provenance.generator,
+        "seed": item.provenance.seed,
+        "refused_by": list(vetoes_of(item)),
+        "verdicts": [asdict(a) for a in item.assessments],
+    }
 
 
 def _sieves(critic: str, only: str, refused_by: set[str]) -> list[str]:

@@ -85,10 +85,13 @@ class Drawn:
         Each with its provenance and assessments.
     tallies : mapping of code to Tally
         Every class that was asked for.
+    refused : tuple of SyntheticVector
+        Those that a critic refused, with its reason.
     """
 
     items: tuple[SyntheticVector, ...] = ()
     tallies: Mapping[str, Tally] = field(default_factory=dict)
+    refused: tuple[SyntheticVector, ...] = ()
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -147,43 +150,50 @@ class Source:
 
     def draw(self, wanted: Mapping[str, int], seed: int) -> Task[Drawn]:
         """Draw until enough of each class passed, or the budget is spent."""
-        items: list[SyntheticVector] = []
+        passed: list[SyntheticVector] = []
+        refused: list[SyntheticVector] = []
         tallies: dict[str, Tally] = {}
         for code, count in wanted.items():
-            more, tallies[code] = yield from self._draw_class(code, count, seed)
-            items += more
-        return Drawn(tuple(items), tallies)
+            judged = yield from self._draw_class(code, count, seed)
+            items = [item for item in judged if item.passed]
+            others = [item for item in judged if not item.passed]
+            vetoes = Counter(v.critic for i in others if (v := first_veto(i)))
+            tallies[code] = Tally(
+                count,
+                len(judged),
+                len(items),
+                dict(vetoes),
+                all(is_verified(item) for item in items),
+                _nearest(items),
+            )
+            passed += items
+            refused += others
+        return Drawn(tuple(passed), tallies, tuple(refused))
 
     def _draw_class(
         self, code: str, count: int, seed: int
-    ) -> Task[tuple[list[SyntheticVector], Tally]]:
+    ) -> Task[list[SyntheticVector]]:
+        """Return what was judged, up to the draw that completes the count."""
         request = Request(code, count * DRAWS_PER_SLOT, seed, self.taxonomy)
-        passed: list[SyntheticVector] = []
-        refused = Counter[str]()
+        judged: list[SyntheticVector] = []
+        passed = 0
         self.gate.forget()
         with closing(
             closable(self.compute, self.generator, request, self.weights)
         ) as made:
             for batch in made:
-                before = len(passed)
+                before = len(judged)
                 for item in self.gate.judge(batch) if len(batch) else ():
-                    veto = first_veto(item)
-                    if len(passed) == count or not isinstance(item, SyntheticVector):
+                    if passed == count or not isinstance(item, SyntheticVector):
                         break
-                    if veto is None:
-                        passed.append(item)
-                    else:
-                        refused[veto.critic] += 1
-                self.gate.remember(passed[before:])
+                    judged.append(item)
+                    passed += item.passed
+                self.gate.remember([i for i in judged[before:] if i.passed])
                 note = batch.note or f"drawing vectors of {code}"
-                yield Progress(len(passed), count, note)
-                if len(passed) == count:
+                yield Progress(passed, count, note)
+                if passed == count:
                     break
-        drawn = len(passed) + refused.total()
-        verified = all(is_verified(item) for item in passed)
-        return passed, Tally(
-            count, drawn, len(passed), dict(refused), verified, _nearest(passed)
-        )
+        return judged
 
 
 def _nearest(items: Sequence[SyntheticVector]) -> tuple[int, ...]:

@@ -8,7 +8,10 @@ nothing heavy, so that a window can ask while it opens.
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -17,12 +20,15 @@ import numpy.typing as npt
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Vectors, Weights
 from napari_cytosynth.core.provenance import (
+    Assessment,
+    Provenance,
     Status,
     SyntheticCell,
     SyntheticVector,
 )
 
 _NAME = "vectors:{}"
+_VERDICTS = "verdicts"
 
 
 def accepted_cells(
@@ -64,7 +70,8 @@ def keep_vectors(
     code : str
         Class.
     items : sequence of SyntheticVector
-        Of that class, one embedder and one fit.
+        All that were judged, of that class, one embedder and one fit: those that passed
+        first. They are kept; of the others the verdicts are.
     tally : mapping
         JSON-able: how many were drawn, passed and refused.
     cells : int64[k]
@@ -72,25 +79,77 @@ def keep_vectors(
     generator : str
         Name under which it was asked.
     """
-    if not items:
-        project.put_model(_NAME.format(code), Weights({}, {"tally": dict(tally)}))
-        return
-    scores = np.array([[a.score for a in item.assessments] for item in items])
-    meta = {
-        "embedder": items[0].embedder,
-        "code": code,
-        "generator": generator,
-        "provenance": items[0].provenance.to_json(),
-        "critics": [a.critic for a in items[0].assessments],
-        "tally": dict(tally),
-    }
-    vectors = np.stack([item.vector for item in items]).astype(np.float32)
-    tensors: dict[str, npt.NDArray[Any]] = {
-        "vectors": vectors,
-        "scores": scores.astype(np.float32),
-        "cells": np.asarray(cells, np.int64),
-    }
+    tensors: dict[str, npt.NDArray[Any]] = {_VERDICTS: _packed(items)} if items else {}
+    meta: dict[str, Any] = {"code": code, "generator": generator, "tally": dict(tally)}
+    if items:
+        meta["provenance"] = items[0].provenance.to_json()
+    passed = [item for item in items if item.passed]
+    if passed:
+        meta |= {
+            "embedder": passed[0].embedder,
+            "critics": [a.critic for a in passed[0].assessments],
+        }
+        scores = np.array([[a.score for a in i.assessments] for i in passed])
+        tensors |= {
+            "vectors": np.stack([i.vector for i in passed]).astype(np.float32),
+            "scores": scores.astype(np.float32),
+            "cells": np.asarray(cells, np.int64),
+        }
     project.put_model(_NAME.format(code), Weights(tensors, meta))
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedVector:
+    """What the critics said of one drawn vector, kept or refused.
+
+    Parameters
+    ----------
+    id : int
+        Number among the vectors of its class that were judged: those kept come first.
+    code : str
+        Class.
+    provenance : Provenance
+        How it was made.
+    assessments : tuple of Assessment
+        One a critic.
+    """
+
+    id: int
+    code: str
+    provenance: Provenance
+    assessments: tuple[Assessment, ...]
+
+    @property
+    def status(self) -> Status:
+        """Dropped, or proposed: the use gate decides whether it trains."""
+        passed = all(a.passed for a in self.assessments)
+        return Status.PROPOSED if passed else Status.DROPPED
+
+    @property
+    def verified(self) -> bool:
+        """False where real cells were too few for a critic to judge it."""
+        return not any(a.abstained for a in self.assessments)
+
+
+def judged_vectors(project: Project) -> tuple[JudgedVector, ...]:
+    """Return the verdicts on all vectors of the last fill of each class."""
+    found: list[JudgedVector] = []
+    for code in project.taxonomy.cell_codes:
+        kept = project.model(_NAME.format(code))
+        if kept is not None and _VERDICTS in kept.tensors:
+            told = json.loads(zlib.decompress(kept.tensors[_VERDICTS].tobytes()))
+            made = Provenance.from_json(kept.meta["provenance"])
+            found += [
+                JudgedVector(i, code, made, tuple(Assessment(**a) for a in said))
+                for i, said in enumerate(told)
+            ]
+    return tuple(found)
+
+
+def _packed(items: Sequence[SyntheticVector]) -> npt.NDArray[np.uint8]:
+    """Return the verdicts as compressed JSON: their sentences are much alike."""
+    told = json.dumps([[asdict(a) for a in item.assessments] for item in items])
+    return np.frombuffer(zlib.compress(told.encode()), np.uint8)
 
 
 def forget_vectors(project: Project, code: str) -> None:

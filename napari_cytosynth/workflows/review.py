@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from napari_cytosynth.core.errors import InputError, ProvenanceError
 from napari_cytosynth.core.ids import SyntheticId
 from napari_cytosynth.core.journal import Author, Event
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.provenance import Status, SyntheticCell
+from napari_cytosynth.workflows.kept import JudgedVector
+
+Judged: TypeAlias = SyntheticCell | JudgedVector
+"""What has verdicts of critics."""
 
 REFUSED = "refused:"
 """Begins the sieve of what one critic refused."""
@@ -96,13 +101,13 @@ def reject(
     return judge(project, synthetic, False, author)
 
 
-def vetoes_of(cell: SyntheticCell) -> tuple[str, ...]:
-    """Return the keys of the critics that refused a cell, in order."""
+def vetoes_of(cell: Judged) -> tuple[str, ...]:
+    """Return the keys of the critics that refused a cell or vector, in order."""
     return tuple(a.critic for a in cell.assessments if not a.passed)
 
 
-def lets_through(sieve: str, cell: SyntheticCell) -> bool:
-    """Tell whether a list of synthetic cells is to hold one.
+def lets_through(sieve: str, cell: Judged) -> bool:
+    """Tell whether a list of synthetic cells, or vectors, is to hold one.
 
     Parameters
     ----------
@@ -110,7 +115,7 @@ def lets_through(sieve: str, cell: SyntheticCell) -> bool:
         A status; ``"unverified"``, or ``"uncalibrated"``: what passed though real cells
         were too few to check it, or to set a critic's bar; :data:`REFUSED` and the key
         of a critic: what that critic refused. Empty: all that passed the gate.
-    cell : SyntheticCell
+    cell : SyntheticCell or JudgedVector
         One that was judged.
     """
     if sieve.startswith(REFUSED):

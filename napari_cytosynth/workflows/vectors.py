@@ -67,7 +67,8 @@ def fill_vectors(
     drawn = yield from source.draw({name: count}, seed)
     tally = drawn.tallies[name]
     told = asdict(tally)
-    keep_vectors(project, name, drawn.items, told, real.ids, generator=generator)
+    judged = (*drawn.items, *drawn.refused)
+    keep_vectors(project, name, judged, told, real.ids, generator=generator)
     return tally
 
 

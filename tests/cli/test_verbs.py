@@ -445,6 +445,28 @@ def test_bad_options_are_refused_before_anything_is_learned(
     opened.close()
 
 
+def test_review_lists_what_was_said_of_vectors(
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake_backend(monkeypatch)
+    opened = open_project(project)
+    labels = opened.journal.labels().values()
+    code = Counter(label.code for label in labels).most_common(1)[0][0]
+    opened.close()
+    asked = ("--generator", "fake-vectors", "--count", 3)
+    made = document(capsys, "synthesize", project, code, *asked)
+    listed = document(capsys, "review", project, "--vectors")["vectors"]
+    assert isinstance(listed, list)
+    assert len(listed) == made["drawn"]
+    assert sum(row["status"] == "proposed" for row in listed) == made["accepted"]
+    assert all(row["generator"] == "fake-vectors" for row in listed)
+    few = document(capsys, "review", project, "--vectors", "--only", "dropped")
+    assert len(few["vectors"]) == len(listed) - made["accepted"]
+    assert main(["review", str(project), "--vectors", "--accept", "1"]) == 2
+
+
 def test_export_then_import(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     opened = open_project(project)
     cells = [int(c) for c in opened.cells().ids[:3]]

@@ -23,7 +23,7 @@ from napari_cytosynth.core.protocols import (
     Vectors,
     Weights,
 )
-from napari_cytosynth.core.provenance import SyntheticVector
+from napari_cytosynth.core.provenance import Status, SyntheticVector
 from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, names
 from napari_cytosynth.core.smear import Calibration, SmearImage
 from napari_cytosynth.core.splits import Split, picture_group
@@ -57,9 +57,11 @@ from napari_cytosynth.workflows.embed import (
 from napari_cytosynth.workflows.evaluate import evaluate, stored_evidence
 from napari_cytosynth.workflows.kept import (
     forget_vectors,
+    judged_vectors,
     kept_vectors,
     vector_counts,
 )
+from napari_cytosynth.workflows.review import lets_through
 from napari_cytosynth.workflows.suggest import suggest
 from napari_cytosynth.workflows.summary import ClassSummary, class_summary
 from napari_cytosynth.workflows.train import (
@@ -413,6 +415,23 @@ def test_a_copying_generator_gets_nothing_past_the_critics(loaded: Loaded) -> No
     assert [a.passed for a in said] == [False] * 24
 
 
+def test_every_verdict_on_a_refused_vector_is_stored(loaded: Loaded) -> None:
+    loaded.label(loaded.split(audit=False))
+    project = loaded.project
+    copier = InlineCompute(generators={"embedding": Copier})
+    tally = run_to_end(fill_vectors(project, copier, "BA", 3, loaded.key))
+    assert tally.accepted == 0
+    judged = judged_vectors(project)
+    assert len(judged) == tally.drawn == 3 * DRAWS_PER_SLOT
+    assert all(lets_through("refused:copy", vector) for vector in judged)
+    assert not any(lets_through("", vector) for vector in judged)
+    (said,) = (a for a in judged[0].assessments if a.critic == "copy")
+    assert not said.passed
+    assert said.score < 1
+    assert "A copy" in said.reason
+    assert vector_counts(project) == {}
+
+
 def test_kept_vectors_train_and_are_no_cells(loaded: Loaded) -> None:
     project, key = loaded.project, loaded.key
     train = loaded.split(audit=False)
@@ -436,6 +455,11 @@ def test_kept_vectors_train_and_are_no_cells(loaded: Loaded) -> None:
     assert stored.meta["provenance"]["generator"] == "fake-vectors"
     assert stored.meta["critics"] == list(CRITICS)
     assert stored.tensors["scores"].shape == (30, len(CRITICS))
+    judged = judged_vectors(project)
+    assert len(judged) == tally.drawn
+    assert sum(v.status is Status.DROPPED for v in judged) == tally.drawn - 30
+    assert all([a.critic for a in v.assessments] == list(CRITICS) for v in judged)
+    assert all(a.reason for v in judged for a in v.assessments)
     nobody = np.zeros(0, np.int64)
     dim = stored.tensors["vectors"].shape[1]
     assert not len(kept_vectors(project, "another embedder", dim, nobody)[0])
