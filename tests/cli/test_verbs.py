@@ -452,10 +452,14 @@ def test_review_lists_what_was_said_of_vectors(
 ) -> None:
     fake_backend(monkeypatch)
     opened = open_project(project)
-    labels = opened.journal.labels().values()
-    code = Counter(label.code for label in labels).most_common(1)[0][0]
+    author = Author("A. Reader")
+    cells = opened.cells().ids.tolist()
+    opened.record(
+        *(author.label(CellId(c), ("EO", "LY")[c % 2]) for c in cells),
+    )
     opened.close()
-    asked = ("--generator", "fake-vectors", "--count", 3)
+    code = "EO"
+    asked = ("--generator", "embedding", "--count", 3)
     made = document(capsys, "synthesize", project, code, *asked)
     listed = document(capsys, "review", project, "--vectors")["vectors"]
     assert isinstance(listed, list)

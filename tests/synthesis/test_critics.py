@@ -10,6 +10,7 @@ from napari_cytosynth.core.provenance import Provenance, SyntheticCell, Syntheti
 from napari_cytosynth.synthesis.appearance import describe, lab_to_rgb, rgb_to_lab
 from napari_cytosynth.synthesis.critics import copy
 from napari_cytosynth.synthesis.critics.agreement import (
+    PASSING,
     PRECISION,
     AgreementCritic,
     _bars,
@@ -213,7 +214,7 @@ def test_what_passes_depends_on_the_bar_only(cells_of, fresh):
     blends = (cells.crops[3].reshape(1, -1) + between).reshape(-1, 96, 96, 3)
     critic, reference = AgreementCritic(), reference_of(cells)
     said = critic.assess(pixels(blends.astype(np.uint8), "LY"), reference)
-    (bar,) = {float(a.reason.split("p >= ")[1].split(" ")[0]) for a in said}
+    (bar,) = {float(a.reason.split("bar is ")[1].split(",")[0]) for a in said}
     scores = np.array([a.score for a in said])
     assert {True, False} == {a.passed for a in said}
     lowest = min(a.score for a in said if a.passed)
@@ -246,6 +247,24 @@ def test_the_bar_of_a_rare_class_is_drawn_towards_that_of_all(cells_of):
     )["C"]
     assert again.n == 32
     assert own[0]["C"].height != again.height
+
+
+def test_a_bar_refuses_no_more_than_a_third_of_its_own_real_cells():
+    """Of classes that run into each other, no bar reaches the precision."""
+    rng = np.random.default_rng(0)
+    labels = np.array(["A"] * 90 + ["B"] * 90 + ["C"] * 90)
+    alike = np.array([[3, 2.5, 0], [2.5, 3, 0], [0, 0, 4]])
+    logits = alike[np.repeat(range(3), 90)] + rng.normal(size=(270, 3)) / 2
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    bars = _bars(p, labels, ["A", "B", "C"])
+    for j, code in enumerate("ABC"):
+        own = p[labels == code, j]
+        assert bars[code].passing == (own >= bars[code].height).mean() >= PASSING
+        said = bars[code].judge(code, 0.99)
+        assert f"which {bars[code].passing:.0%} of the real {code} reach" in said.reason
+    assert bars["A"].passing == pytest.approx(PASSING, abs=0.02)
+    assert bars["A"].precision < PRECISION
+    assert bars["C"].precision >= PRECISION
 
 
 def test_only_a_model_that_never_saw_its_source_judges_a_variation(cells_of):
