@@ -219,10 +219,12 @@ def by_class_means(hunt: Hunt) -> Floats:
 def by_isolation(hunt: Hunt) -> Floats:
     """Return how few cuts set a cell apart from the labelled ones."""
     forest = IsolationForest(n_estimators=_TREES, random_state=hunt.seed)
-    return -forest.fit(hunt.known.vectors).score_samples(hunt.pool.vectors)
+    likely: Floats = forest.fit(hunt.known.vectors).score_samples(hunt.pool.vectors)
+    return -likely
 
 
 def by_isolation_in_pool(hunt: Hunt) -> Floats:
     """Return how few cuts set a cell apart from the pool."""
     forest = IsolationForest(n_estimators=_TREES, random_state=hunt.seed)
-    return -forest.fit(hunt.pool.vectors).score_samples(hunt.pool.vectors)
+    likely: Floats = forest.fit(hunt.pool.vectors).score_samples(hunt.pool.vectors)
+    return -likely

@@ -21,8 +21,8 @@ from napari_cytosynth.metrics.divergence import gaussian_distance, kernel_distan
 from napari_cytosynth.metrics.frechet import frechet_distance
 from napari_cytosynth.metrics.neighbours import Points
 from napari_cytosynth.metrics.same_size import (
+    Halves,
     Measure,
-    Split,
     same_size,
     splits,
     summed_up,
@@ -108,7 +108,7 @@ def measure_fidelity(sets: Sets, code: str = ALL) -> Task[Fidelity]:
     return Fidelity(code, len(real), len(fake), tuple(figures))
 
 
-def _splits(sets: Sets, code: str) -> list[Split]:
+def _splits(sets: Sets, code: str) -> list[Halves]:
     """Draw rows of both sets: as many real cells of each class as synthetic ones.
 
     So the figures over all classes are not those of another mixture.
@@ -121,7 +121,7 @@ def _splits(sets: Sets, code: str) -> list[Split]:
     rng = sets.rng(code)
     each = [list(splits(*size, rng, repeats)) for size in sizes]
     return [
-        Split(
+        Halves(
             np.concatenate([r[s.half] for r, s in zip(real, parts, strict=True)]),
             np.concatenate([r[s.other] for r, s in zip(real, parts, strict=True)]),
             np.concatenate([f[s.fake] for f, s in zip(fake, parts, strict=True)]),
@@ -130,7 +130,7 @@ def _splits(sets: Sets, code: str) -> list[Split]:
     ]
 
 
-def _taken(part: _Taken, sets: Sets, drawn: Sequence[Split]) -> Task[list[Figure]]:
+def _taken(part: _Taken, sets: Sets, drawn: Sequence[Halves]) -> Task[list[Figure]]:
     real, fake = sets.real_points, sets.synthetic_points
     made: list[Sequence[float]] = []
     own: list[Sequence[float]] = []

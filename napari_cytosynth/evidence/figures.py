@@ -137,7 +137,7 @@ class Fidelity:
     figures: tuple[Figure, ...]
 
     def __getitem__(self, key: str) -> Figure:
-        return next(f for f in self.figures if f.key == key)
+        return {figure.key: figure for figure in self.figures}[key]
 
     def having(self, more: Sequence[Figure]) -> Fidelity:
         """Return the same with more figures, in the order of the table."""

@@ -46,7 +46,7 @@ class Beside:
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class Halves:
     """One draw of three sets of the same size, of rows; each intp[n]."""
 
     half: np.ndarray[tuple[int], np.dtype[np.intp]]
@@ -61,12 +61,12 @@ def same_size(real: int, fake: int) -> int:
 
 def splits(
     real: int, fake: int, rng: np.random.Generator, repeats: int
-) -> Iterator[Split]:
+) -> Iterator[Halves]:
     """Yield rows of two disjoint parts of the real objects, and of as many others."""
     n = same_size(real, fake)
     for _ in range(repeats):
         order = rng.permutation(real)
-        yield Split(order[:n], order[n : 2 * n], rng.permutation(fake)[:n])
+        yield Halves(order[:n], order[n : 2 * n], rng.permutation(fake)[:n])
 
 
 def summed_up(made: Sequence[float], real: Sequence[float], n: int) -> Beside:
