@@ -13,9 +13,11 @@ from napari_cytosynth.core.quality import names
 
 if TYPE_CHECKING:
     from napari_cytosynth.core.cells import CellTable
+    from napari_cytosynth.core.geometry import Box
     from napari_cytosynth.core.project import Project
     from napari_cytosynth.core.protocols import Query
     from napari_cytosynth.core.tasks import Task
+    from napari_cytosynth.workflows.fields import FieldConfig
     from napari_cytosynth.workflows.search import Found
 
 
@@ -112,3 +114,41 @@ def reasons(query: Query) -> list[dict[str, Any]]:
         {"utility": float(worth), "reason": reason}
         for worth, reason in zip(query.utilities, query.reasons, strict=True)
     ]
+
+
+def list_fields(
+    project: Project, key: str, config: FieldConfig, *, n: int, as_json: bool
+) -> None:
+    """List the fields that teach most, with the places where a cell may be missed.
+
+    Raises
+    ------
+    InputError
+        If the side of a field is not above 0.
+    """
+    from napari_cytosynth.workflows.fields import rank_fields
+    from napari_cytosynth.workflows.train import stored_head
+
+    head = stored_head(project, key)
+    found = drive(rank_fields(project, key, head=head, n=n, config=config), "fields")
+    rows = [
+        {
+            "smear": int(field.smear),
+            **_rounded(field.box),
+            "value": round(field.value, 3),
+            "cells": list(field.cells),
+            "worthy": field.worthy,
+            "missed": [_rounded(place) for place in field.missed],
+            "reason": field.reason,
+        }
+        for field in found
+    ]
+    head_ = {"strategy": config.strategy, "seed": config.seed, "field_um": config.um}
+    told = [[r["smear"], r["x"], r["y"], r["value"], r["reason"]] for r in rows]
+    lines = table(("smear", "x", "y", "worth", "reason"), told)
+    show({**head_, "fields": rows}, lines, as_json)
+
+
+def _rounded(box: Box) -> dict[str, float]:
+    parts = {"x": box.x, "y": box.y, "width": box.width, "height": box.height}
+    return {name: round(value, 1) for name, value in parts.items()}

@@ -6,6 +6,7 @@ Example: cytosynth suggest smears.cytosynth --strategy rare -n 20
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -13,10 +14,11 @@ import typer
 
 from napari_cytosynth.cli.output import Json, Seed, complain, drive, show, table
 from napari_cytosynth.cli.project import Embedder, ProjectPath, opened
-from napari_cytosynth.cli.searching import Wish, list_found, places
+from napari_cytosynth.cli.searching import Wish, list_fields, list_found, places
 from napari_cytosynth.core.errors import StorageError
 from napari_cytosynth.core.quality import names
 from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, DEFAULT_STRATEGY
+from napari_cytosynth.core.splits import BLOCK_UM
 
 if TYPE_CHECKING:
     from napari_cytosynth.core.project import Project
@@ -24,34 +26,61 @@ if TYPE_CHECKING:
     from napari_cytosynth.workflows.suggest import Suggestion
 
 
+Strategy = Annotated[str, typer.Option(help="How to rank.")]
+Many = Annotated[int, typer.Option("-n", min=1, help="How many cells, or fields.")]
+Why = Annotated[
+    bool, typer.Option("--why", help="Say why, and leave the audit cards out.")
+]
+PartShares = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PART=N,...",
+        help="What part of the cards 'balanced' deals to what, kept with the project: "
+        "uncertain=90,rare=7,novel=3,typical=0 unless set.",
+    ),
+]
+Like = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CLASS",
+        help="Look for cells of this class, by its real and synthetic examples.",
+    ),
+]
+LikeCell = Annotated[
+    int | None,
+    typer.Option(metavar="CELL", help="Look for cells like this one, by number."),
+]
+Fields = Annotated[
+    bool,
+    typer.Option(
+        "--fields", help="List fields of view instead, by what they would teach."
+    ),
+]
+FieldUm = Annotated[float, typer.Option(help="Side of a field, micrometres.")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """How cells are ranked."""
+
+    strategy: str
+    n: int
+    seed: int
+    why: bool
+
+
 def run(
     path: ProjectPath,
-    strategy: Annotated[str, typer.Option(help="How to rank.")] = DEFAULT_STRATEGY,
-    n: Annotated[int, typer.Option("-n", min=1, help="How many cells.")] = 20,
+    strategy: Strategy = DEFAULT_STRATEGY,
+    n: Many = 20,
     embedder: Embedder = DEFAULT_EMBEDDER,
     seed: Seed = 0,
-    why: Annotated[
-        bool, typer.Option("--why", help="Say why, and leave the audit cards out.")
-    ] = False,
-    shares: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PART=N,...",
-            help="What part of the cards 'balanced' deals to what, kept with the "
-            "project: uncertain=90,rare=7,novel=3,typical=0 unless set.",
-        ),
-    ] = None,
-    like: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CLASS",
-            help="Look for cells of this class, by its real and synthetic examples.",
-        ),
-    ] = None,
-    like_cell: Annotated[
-        int | None,
-        typer.Option(metavar="CELL", help="Look for cells like this one, by number."),
-    ] = None,
+    why: Why = False,
+    shares: PartShares = None,
+    like: Like = None,
+    like_cell: LikeCell = None,
+    fields: Fields = False,
+    field_um: FieldUm = BLOCK_UM,
     as_json: Json = False,
 ) -> None:
     """Rank the unlabelled cells, one audit card in ten among them.
@@ -62,10 +91,8 @@ def run(
     """
     from napari_cytosynth.worker import InlineCompute
     from napari_cytosynth.workflows.embed import embed_cells
-    from napari_cytosynth.workflows.quality import flaws_by_cell
-    from napari_cytosynth.workflows.shares import keep_shares, shares_of, stored_shares
-    from napari_cytosynth.workflows.suggest import suggest
-    from napari_cytosynth.workflows.train import stored_head
+    from napari_cytosynth.workflows.fields import FieldConfig
+    from napari_cytosynth.workflows.shares import keep_shares, shares_of
 
     wanted = None if shares is None else shares_of(shares)
     with opened(path, reading=wanted is None) as project:
@@ -75,19 +102,33 @@ def run(
         _check(project)
         if wish := Wish(like, like_cell):
             list_found(project, key, wish, n=n, seed=seed, as_json=as_json)
-            return
-        head = stored_head(project, key)
-        found = suggest(project, key, head=head, strategy=strategy, n=n, seed=seed)
-        if not why:
-            _note_draws(project, found)
-        cells, dealt = project.cells(), stored_shares(project)
-        rows = places(found.query, cells)
-        if why:
-            rows = _explained(found, _described(project, key, found))
-        flaws = flaws_by_cell(project, cells)
-        for row in rows:
-            row["quality"] = names(int(flaws[cells.row(row["cell"])]))
-            row["synthetic"] = False
+        elif fields:
+            config = FieldConfig(strategy, field_um, seed=seed)
+            list_fields(project, key, config, n=n, as_json=as_json)
+        else:
+            _list_ranked(project, key, _Asked(strategy, n, seed, why), as_json)
+
+
+def _list_ranked(project: Project, key: str, asked: _Asked, as_json: bool) -> None:
+    """List the queue."""
+    from napari_cytosynth.workflows.quality import flaws_by_cell
+    from napari_cytosynth.workflows.shares import stored_shares
+    from napari_cytosynth.workflows.suggest import suggest
+    from napari_cytosynth.workflows.train import stored_head
+
+    strategy, seed, why = asked.strategy, asked.seed, asked.why
+    head = stored_head(project, key)
+    found = suggest(project, key, head=head, strategy=strategy, n=asked.n, seed=seed)
+    if not why:
+        _note_draws(project, found)
+    cells, dealt = project.cells(), stored_shares(project)
+    rows = places(found.query, cells)
+    if why:
+        rows = _explained(found, _described(project, key, found))
+    flaws = flaws_by_cell(project, cells)
+    for row in rows:
+        row["quality"] = names(int(flaws[cells.row(row["cell"])]))
+        row["synthetic"] = False
     keys = ("cell", "reason") if why else ("cell", "smear", "x", "y")
     told = [[*(row[key] for key in keys), ", ".join(row["quality"])] for row in rows]
     lines = table((*keys, "quality"), told)

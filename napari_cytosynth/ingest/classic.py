@@ -44,6 +44,15 @@ from napari_cytosynth.ingest.stain import (
 from napari_cytosynth.ingest.touching import NeckConfig, part_touching
 from napari_cytosynth.ingest.wholeness import WholeConfig, cut_apart
 
+DOUBTED = 0.45
+"""Least mean dye of what may be a nucleus, as a share of common nuclei."""
+
+EDGE = 0.8
+"""Dye at its edge, as a share of the smear's threshold."""
+
+PLACE_CHANCE = 0.3
+"""Share of the places seen so, and not seen else, that are cells."""
+
 _OUTLINE_PIXELS = 0.4  # how far a drawn outline may stray from the mask's
 
 
@@ -55,6 +64,8 @@ class ClassicConfig:
     ----------
     speck_um : float
         Radius below which a piece of nuclear dye is a speck.
+    edge : float
+        Dye at the edge of a nucleus, as a share of the smear's threshold.
     hole_um2 : float
         Largest pale spot within a nucleus that still belongs to it.
     nucleus_um2 : float
@@ -82,6 +93,7 @@ class ClassicConfig:
     """
 
     speck_um: float = 0.6
+    edge: float = 1.0
     hole_um2: float = 12.0
     nucleus_um2: float = 14.0
     dark: float = 0.58
@@ -117,6 +129,12 @@ class ClassicDetector:
     kinds: tuple[ObjectKind, ...] = tuple(ObjectKind)
     key: str = "classic"
     working_mpp: float = WORKING_MPP
+    place_chance: float = PLACE_CHANCE
+
+    def doubting(self) -> Detector:
+        """Return a detector that refuses less: for places to look at, not for cells."""
+        config = replace(self.config, dark=DOUBTED, small_dark=DOUBTED, edge=EDGE)
+        return replace(self, config=config)
 
     def only(self, kinds: Sequence[ObjectKind]) -> Detector:
         """Return a detector that looks for these kinds alone."""
@@ -164,7 +182,8 @@ class ClassicDetector:
         mpp, config, levels = seen.mpp, self.config, seen.levels
         body = seen.dye > levels["cytoplasm"]
         stained = (seen.density[..., 1] > levels["red"]) & ~seen.blind
-        pieces, count = _pieces(seen.dye > levels["nucleus"], config, mpp)
+        edge = config.edge * levels["nucleus"]
+        pieces, count = _pieces(seen.dye > edge, config, mpp)
         nuclei = join_lobes(pieces, count, body | stained, config.lobes, mpp)
         areas = areas_of(nuclei, count) * mpp * mpp
         nuclei[(areas < config.nucleus_um2)[nuclei]] = 0

@@ -569,6 +569,21 @@ def test_suggest_looks_for_a_class_and_for_cells_like_one(
     assert "one at a time" in capsys.readouterr().err
 
 
+def test_suggest_lists_fields(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = document(capsys, "suggest", project, "--fields", "-n", 3)
+    listed = re.findall(r"With `--fields`: `([^`]+)`", CLI_PAGE)[0].split()
+    keys = re.findall(r"labelling them whole would teach, each `([^`]+)`", CLI_PAGE)
+    assert set(found) == set(listed)
+    assert [set(row) for row in found["fields"]] == [set(keys[0].split())] * 3
+    assert all("best cells" in row["reason"] for row in found["fields"])
+    wide = document(capsys, "suggest", project, "--fields", "--field-um", 500)
+    assert max(row["width"] for row in wide["fields"]) == 2000
+    assert main(["suggest", str(project), "--fields", "--field-um", "0"]) == 1
+    assert "Ask for more" in capsys.readouterr().err
+
+
 def test_detect_lists_pictures_without_cells(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
