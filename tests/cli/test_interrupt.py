@@ -152,6 +152,43 @@ def _cached(name: str) -> str:
     return f"{Path(name).stem}.{sys.implementation.cache_tag}.pyc"
 
 
+_COMMAND = """
+import atexit, sys
+
+class Library:
+    def __del__(self):
+        print("taken apart")
+
+atexit.register(print, "at the end")
+sys.library = Library()
+from napari_cytosynth.core import tasks
+
+def interrupt(task, on_progress=None):
+    raise KeyboardInterrupt
+
+tasks.run_to_end = interrupt
+sys.argv = ["cytosynth", *sys.argv[1:]]
+from napari_cytosynth.cli import main
+sys.exit(main())
+"""
+
+
+def test_an_interrupted_command_ends_before_its_libraries_are_taken_apart(
+    fields: Path, tmp_path: Path
+) -> None:
+    words = ["detect", str(fields), "--out", str(tmp_path / "out")]
+    done = subprocess.run(
+        [sys.executable, "-c", _COMMAND, *words],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 130
+    assert "Interrupted" in done.stderr
+    assert done.stdout == "at the end\n"
+
+
 @pytest.mark.parametrize("by", ["SIGINT", "SIGTERM"])
 def test_a_fill_goes_on_after_ctrl_c(project: Path, by: str) -> None:
     arguments = ["synthesize", project, "EO", "--count", "50"]
