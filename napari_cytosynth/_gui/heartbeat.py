@@ -21,13 +21,15 @@ class Heartbeat(QObject):
         Longest block since :meth:`reset`, seconds.
     blocks : deque of (float, float)
         When a block longer than 0.1 s ended (``perf_counter``), and how long it was.
+    last : float
+        When the timer fired last (``perf_counter``).
     """
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.longest = 0.0
         self.blocks: deque[tuple[float, float]] = deque(maxlen=KEPT_BLOCKS)
-        self._last = time.perf_counter()
+        self.last = time.perf_counter()
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(BEAT_MS)
@@ -44,14 +46,14 @@ class Heartbeat(QObject):
 
     def reset(self) -> None:
         """Forget what was measured."""
-        self._last = time.perf_counter()
+        self.last = time.perf_counter()
         self.longest = 0.0
         self.blocks.clear()
 
     def _beat(self) -> None:
         now = time.perf_counter()
-        gap = now - self._last - BEAT_MS / 1000
-        self._last = now
+        gap = now - self.last - BEAT_MS / 1000
+        self.last = now
         self.longest = max(self.longest, gap)
         if gap > LONG_SECONDS:
             self.blocks.append((now, gap))

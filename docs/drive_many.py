@@ -1,0 +1,268 @@
+"""Drives the real window over a hundred thousand cells, and says how quick it was.
+
+    xvfb-run -a -s "-screen 0 1600x1000x24" python docs/drive_many.py --folder FOLDER
+
+A reader labels 200 cells by key, half of them with the map open, a key twice a second;
+then encircles some on the map, labels them, and takes that back. Each key is timed from
+its press until grid and canvas have painted the next cell. A watch notes what the
+window's thread did whenever it stood still. The project is made at the first run
+(minutes), and kept in FOLDER as it was before the labels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import shutil
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+from many_cells import make_many
+from qtpy.QtCore import QEvent, QObject, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QWidget
+from window_hands import Hands, log
+
+from napari_cytosynth._gui.heartbeat import Heartbeat
+from napari_cytosynth._gui.pictures import spin
+from napari_cytosynth.app.panels import Tab
+
+LABELS, PAUSE = 200, 0.5
+LOOK_SECONDS, STILL = 0.02, 0.06
+DRAWN_SECONDS = 3.0
+
+
+class Painted(QObject):
+    """Notes when widgets were last asked to paint."""
+
+    def __init__(self, *widgets: QWidget) -> None:
+        super().__init__()
+        self.at = dict.fromkeys(widgets, 0.0)
+        for widget in widgets:
+            widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Let everything through."""
+        if event.type() in (QEvent.Type.Paint, QEvent.Type.UpdateRequest):
+            self.at[watched] = time.perf_counter()
+        return False
+
+    def since(self, start: float) -> bool:
+        """Tell whether all were painted after ``start``."""
+        return all(at > start for at in self.at.values())
+
+
+class Watch:
+    """Looks, from a thread of its own, at what the window's thread does while still.
+
+    Parameters
+    ----------
+    heartbeat : Heartbeat
+        Of the window.
+    """
+
+    def __init__(self, heartbeat: Heartbeat) -> None:
+        self._heartbeat, self._main = heartbeat, threading.get_ident()
+        self._stop = threading.Event()
+        self.seen: Counter[str] = Counter()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stop.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._stop.wait(LOOK_SECONDS):
+            still = time.perf_counter() - self._heartbeat.last
+            frame = sys._current_frames().get(self._main)
+            if still > STILL and frame is not None:
+                self.seen[_told(frame)] += 1
+
+
+def _told(frame: FrameType | None) -> str:
+    """Return the innermost place, and the innermost of ours."""
+    inner = ours = ""
+    while frame is not None:
+        code = frame.f_code
+        place = f"{Path(code.co_filename).stem}.{code.co_name}:{frame.f_lineno}"
+        inner = inner or place
+        if "napari_cytosynth" in code.co_filename and not ours:
+            ours = place
+        frame = frame.f_back
+    return f"{ours or 'not ours'} <- {inner}"
+
+
+class DriveMany(Hands):
+    """One sitting over many cells."""
+
+    def __init__(self, project: Path, images: Path, truth: dict[int, str]) -> None:
+        self.truth = truth
+        self.times: dict[str, list[float]] = {}
+        begun = time.perf_counter()
+        super().__init__(project, images)
+        log.info("opened in %.1f s", time.perf_counter() - begun - 1.0)
+        self.watch = Watch(self.window.heartbeat)
+
+    def first_round(self) -> None:
+        """Wait for the first ranking."""
+        self.settle()
+        assert len(self.session.index) > 100_000
+        self.picture("many-opened")
+
+    def label(self, name: str, count: int) -> None:
+        """Label by key, a key twice a second, while the model learns."""
+        painted = Painted(self.grid.viewport(), self.canvas)
+        times = self.times[name] = []
+        for _ in range(count):
+            cell = self.session.state.focus
+            assert cell is not None
+            keys = self.session.project.taxonomy[self.truth[int(cell)]].keys
+            for key in keys[:-1]:
+                QTest.keyClick(self.grid, key)
+            begun = time.perf_counter()
+            QTest.keyClick(self.grid, keys[-1])
+            assert self.session.state.focus != cell
+            assert _paint(painted, begun), "the next cell was not painted"
+            times.append(time.perf_counter() - begun)
+            spin(PAUSE)
+        self.picture(name)
+
+    def open_map(self) -> None:
+        """Open the map by its button, and wait until it is laid out."""
+        QTest.mouseClick(self.window.docks.panels.status.map, Qt.MouseButton.LeftButton)
+        begun = time.perf_counter()
+        self.wait("the map is laid out", lambda: self.session.atlas.map is not None)
+        log.info("map laid out in %.1f s", time.perf_counter() - begun)
+        spin(1.0)
+        self.picture("many-map")
+
+    def look_round_the_map(self) -> None:
+        """Come nearer until single cells show, and rest on one."""
+        plot = self.window.map.widget.plot
+        place = plot.lens.pixel(*plot.overlay.focus)
+        while plot.art.clouds is not None:
+            plot.zoom(1.35, place)
+            spin(0.1)
+        spin(0.5)
+        plot.hovered.emit(*plot.overlay.focus, plot.lens.units(12))
+        self.picture("many-map-near")
+
+    def encircle(self) -> None:
+        """Take cells of the map together, label them, and take that back."""
+        plot, before = self.window.map.widget.plot, self._labelled()
+        middle = plot.lens.pixel(*plot.overlay.focus)
+        ring = [
+            middle + QPointF(70 * np.cos(a), 70 * np.sin(a))
+            for a in np.linspace(0, 2 * np.pi, 40)
+        ]
+        _drag(plot, ring)
+        self.picture("many-taken")
+        code = self.truth[int(self.session.state.focus or 0)]
+        for key in self.session.project.taxonomy[code].keys:
+            QTest.keyClick(plot, key)
+        box = self.window.map.widget.asked
+        assert box is not None
+        said = box.text()
+        yes = next(b for b in box.buttons() if b.text().startswith("Label"))
+        QTest.mouseClick(yes, Qt.MouseButton.LeftButton)
+        spin(0.3)
+        made = self._labelled() - before
+        log.info("%s -> %d labels more", said, made)
+        assert made > 0
+        self.picture("many-labelled-together")
+        held = Qt.KeyboardModifier.ControlModifier
+        QTest.keyClick(plot, Qt.Key.Key_Z, held)
+        spin(0.3)
+        assert self._labelled() == before, "one undo takes all of it back"
+        self.picture("many-taken-back")
+
+    def _labelled(self) -> int:
+        return len(self.session.project.journal.labels())
+
+    def predicted(self) -> None:
+        """Look at the predictions of all cells."""
+        self.click_tab(Tab.PREDICTED)
+        self.picture("many-predicted")
+        self.click_tab(Tab.QUEUE)
+
+    def report(self) -> None:
+        """Say what was measured."""
+        for name, times in self.times.items():
+            low, high = np.percentile(times, [50, 95])
+            log.info(
+                "%s: key to next cell painted p50 %.0f ms, p95 %.0f ms, worst %.0f ms",
+                *(name, low * 1000, high * 1000, max(times) * 1000),
+            )
+        worst = max(self.longest, key=lambda name: self.longest[name])
+        log.info("longest block %.0f ms, before %s", self.longest[worst] * 1000, worst)
+        log.info("what the window did while still (looks of 20 ms):")
+        for place, looks in self.watch.seen.most_common(25):
+            log.info("%5d  %s", looks, place)
+
+
+def _paint(painted: Painted, begun: float) -> bool:
+    """Let the window paint; True once grid and canvas did."""
+    end = begun + DRAWN_SECONDS
+    while not painted.since(begun) and time.perf_counter() < end:
+        QApplication.processEvents()
+    QApplication.processEvents()
+    return painted.since(begun)
+
+
+def _drag(plot: QWidget, line: list[QPointF]) -> None:
+    """Drag with Shift held."""
+    kind, left = QEvent.Type, Qt.MouseButton.LeftButton
+    steps = [kind.MouseButtonPress, *[kind.MouseMove] * (len(line) - 2)]
+    for step, place in zip([*steps, kind.MouseButtonRelease], line, strict=True):
+        where = QPointF(plot.mapToGlobal(place.toPoint()))
+        held = Qt.KeyboardModifier.ShiftModifier
+        QApplication.sendEvent(plot, QMouseEvent(step, place, where, left, left, held))
+
+
+def main() -> None:
+    """Make the project if need be, drive a copy of it, and report."""
+    root = Path(__file__).parents[1]
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--folder", type=Path, required=True)
+    options.add_argument("--out", type=Path, default=root / "docs" / "images")
+    options.add_argument("--labels", type=int, default=LABELS)
+    chosen = options.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+    log.setLevel(logging.INFO)
+    folder = chosen.folder.absolute()
+    if not (folder / "truth.json").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        make_many(folder)
+    driven = folder / "driven.cytosynth"
+    shutil.rmtree(driven, ignore_errors=True)
+    shutil.copytree(folder / "many.cytosynth", driven)
+    told = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
+    _ = QApplication.instance() or QApplication([])
+    log.info("load average %.2f %.2f %.2f", *os.getloadavg())
+    drive = DriveMany(driven, chosen.out, {int(i): code for i, code in told.items()})
+    drive.first_round()
+    drive.label("many-labelled", chosen.labels // 2)
+    drive.open_map()
+    drive.label("many-labelled-with-map", chosen.labels - chosen.labels // 2)
+    drive.look_round_the_map()
+    drive.encircle()
+    drive.predicted()
+    log.info("load average %.2f %.2f %.2f", *os.getloadavg())
+    drive.watch.stop()
+    drive.report()
+    drive.viewer.close()
+    drive.window.close()
+
+
+if __name__ == "__main__":
+    main()
