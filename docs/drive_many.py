@@ -12,16 +12,17 @@ window's thread did whenever it stood still. The project is made at the first ru
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
 import logging
 import os
+import re
 import shutil
-import sys
+import tempfile
 import threading
 import time
 from collections import Counter
 from pathlib import Path
-from types import FrameType
 
 import numpy as np
 from many_cells import make_many
@@ -38,6 +39,7 @@ from napari_cytosynth.app.panels import Tab
 LABELS, PAUSE = 200, 0.5
 LOOK_SECONDS, STILL = 0.02, 0.06
 DRAWN_SECONDS = 3.0
+_PLACE = re.compile(r'File "([^"]*)", line (\d+) in (\S+)')
 
 
 class Painted(QObject):
@@ -82,24 +84,26 @@ class Watch:
         self._thread.join()
 
     def _look(self) -> None:
-        while not self._stop.wait(LOOK_SECONDS):
-            still = time.perf_counter() - self._heartbeat.last
-            frame = sys._current_frames().get(self._main)
-            if still > STILL and frame is not None:
-                self.seen[_told(frame)] += 1
+        # Frames are not touched from here: one that is held keeps its painter alive.
+        with tempfile.TemporaryFile("w+") as page:
+            while not self._stop.wait(LOOK_SECONDS):
+                if time.perf_counter() - self._heartbeat.last > STILL:
+                    page.seek(0)
+                    page.truncate()
+                    faulthandler.dump_traceback(page)
+                    page.seek(0)
+                    self.seen[_told(page.read(), self._main)] += 1
 
 
-def _told(frame: FrameType | None) -> str:
-    """Return the innermost place, and the innermost of ours."""
-    inner = ours = ""
-    while frame is not None:
-        code = frame.f_code
-        place = f"{Path(code.co_filename).stem}.{code.co_name}:{frame.f_lineno}"
-        inner = inner or place
-        if "napari_cytosynth" in code.co_filename and not ours:
-            ours = place
-        frame = frame.f_back
-    return f"{ours or 'not ours'} <- {inner}"
+def _told(page: str, thread: int) -> str:
+    """Return what a thread does: the innermost place, and the innermost of ours."""
+    mark = f"thread 0x{thread:016x}"
+    part = next((p for p in page.split("\n\n") if mark in p.lower()), "")
+    places = _PLACE.findall(part)
+    ours = [p for p in places if "napari_cytosynth" in p[0] and p[2] != "spin"][:3]
+    told = [f"{Path(file).stem}.{name}:{line}" for file, line, name in ours]
+    inner = [f"{Path(file).stem}.{name}" for file, _, name in places[:1]]
+    return f"{' < '.join(told) or 'not ours'} <- {''.join(inner)}"
 
 
 class DriveMany(Hands):
