@@ -115,4 +115,4 @@ class Docks:
         self.panels.annotate.grid.show_colours(colours)
         self.panels.review.grid.show_colours(colours)
         self.panels.classes.show_colours(colours)
-        self.panels.evidence.plot.show_colours(colours)
+        self.panels.evidence.show_colours(colours)

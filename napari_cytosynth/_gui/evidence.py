@@ -24,9 +24,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_cytosynth._gui.learning import LearningPlot
 from napari_cytosynth._gui.theme import SYNTHETIC, Colours
 from napari_cytosynth.app.figures import NOT_EVALUATED
-from napari_cytosynth.app.panels import Curve, Figure, TaskStatus
+from napari_cytosynth.app.panels import Curve, Figure, Learning, TaskStatus
 
 _LINE = 24
 _AXIS = 26
@@ -117,7 +118,7 @@ class EvidenceWidget(QWidget):
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.plot = CurvePlot(colours, self)
+        self.plot, self.learning = CurvePlot(colours, self), LearningPlot(colours, self)
         self.verdict = QLabel(NOT_EVALUATED, self)
         self.verdict.setObjectName("verdict")
         self.caveats = QLabel("", self)
@@ -157,8 +158,22 @@ class EvidenceWidget(QWidget):
         side.addLayout(buttons)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(_scrolled(self.plot), 1)
+        plots = QWidget(self)
+        column = QVBoxLayout(plots)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.learning)
+        column.addWidget(self.plot, 1)
+        row.addWidget(_scrolled(plots), 1)
         row.addWidget(panel)
+
+    def show_learning(self, curve: Learning) -> None:
+        """Plot the learning curve so far."""
+        self.learning.show_curve(curve)
+
+    def show_colours(self, colours: Colours) -> None:
+        """Paint in another theme."""
+        self.plot.show_colours(colours)
+        self.learning.show_colours(colours)
 
     def show_curves(self, curves: tuple[Curve, ...]) -> None:
         """Plot figures with intervals."""

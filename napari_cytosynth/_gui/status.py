@@ -210,9 +210,9 @@ class StatusStrip(QWidget):
         self.annotator.setText(line.annotator or "Annotator?")
         model = f"model {line.model[:8]}" if line.model else "no model yet"
         # Names may be long, and are what can be done without.
-        self.line.show_text(
-            f"{line.labelled} of {line.cells} cells labelled,  {model}:  {line.project}"
-        )
+        done = f"{line.labelled} of {line.cells} cells labelled"
+        pace = "" if line.pace is None else f",  {line.pace:.0f} a minute"
+        self.line.show_text(f"{done}{pace},  {model}:  {line.project}")
         self._show_scale(line)
         for button, what, keys in (
             (self.undo, line.undo, "Ctrl+Z"),

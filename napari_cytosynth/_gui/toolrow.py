@@ -168,7 +168,8 @@ _SENTENCES = {
     Tab.PREDICTED: "What the model makes of the cells that nobody labelled yet.",
     Tab.SYNTHETIC: "Made by a generator, never counted as real. "
     "A accepts, R rejects, arrows move.",
-    Tab.EVIDENCE: "Measured on audit cells only: real cells drawn at random.",
+    Tab.EVIDENCE: "Measured on audit cells: real cells drawn at random. Before there "
+    "are ten, the learning curve is cross-validated on the labels themselves.",
 }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from napari_cytosynth.app.figures import caveats, curves, verdict
 from napari_cytosynth.app.jobs import Order
 from napari_cytosynth.app.panels import TaskStatus
-from napari_cytosynth.app.progress import progress_lines
+from napari_cytosynth.app.progress import learning_of, progress_lines
 from napari_cytosynth.app.session import EVALUATE, Session
 from napari_cytosynth.app.views import EvidenceView
 from napari_cytosynth.core.tasks import Progress, Task
@@ -47,6 +47,7 @@ class EvidencePresenter:
             changed.connect(self._show_progress)
         events.touched.connect(self._show_progress)
         events.model.connect(self._show_progress)
+        events.curve.connect(self._show_learning)
         view.evaluateAsked.connect(session.evaluate)
         view.reportAsked.connect(self._save)
 
@@ -56,6 +57,10 @@ class EvidencePresenter:
         self._view.show_report(evidence is not None)
         self._show_verdict()
         self._show_progress()
+        self._show_learning()
+
+    def _show_learning(self) -> None:
+        self._view.show_learning(learning_of(self._session.state.curve))
 
     def _show_progress(self) -> None:
         """Say how good the model is, and what more labels would bring."""

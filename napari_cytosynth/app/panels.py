@@ -247,6 +247,8 @@ class StatusLine:
         Name of the project.
     labelled, cells : int
         Real cells labelled, and all.
+    pace : float or None
+        Labels a minute in the reader's sitting; None: too few to tell.
     model : str
         Version of the head; empty before the first.
     undo, redo : str
@@ -266,6 +268,7 @@ class StatusLine:
     redo: str = ""
     scale: str = ""
     unsure: bool = False
+    pace: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +308,25 @@ class FillForm:
     def warning_of(self, generator: str) -> str:
         """Return what the form warns of, where a generator is chosen."""
         return self.notes.get(generator, self.warning)
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """The learning curve so far.
+
+    Parameters
+    ----------
+    measure : str
+        What the figures are: ``"accuracy on audit cells, n = 34"``.
+    points : tuple of (labels, Figure)
+        In order of labels; empty: nothing was measured yet.
+    caveat : str
+        What limits the figures; empty: nothing does.
+    """
+
+    measure: str = ""
+    points: tuple[tuple[int, Figure], ...] = ()
+    caveat: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from napari_cytosynth.app.panels import Figure
+from typing import TYPE_CHECKING
+
+from napari_cytosynth.app.panels import Figure, Learning
 from napari_cytosynth.app.state import SessionState
 from napari_cytosynth.core.splits import MIN_AUDIT
+
+if TYPE_CHECKING:
+    from napari_cytosynth.learning.curve import LearningCurve
 
 
 def progress_lines(state: SessionState, doubted: int) -> tuple[str, ...]:
@@ -29,6 +34,18 @@ def progress_lines(state: SessionState, doubted: int) -> tuple[str, ...]:
             "or change them by the class keys."
         )
     return tuple(lines)
+
+
+def learning_of(curve: LearningCurve | None) -> Learning:
+    """Return the learning curve so far, ready to be drawn."""
+    if curve is None or not curve.points:
+        return Learning()
+    points = tuple(
+        (p.labels, Figure(p.score.value, p.score.low, p.score.high, p.score.n))
+        for p in curve.points
+    )
+    measure = f"{curve.measure}, n = {points[-1][1].n}"
+    return Learning(measure, points, curve.caveat)
 
 
 def accuracy_line(accuracy: Figure) -> str:

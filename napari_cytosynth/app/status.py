@@ -74,4 +74,5 @@ def status_line(session: Session) -> StatusLine:
         redo=redo,
         scale="" if smear is None else scaling.words(smear),
         unsure=smear is not None and scaling.is_unsure(smear),
+        pace=session.measuring.pace().per_minute,
     )

@@ -28,6 +28,7 @@ from napari_cytosynth.app.panels import (
     Curve,
     Density,
     FocusMark,
+    Learning,
     Mosaic,
     Quality,
     Sort,
@@ -279,6 +280,10 @@ class EvidenceView(Protocol):
 
     def show_curves(self, curves: tuple[Curve, ...]) -> None:
         """Plot figures with intervals, one mark a case; empty: no plot yet."""
+        ...
+
+    def show_learning(self, curve: Learning) -> None:
+        """Plot the learning curve so far; without points: say when it comes."""
         ...
 
     def show_verdict(self, sentence: str, caveats: tuple[str, ...]) -> None:

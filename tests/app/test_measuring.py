@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from napari_cytosynth.app.panels import DOUBTED
+from napari_cytosynth.app.panels import DOUBTED, Figure
 from napari_cytosynth.core.errors import WorkerError
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Author, Mode
 from napari_cytosynth.core.tasks import Progress, run_to_end
+from napari_cytosynth.learning.curve import CurvePoint, LearningCurve, Measure
 from napari_cytosynth.learning.doubts import Doubt
+from napari_cytosynth.metrics.intervals import Interval
 from napari_cytosynth.testing.desk import Desk, HeldRunner
 from napari_cytosynth.workflows import progress
 from napari_cytosynth.workflows.doubts import doubted_labels
@@ -199,3 +201,23 @@ def test_ten_audit_cells_tell_the_accuracy(taught: Desk, runner: HeldRunner) -> 
     assert accuracy.value is not None
     line = taught.views.evidence.shown("show_progress")[0]
     assert line == f"Accuracy on audit cells: {accuracy.text}, n = {accuracy.n}."
+
+
+def test_the_curve_is_drawn_and_the_pace_told(taught: Desk) -> None:
+    session = taught.session
+    found = LearningCurve(
+        Measure.AUDIT,
+        (CurvePoint(10, Interval(0.4, 0.3, 0.5, 12)),),
+        10,
+        "fewer than 5 groups",
+    )
+    session.state.curve = found
+    shown = taught.views.evidence.shown("show_learning")
+    assert shown.measure == "accuracy on audit cells, n = 12"
+    assert shown.points == ((10, Figure(0.4, 0.3, 0.5, 12)),)
+    assert shown.caveat == "fewer than 5 groups"
+    line = taught.views.status.shown("show_status")
+    assert line.pace == session.measuring.pace().per_minute
+    assert line.pace is not None
+    session.state.curve = None
+    assert taught.views.evidence.shown("show_learning").points == ()

@@ -25,6 +25,7 @@ from napari_cytosynth._gui.classlist import (
 )
 from napari_cytosynth._gui.evidence import EvidenceWidget
 from napari_cytosynth._gui.heartbeat import Heartbeat
+from napari_cytosynth._gui.learning import HEIGHT, LearningPlot
 from napari_cytosynth._gui.paint import draw_symbol
 from napari_cytosynth._gui.review import ReviewWidget
 from napari_cytosynth._gui.status import NOTICE, StatusStrip, TaskBars
@@ -37,6 +38,7 @@ from napari_cytosynth.app.panels import (
     Curve,
     Figure,
     FillForm,
+    Learning,
     Sort,
     StatusLine,
     Tab,
@@ -149,6 +151,24 @@ def test_choices_set_by_command_stay_silent(qtbot: QtBot) -> None:
     row.show_tab(Tab.QUEUE)
     assert row.sort.itemText(0) == "most worth a label"
     assert row.sentence.toolTip(), "a strategy says in a sentence what it does"
+
+
+def test_the_learning_curve_is_drawn_and_told(qtbot: QtBot) -> None:
+    plot = LearningPlot(Colours.of("dark"))
+    qtbot.addWidget(plot)
+    plot.resize(500, HEIGHT)
+    plot.show()
+    plot.show_curve(Learning())
+    empty = plot.grab().toImage()
+    assert "two classes" in plot.accessibleDescription()
+    points = ((10, Figure(0.3, 0.2, 0.5, 40)), (80, Figure(0.8, 0.7, 0.9, 40)))
+    plot.show_curve(Learning("accuracy on audit cells, n = 40", points, "few groups"))
+    assert plot.grab().toImage() != empty
+    assert "10 labels: 0.30 (0.20-0.50)" in plot.accessibleDescription()
+    assert plot.toolTip().endswith("few groups")
+    lone = Learning("accuracy", points[:1])
+    plot.show_curve(lone)
+    assert not plot.grab().isNull()
 
 
 def test_every_strategy_of_the_list_says_what_it_does(qtbot: QtBot) -> None:
