@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +19,14 @@ The gains of synthetic pictures saturate there (Sagers et al. 2023, arXiv 2308.1
 """
 
 
+SYNTHETIC_WEIGHT = 1.0
+"""What the synthetic rows of a class weigh at most, in units of its real ones.
+
+The middle of painted cells lies farther from that of their class than the middle of a
+few real ones does: many of them would drag it along.
+"""
+
+
 def joined(
     real: TrainingSet, vectors: Vectors, codes: Sequence[str], *, rebalance: bool = True
 ) -> TrainingSet:
@@ -28,15 +37,29 @@ def joined(
     real : TrainingSet
         What there is.
     vectors, codes : float32[m, dim], sequence of str
-        What is added, at weight 1.
+        What is added, at weight 1, or less where there is more of it in a class than
+        :data:`SYNTHETIC_WEIGHT` allows.
     rebalance : bool
         Let all classes weigh the same afterwards, whatever the weights were.
     """
     everything = (*real.codes, *codes)
-    weights = np.concatenate([real.weights, np.ones(len(codes))])
+    added = _light(codes, real.codes)
+    weights = np.concatenate([real.weights, added])
     if rebalance:
-        weights = balanced(everything)
+        weights = balanced(
+            everything, np.concatenate([np.ones(len(real.codes)), added])
+        )
     return TrainingSet(np.concatenate([real.vectors, vectors]), everything, weights)
+
+
+def _light(codes: Sequence[str], real: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Return the weight of each synthetic row; 1 where its class has no real one."""
+    there, here = Counter(real), Counter(codes)
+    share = {
+        code: min(1.0, SYNTHETIC_WEIGHT * there[code] / n) if there[code] else 1.0
+        for code, n in here.items()
+    }
+    return np.array([share[code] for code in codes], np.float64)
 
 
 def capped(

@@ -115,9 +115,10 @@ def test_copies_do_not_help() -> None:
 
 
 def test_cells_of_another_class_do_harm() -> None:
-    wrong = np.concatenate([_vectors("LY", 10, 3), _vectors("SNE", 10, 3)])
-    evidence = run_to_end(measure(_question(wrong)))
-    assert "harm" in evidence.verdict
+    """Half of a class's weight is that of its real cells: two classes must be mixed."""
+    wrong = np.concatenate([_vectors("LY", 60, 3), _vectors("SNE", 60, 3)])
+    question = replace(_question(wrong), codes=("SNE",) * 60 + ("LY",) * 60)
+    assert "harm" in run_to_end(measure(question)).verdict
 
 
 @pytest.mark.parametrize(

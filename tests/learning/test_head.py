@@ -169,6 +169,20 @@ def test_joined_adds_and_rebalances() -> None:
     assert both.weights[:2].sum() == pytest.approx(both.weights[2:].sum())
 
 
+@pytest.mark.parametrize("rebalance", [True, False])
+def test_many_synthetic_cells_weigh_no_more_than_the_real_ones(rebalance: bool) -> None:
+    real = TrainingSet(np.zeros((6, 2), np.float32), tuple("AAAABB"), np.ones(6))
+    codes = ("B",) * 20 + ("C",) * 3
+    both = joined(real, np.ones((23, 2), np.float32), codes, rebalance=rebalance)
+    old, new, unseen = both.weights[4:6], both.weights[6:26], both.weights[26:]
+    assert new.sum() == pytest.approx(old.sum())
+    # A class without real cells has nothing to weigh against.
+    whole = both.weights.sum() / 3 if rebalance else len(unseen)
+    assert unseen.sum() == pytest.approx(whole)
+    few = joined(real, np.ones((1, 2), np.float32), ("B",), rebalance=rebalance)
+    assert few.weights[6] == pytest.approx(few.weights[5])
+
+
 def test_cap_on_synthetic_cells() -> None:
     rng = np.random.default_rng(0)
     chosen = capped(("BA",) * 50 + ("MO",) * 5, ("BA", "BA", "SNE"), rng, cap=10)
