@@ -131,6 +131,7 @@ class Dialogs:
             "shares": self.set_shares,
             "import": self.import_labels,
             "export": self.export_labels,
+            "blinded": self.blinded_test,
         }
         self.shown: QDialog | None = None
 
@@ -266,6 +267,15 @@ class Dialogs:
         box.setDefaultButton(QMessageBox.StandardButton.No)
         box.button(yes).clicked.connect(lambda: self._session.export(asked))
         self._show(box)
+
+    def blinded_test(self) -> None:
+        """Mix real and synthetic cells, and ask which is which."""
+        from napari_cytosynth._gui.blinded import BlindedDialog
+        from napari_cytosynth.app.blinded import BlindedPresenter
+
+        dialog = BlindedDialog(self._parent)
+        dialog.presenter = BlindedPresenter(self._session, dialog)
+        self._show(dialog)
 
     def _ask(
         self, title: str, form: Form, done: Callable[[dict[str, Any]], object]

@@ -86,6 +86,7 @@ class Window(QObject):
         panels.synthesize.formClosed.connect(self._on_form_closed)
         self.docks.actions.asked.connect(self.dialogs.open)
         panels.annotate.sharesAsked.connect(lambda: self.dialogs.open("shares"))
+        panels.review.blindedAsked.connect(lambda: self.dialogs.open("blinded"))
         panels.status.mapAsked.connect(self.open_map)
         panels.status.scaleAsked.connect(lambda: self.dialogs.open("scale"))
         self.session.events.tab.connect(self._on_tab)

@@ -31,6 +31,7 @@ class ReviewWidget(QWidget):
     cellChosen = Signal(int)
     verdictGiven = Signal(bool)
     sieveChosen = Signal(str)
+    blindedAsked = Signal()
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,6 +58,7 @@ class ReviewWidget(QWidget):
         self.show_nearest(None, "")
         self.accept = _button("Accept  (A)", "It looks like this class: may train.")
         self.reject = _button("Reject  (R)", "It does not: it trains nothing.")
+        self.blinded = _button("Blinded test\u2026", _BLINDED)
         self.empty = QLabel(_NOTHING, self.grid)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.empty.setWordWrap(True)
@@ -66,6 +68,7 @@ class ReviewWidget(QWidget):
         self.sieve.activated.connect(self._choose)
         self.accept.clicked.connect(lambda: self.verdictGiven.emit(True))
         self.reject.clicked.connect(lambda: self.verdictGiven.emit(False))
+        self.blinded.clicked.connect(lambda: self.blindedAsked.emit())
 
     def _lay_out(self) -> None:
         pictures = QHBoxLayout()
@@ -84,6 +87,7 @@ class ReviewWidget(QWidget):
         side.addLayout(pictures)
         side.addWidget(words, 1)
         side.addLayout(buttons)
+        side.addWidget(self.blinded)
         panel = QWidget(self)
         panel.setLayout(side)
         panel.setFixedWidth(330)
@@ -141,6 +145,11 @@ class ReviewWidget(QWidget):
 
 _NOTHING = (
     "No synthetic cells yet.\nPress Fill beside a class that has too few real cells."
+)
+
+_BLINDED = (
+    "Can you tell synthetic cells from real ones? Both are mixed, one key each; what "
+    "was right is told at the end."
 )
 
 

@@ -330,6 +330,29 @@ class Learning:
 
 
 @dataclass(frozen=True, slots=True)
+class BlindedForm:
+    """What a blinded test begins with.
+
+    Parameters
+    ----------
+    cells : int
+        Suggested number of cells.
+    called, of : int
+        How far a test came that was broken off, and its cells; 0: there is none.
+    earlier : tuple of str
+        What this reader's finished tests said, oldest first.
+    problem : str
+        Why no test could be drawn; empty: none was asked for.
+    """
+
+    cells: int
+    called: int = 0
+    of: int = 0
+    earlier: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Curve:
     """One plot of the tab *Evidence*: a figure for each case, with intervals.
 

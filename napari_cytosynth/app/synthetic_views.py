@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from napari_cytosynth.app.panels import Cards, FillForm, TaskStatus
+from napari_cytosynth.app.panels import BlindedForm, Cards, FillForm, TaskStatus
 from napari_cytosynth.app.signals import SignalLike
 
 
@@ -56,12 +56,15 @@ class ReviewView(Protocol):
         Accept or Reject was pressed for the focused cell.
     sieveChosen : (key: str)
         Only some cells are to be shown.
+    blindedAsked : ()
+        A blinded test is asked for.
     """
 
     keyPressed: SignalLike
     cellChosen: SignalLike
     verdictGiven: SignalLike
     sieveChosen: SignalLike
+    blindedAsked: SignalLike
 
     def show_sieves(self, choices: tuple[tuple[str, str], ...], chosen: str) -> None:
         """Fill the box of what can be shown (key, words), and set it."""
@@ -88,4 +91,37 @@ class ReviewView(Protocol):
 
         ``words`` says which cell it is.
         """
+        ...
+
+
+class BlindedView(Protocol):
+    """The blinded reader test: real or synthetic, one cell at a time.
+
+    Signals
+    -------
+    begun : (cells: int)
+        A new test of so many cells is asked for.
+    resumed : ()
+        The one that was broken off goes on.
+    called : (synthetic: bool)
+        A button said what the cell is.
+    keyPressed : (key: str)
+        ``r`` real, ``s`` synthetic, Backspace or Left goes back.
+    """
+
+    begun: SignalLike
+    resumed: SignalLike
+    called: SignalLike
+    keyPressed: SignalLike
+
+    def show_start(self, form: BlindedForm) -> None:
+        """Show what a test is, and how far one came that was broken off."""
+        ...
+
+    def show_cell(self, crop: npt.NDArray[np.uint8], number: int, of: int) -> None:
+        """Show uint8[96, 96, 3], the cell of this number, from 1."""
+        ...
+
+    def show_result(self, sentence: str, rows: tuple[tuple[str, ...], ...]) -> None:
+        """Show how the reader did; the first row is the heading."""
         ...

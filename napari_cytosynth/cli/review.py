@@ -1,11 +1,15 @@
 """List, accept or reject synthetic cells; list what was said of synthetic vectors.
 
 Example: cytosynth review smears.cytosynth --accept 3 --accept 4 --reject 5
+
+How well blinded readers told synthetic cells from real ones:
+cytosynth review smears.cytosynth --blinded
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,6 +31,10 @@ _ONLY = (
     "uncalibrated",
     "dropped",
 )
+
+Blinded = Annotated[
+    bool, typer.Option("--blinded", help="Say how the finished blinded tests ended.")
+]
 
 
 def run(
@@ -51,6 +59,7 @@ def run(
             help="List the verdicts on the vectors of each class's last fill instead.",
         ),
     ] = False,
+    blinded: Blinded = False,
     annotator: Annotator = "",
     as_json: Json = False,
 ) -> None:
@@ -58,6 +67,9 @@ def run(
     from napari_cytosynth.workflows.kept import judged_vectors
     from napari_cytosynth.workflows.review import judge_all, lets_through, vetoes_of
 
+    if blinded:
+        _blinded(path, as_json)
+        return
     if both := sorted(set(accept) & set(reject)):
         raise typer.BadParameter(f"{both[0]} is given to accept and to reject.")
     verdicts = dict.fromkeys(map(SyntheticId, accept), True)
@@ -102,6 +114,20 @@ def _row(item: SyntheticCell | JudgedVector) -> dict[str, Any]:
         "refused_by": list(vetoes_of(item)),
         "verdicts": [asdict(a) for a in item.assessments],
     }
+
+
+def _blinded(path: Path, as_json: bool) -> None:
+    """List what the finished blinded tests say."""
+    from napari_cytosynth.workflows.reader_test import results
+
+    with opened(path, reading=True) as project:
+        found = results(project)
+    lines = [f"{r.time[:10]}  {r.reader}: {r.sentence}" for r in found]
+    nothing = (
+        "No blinded test was finished yet; the tab Synthetic of the window has it."
+    )
+    document = {"blinded": [result.to_json() for result in found]}
+    show(document, lines or [nothing], as_json)
 
 
 def _sieves(critic: str, only: str, refused_by: set[str]) -> list[str]:

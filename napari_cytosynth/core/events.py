@@ -33,6 +33,12 @@ class EventKind(StrEnum):
     VERDICT = "verdict"
     SCALE_CHANGED = "scale changed"
     FOUND_ANEW = "found anew"
+    CALL = "blinded call"
+
+
+REAL, SYNTHETIC = "real", "synthetic"
+KINDS = frozenset({REAL, SYNTHETIC})
+"""What a cell of a blinded test is, or is called."""
 
 
 class Mode(StrEnum):
@@ -167,6 +173,16 @@ class Author:
     def verdict(self, synthetic: SyntheticId, accept: bool) -> Event:
         """Accept or reject a synthetic cell."""
         return self.event(EventKind.VERDICT, synthetic, accept=accept)
+
+    def call(self, test: str, shown: tuple[str, int], said: str) -> Event:
+        """Call a cell of a blinded test ``"real"`` or ``"synthetic"``.
+
+        ``shown`` is what it is, one of these two words, and its number. It accepts,
+        rejects and labels nothing.
+        """
+        kind, number = shown
+        data = {"test": test, "shown": [kind, int(number)], "said": said}
+        return self.event(EventKind.CALL, None, **data)
 
     def undo(self, of: EventId) -> Event:
         """Take back the event ``of``."""

@@ -25,12 +25,13 @@ _UNDOABLE = frozenset(EventKind) - {
     EventKind.UNDO,
     EventKind.REDO,
     EventKind.AUDIT_DRAW,
+    EventKind.CALL,
 }
 _SETS_LABEL = frozenset({EventKind.LABEL})
 _REMOVES = frozenset({EventKind.CELL_REMOVED, EventKind.SPLIT})
 _SWITCHES = frozenset({EventKind.UNDO, EventKind.REDO})
 _OF_SMEARS = frozenset({EventKind.SCALE_CHANGED, EventKind.FOUND_ANEW})
-_NO_CELL = _OF_SMEARS | {EventKind.CLASS_MERGED}
+_NO_CELL = _OF_SMEARS | {EventKind.CLASS_MERGED, EventKind.CALL}
 
 
 class Journal:
@@ -47,6 +48,7 @@ class Journal:
         self._merges: list[int] = []
         self._of_smears = OfSmears()
         self._verdicts: dict[int, list[int]] = {}
+        self._calls: dict[str, list[Event]] = {}
         self._audit: set[int] = set()
         self._boxes: dict[int, Event] = {}
         self._parts = Parts()
@@ -120,6 +122,8 @@ class Journal:
             self._of_smears.add(event)
         elif event.kind is EventKind.VERDICT:
             self._verdicts.setdefault(_cell_of(event), []).append(event.id)
+        elif event.kind is EventKind.CALL:
+            self._calls.setdefault(str(event.data["test"]), []).append(event)
         elif event.kind is EventKind.AUDIT_DRAW:
             self._audit.add(_cell_of(event))
         else:
@@ -294,6 +298,13 @@ class Journal:
             if number not in self._inactive:
                 return bool(self._events[number].data["accept"])
         return None
+
+    def calls(self, test: str) -> tuple[Event, ...]:
+        """Return what was called in a blinded test, oldest first: the last one holds.
+
+        Calls accept, reject and label nothing, and are not undone.
+        """
+        return tuple(self._calls.get(test, ()))
 
     def event(self, number: int) -> Event:
         """Return one event by its id; raises InputError if there is none."""

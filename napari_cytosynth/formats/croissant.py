@@ -49,7 +49,7 @@ COLUMNS = {
     "verified": "False where real cells were too few to check it.",
     "status": "The reader's verdict; only accepted cells leave a project.",
     "verdicts": "What each critic said: number, verdict and reason, JSON.",
-    "reader": "How many took it for real or synthetic in a blinded test, JSON.",
+    "reader": "How often it was called synthetic in blinded tests, of how often, JSON.",
     "group": "Pseudonym of the patient or slide.",
 }
 """What each column of a table says."""

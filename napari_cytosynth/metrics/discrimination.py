@@ -13,7 +13,7 @@ from math import sqrt
 from statistics import NormalDist
 
 from napari_cytosynth.core.errors import InputError
-from napari_cytosynth.metrics.intervals import Interval
+from napari_cytosynth.metrics.intervals import Interval, wilson
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,14 @@ def d_prime(answers: Answers, level: float = 0.95) -> Interval:
     d = _normal.inv_cdf(rates[0][0]) - _normal.inv_cdf(rates[1][0])
     half = _normal.inv_cdf(0.5 + level / 2) * sqrt(sum(_variance(*r) for r in rates))
     return Interval(d, d - half, d + half, answers.n)
+
+
+def accuracy(answers: Answers, level: float = 0.95) -> Interval:
+    """Return the share of right answers with Wilson's interval, 0..1.
+
+    0.5 for one who guesses, where as many real cells as synthetic ones were shown.
+    """
+    return wilson(answers.correct, answers.n, level)
 
 
 def leaning(answers: Answers) -> float:

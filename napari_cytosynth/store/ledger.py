@@ -153,6 +153,10 @@ class Ledger:
     def _check_subject(self, event: Event) -> None:
         if event.kind is EventKind.VERDICT:
             self._synthetics.check([event.cell or 0])
+        elif event.kind is EventKind.CALL:
+            kind, number = event.data["shown"]
+            painted = kind == "synthetic"
+            (self._synthetics if painted else self._columns).check([int(number)])
         elif event.cell is not None and event.kind is not EventKind.CELL_ADDED:
             self._columns.check(event.cell)
 

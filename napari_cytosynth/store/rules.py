@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from napari_cytosynth.core.cells import CROP_PIXELS, Detections
 from napari_cytosynth.core.errors import CytoSynthError, InputError, ProvenanceError
+from napari_cytosynth.core.events import KINDS
 from napari_cytosynth.core.geometry import Box
 from napari_cytosynth.core.journal import Event, EventKind
 from napari_cytosynth.core.provenance import SyntheticCell
@@ -111,7 +112,18 @@ def _check_search(event: Event, taxonomy: Taxonomy) -> None:
             )
 
 
+def _check_call(event: Event, taxonomy: Taxonomy) -> None:
+    kind, number = event.data["shown"]
+    int(number)
+    if not event.data["test"] or not {kind, event.data["said"]} <= KINDS:
+        raise InputError(
+            f"A blinded call says {dict(event.data)}. It names its test, and a cell "
+            f"is, and is called, one of {', '.join(sorted(KINDS))}."
+        )
+
+
 _CHECKS = {
+    EventKind.CALL: _check_call,
     EventKind.SCALE_CHANGED: _check_scale,
     EventKind.FOUND_ANEW: _check_search,
     EventKind.LABEL: _check_label,

@@ -7,7 +7,7 @@ where that was asked for, under pseudonyms.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ from napari_cytosynth.formats.imagefolder import METADATA, imagefolder
 from napari_cytosynth.workflows.data_card import notes_of, page
 from napari_cytosynth.workflows.kept import accepted_cells
 from napari_cytosynth.workflows.model_card import CARD_NAME, cards_of, is_card
+from napari_cytosynth.workflows.reader_test import read_as
 from napari_cytosynth.workflows.train import held_out_cells, splits_of
 
 _README = "README.md"
@@ -133,7 +134,8 @@ def exporting_dataset(
         )
     _demand_origins(made)
     names = Pseudonyms(options.salt)
-    samples = [_painted(project, cell, names) for cell in made]
+    read = read_as(project)
+    samples = [_painted(project, cell, names, read) for cell in made]
     if options.real:
         samples += yield from _real(project, names)
     yield Progress(len(samples), len(samples), "writing")
@@ -182,8 +184,14 @@ def _card(
     return Card(about, samples, classes, generators, notes)
 
 
-def _painted(project: Project, cell: SyntheticCell, names: Pseudonyms) -> Sample:
+def _painted(
+    project: Project,
+    cell: SyntheticCell,
+    names: Pseudonyms,
+    read: Mapping[int, tuple[int, int]],
+) -> Sample:
     made = cell.provenance
+    taken, readers = read.get(int(cell.id), (0, 0))
     parents = [names.of("cell", number) for number in made.parents]
     return Sample(
         f"{int(cell.id):06d}",
@@ -206,6 +214,7 @@ def _painted(project: Project, cell: SyntheticCell, names: Pseudonyms) -> Sample
             "verdicts": json.dumps(
                 [_verdict(a, names) for a in cell.assessments], ensure_ascii=False
             ),
+            "reader": json.dumps({"called synthetic": taken, "of": readers}),
         },
         cell,
     )

@@ -23,7 +23,9 @@ from napari_cytosynth.store import create_project, open_project
 from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
 from napari_cytosynth.workflows.fill_jobs import Ask
 from napari_cytosynth.workflows.model_card import weights_name
+from napari_cytosynth.workflows.reader_test import call, deal, finish
 from napari_cytosynth.workflows.train import splits_of
+from tests.workflows.test_reader_test import filled
 
 NO_ROWS_OF_CELLS = {
     *("demo", "new", "add", "info", "label", "train", "synthesize", "evaluate"),
@@ -237,3 +239,24 @@ def test_terms_are_of_data_sets(
 ) -> None:
     assert exported(project, "--format", "csv", *option) == 2
     assert "--format croissant" in capsys.readouterr().err
+
+
+def test_finished_blinded_tests_are_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "full.cytosynth"
+    made = create_project(path, built_in("pbc11"))
+    filled(made)
+    test = deal(made, "Ada", np.random.default_rng(0), cells=12)
+    for place in range(12):
+        call(made, test, place, True, Author("Ada"))
+    made.close()
+    assert said(capsys, "review", path, "--blinded") == {"blinded": []}
+    with open_project(path) as again:
+        finish(again, test)
+    (told,) = said(capsys, "review", path, "--blinded")["blinded"]
+    assert told["reader"] == "Ada"
+    assert told["over_all"]["accuracy"]["value"] == 0.5
+    assert told["over_all"]["d_prime"]["n"] == 12
+    assert main(["review", str(path), "--blinded"]) == 0
+    assert "50% right" in capsys.readouterr().out
