@@ -21,7 +21,7 @@ from napari_cytosynth.app.state import SessionEvents, SessionState
 from napari_cytosynth.core.ids import CellId, SmearId
 from napari_cytosynth.core.journal import Mode
 from napari_cytosynth.core.project import Project
-from napari_cytosynth.core.rereading import is_settled
+from napari_cytosynth.core.rereading import is_settled, readings
 
 if TYPE_CHECKING:
     from napari_cytosynth.workflows.suggest import Suggestion
@@ -49,6 +49,7 @@ class Desk:
         self._ranking = Ranking()
         self._found: Listing | None = None
         self._drawn: frozenset[int] = frozenset()
+        self._repeats: frozenset[int] = frozenset()
         self._dealt: set[CellId] = set()
         self._lingers: SmearId | None = None
 
@@ -106,7 +107,8 @@ class Desk:
         """Return the code of the label that is shown of a cell; empty: none.
 
         A held-out cell that the reader labelled before it was drawn is dealt again as
-        if it had none.
+        if it had none; so are a few cells of the queue, to see whether he agrees with
+        himself.
         """
         code = self.index.label(cell)
         return "" if code and self._is_dealt_again(cell) else code
@@ -114,7 +116,12 @@ class Desk:
     def _is_dealt_again(self, cell: CellId) -> bool:
         label = self.project.journal.label(cell)
         free = label is not None and label.mode is not Mode.AUDIT
-        return int(cell) in self._drawn and free
+        return (int(cell) in self._drawn and free) or self._is_repeat(cell)
+
+    def _is_repeat(self, cell: CellId) -> bool:
+        if int(cell) not in self._repeats or not self._choice().is_plain:
+            return False
+        return len(readings(self.project.journal, cell)) == 1
 
     def show_smear(self, smear: SmearId) -> None:
         """Put a smear on the canvas; the focus stays."""
@@ -296,8 +303,10 @@ class Desk:
         ids = [int(i) for i in query.ids]
         reasons = {i: why for i, why in zip(ids, query.reasons, strict=True) if why}
         listing = Listing(query.ids, reasons)
-        self._ranking = Ranking(listing, suggestion.draws, suggestion.late)
+        late, repeats = suggestion.late, suggestion.repeats
+        self._ranking = Ranking(listing, suggestion.draws, late, repeats)
         self._drawn = frozenset(suggestion.draws.tolist())
+        self._repeats = frozenset(repeats.tolist())
         self._refresh()
 
     def reload(self) -> None:

@@ -45,6 +45,7 @@ class EvidencePresenter:
         events = session.events
         for changed in (events.accuracy, events.stopping, events.doubts, events.blind):
             changed.connect(self._show_progress)
+        events.agreements.connect(self._show_progress)
         events.touched.connect(self._show_progress)
         events.model.connect(self._show_progress)
         events.curve.connect(self._show_learning)

@@ -266,6 +266,7 @@ class Learner:
         return (yield from self._rank_with(self.key, self.head))
 
     def _rank_with(self, key: str, head: Head | None) -> Task[tuple[str, Suggestion]]:
+        from napari_cytosynth.workflows.repeats import with_repeats
         from napari_cytosynth.workflows.suggest import suggest
 
         strategy, config = self._state.strategy, self._config
@@ -278,6 +279,9 @@ class Learner:
             strategy=strategy,
             n=config.cards,
             seed=config.seed + self._rounds,
+        )
+        suggestion = with_repeats(
+            self._project, suggestion, self._state.annotator, seed=self._rounds
         )
         # The next cards are read here, and not when they are painted.
         self.warm(suggestion.query.ids[:_AHEAD])

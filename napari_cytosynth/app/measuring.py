@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_cytosynth.learning.head import HeadFitter
     from napari_cytosynth.learning.outlook import Stopping
     from napari_cytosynth.workflows.progress import Pace
+    from napari_cytosynth.workflows.repeats import Agreement
 
 MEASURE = "measure"
 """Key of the task."""
@@ -37,11 +38,14 @@ class Measured:
         Labels that the model doubts.
     stopping : Stopping
         What more labels would bring.
+    agreements : tuple of Agreement
+        How far readers agree with themselves.
     """
 
     curve: LearningCurve
     doubts: tuple[Doubt, ...]
     stopping: Stopping
+    agreements: tuple[Agreement, ...]
 
 
 class Measuring:
@@ -109,16 +113,19 @@ class Measuring:
     def _measuring(self, key: str) -> Task[Measured]:
         from napari_cytosynth.workflows.doubts import doubted_labels
         from napari_cytosynth.workflows.progress import measure_curve, measure_stopping
+        from napari_cytosynth.workflows.repeats import agreements
 
         fit = self._fitter()
         doubts = yield from doubted_labels(self._project, key, fit=fit)
         curve = yield from measure_curve(self._project, key, fit=fit)
         stopping = yield from measure_stopping(self._project, key, fit=fit)
-        return Measured(curve, doubts.found, stopping)
+        told = agreements(self._project.journal)
+        return Measured(curve, doubts.found, stopping, told)
 
     def _take(self, measured: Measured) -> None:
         self._state.doubts = measured.doubts
         self._state.curve = measured.curve
+        self._state.agreements = measured.agreements
         self._state.stopping = measured.stopping
 
     def _end(self) -> None:

@@ -74,11 +74,14 @@ class Ranking:
         The audit cards, in the order of their draw.
     late : int64[m]
         Flagged cells that it put at its end.
+    repeats : int64[r]
+        Cards that the reader labelled before, dealt as if he had not.
     """
 
     listing: Listing = field(default_factory=Listing)
     draws: Ids = field(default_factory=lambda: _NO_IDS)
     late: Ids = field(default_factory=lambda: _NO_IDS)
+    repeats: Ids = field(default_factory=lambda: _NO_IDS)
 
 
 def resolve(
@@ -118,6 +121,8 @@ def resolve(
         ids = ranking.listing.ids[np.isin(ranking.listing.ids, table.ids)]
         if choice.is_plain:
             return Listing(ids, reasons)
+        # By class, a repeat would tell the label that it hides.
+        ids = ids[~np.isin(ids, ranking.repeats)]
         if choice.quality is Quality.HIDDEN:
             ids = ids[~np.isin(ids, ranking.late)]
         rows = table.rows(ids[~np.isin(ids, draws)])

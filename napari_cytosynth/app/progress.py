@@ -18,7 +18,7 @@ def progress_lines(state: SessionState, doubted: int) -> tuple[str, ...]:
     Parameters
     ----------
     state : SessionState
-        Tells accuracy and forecast.
+        Tells accuracy, forecast and how far readers agree with themselves.
     doubted : int
         Labels that the model doubts, and that nobody kept or changed since.
     """
@@ -33,6 +33,7 @@ def progress_lines(state: SessionState, doubted: int) -> tuple[str, ...]:
             f"The model doubts {which}: choose Doubted labels above the queue to keep "
             "or change them by the class keys."
         )
+    lines += map(str, state.agreements)
     return tuple(lines)
 
 

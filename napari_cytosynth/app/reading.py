@@ -78,11 +78,26 @@ class Reading(Desk):
                 f"It holds {', '.join(self.project.taxonomy.codes)}."
             )
             return False
-        if not self._on_focus(lambda author, cell: author.label(cell, code)):
+        cell = self.state.focus
+        before = "" if cell is None else self._hidden_word(cell)
+        again = bool(before)
+        if not self._on_focus(lambda a, cell: a.label(cell, code, repeat=again)):
             return False
         self.advance()
+        if again and before != self.project.journal.merged(code):
+            self.state.say(
+                f"You called cell {cell} {before} before, and {code} now. The later "
+                f"word stands; undo brings {before} back."
+            )
         self.on_labels_changed()
         return True
+
+    def _hidden_word(self, cell: CellId) -> str:
+        """Return what this reader called a cell whose label he is not shown."""
+        label = self.project.journal.label(cell)
+        if label is None or self.code(cell) or cell not in self.index:
+            return ""
+        return label.code if label.annotator == self.state.annotator else ""
 
     def label_many(self, cells: Sequence[CellId], code: str) -> bool:
         """Give many cells a class in one step, which one undo takes back.

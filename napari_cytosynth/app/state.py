@@ -59,6 +59,7 @@ class SessionEvents(SignalGroup):
     accuracy = Signal(object)
     curve = Signal(object)
     stopping = Signal(object)
+    agreements = Signal(object)
     doubts = Signal(object)
     fill_class = Signal(str)
     fill_outcome = Signal(str)
@@ -136,6 +137,8 @@ class SessionState:
         The learning curve so far; None: nothing was measured yet.
     stopping : Stopping or None
         What more labels would bring; None: nothing was measured yet.
+    agreements : tuple of Agreement
+        How far readers agreed with themselves when it was last measured.
     doubts : tuple of Doubt
         Labels that the model doubted when it was last asked.
     fill_class : str
@@ -174,6 +177,7 @@ class SessionState:
     accuracy: Figure = field(default_factory=Figure)
     curve: Any = None
     stopping: Any = None
+    agreements: tuple[Any, ...] = ()
     doubts: tuple[Any, ...] = ()
     fill_class: str = ""
     fill_outcome: str = ""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_cytosynth.learning.doubts import Doubts
     from napari_cytosynth.learning.outlook import Stopping
     from napari_cytosynth.metrics.intervals import Interval
+    from napari_cytosynth.workflows.repeats import Agreement
 
 
 def run(
@@ -52,6 +53,7 @@ def run(
         measure_stopping,
         pace_of,
     )
+    from napari_cytosynth.workflows.repeats import agreements
     from napari_cytosynth.workflows.summary import audit_accuracy
     from napari_cytosynth.workflows.train import stored_head
 
@@ -70,8 +72,10 @@ def run(
                 "curve": _curve(curve),
                 "stopping": _stopping(stopping),
                 "labels_per_minute": pace.per_minute,
+                "readers": [agreement_row(a) for a in agreements(project.journal)],
             }
             lines = [*_lines(accuracy, curve, stopping, pace.per_minute), *lines]
+            lines += map(str, agreements(project.journal))
     show(document, lines, as_json)
 
 
@@ -116,6 +120,11 @@ def _doubt_lines(document: dict[str, Any], doubts: Doubts) -> Iterator[str]:
     if doubts.found:
         keys = ("cell", "smear", "x", "y", "reason")
         yield from table(keys, [[r[k] for k in keys] for r in document["doubted"]])
+
+
+def agreement_row(found: Agreement) -> dict[str, Any]:
+    """Return ``annotator n agreed kappa``."""
+    return {**asdict(found), "kappa": _figure(found.kappa)}
 
 
 def _figure(found: Interval | None) -> dict[str, Any]:

@@ -100,9 +100,13 @@ class Author:
         """Return a new event by this author."""
         return Event(kind, cell, data, self.annotator, self.mode, self.model)
 
-    def label(self, cell: CellId, code: str) -> Event:
-        """Give ``cell`` the class ``code``."""
-        return self.event(EventKind.LABEL, cell, code=code)
+    def label(self, cell: CellId, code: str, *, repeat: bool = False) -> Event:
+        """Give ``cell`` the class ``code``.
+
+        ``repeat``: the reader did not see that he had labelled it before.
+        """
+        again = {"repeat": True} if repeat else {}
+        return self.event(EventKind.LABEL, cell, code=code, **again)
 
     def labels(self, cells: Iterable[CellId], code: str) -> list[Event]:
         """Give ``cells`` the class ``code`` in one step, that undo takes back whole."""

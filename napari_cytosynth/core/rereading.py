@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from napari_cytosynth.core.events import Event, EventKind
+from itertools import pairwise
+
+from napari_cytosynth.core.events import Event, EventKind, Mode
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Journal
+
+REPEAT_EVERY = 20
+"""One card in so many of the queue is one that the reader labelled before."""
+
+REPEAT_FROM = 100
+"""Labels of a reader before any card is repeated."""
+
+REPEAT_APART = 50
+"""Labels that he gave since; a cell of a moment ago would be remembered."""
+
+_PLAIN = frozenset({EventKind.LABEL, EventKind.CELL_ADDED, EventKind.BOX_CHANGED})
 
 
 def readings(journal: Journal, cell: CellId) -> list[Event]:
@@ -27,3 +40,43 @@ def is_confirmed(journal: Journal, cell: CellId) -> bool:
     """
     codes = [journal.merged(str(e.data["code"])) for e in readings(journal, cell)]
     return len(codes) > 1 and codes[-1] == codes[-2]
+
+
+def due_repeats(journal: Journal, reader: str) -> list[CellId]:
+    """Return the cells whose label a reader may be asked for again, unawares.
+
+    He gave it himself, once, and not lately; nobody remarked on the cell or asks for a
+    second opinion. None before he has given a hundred such labels.
+    """
+    given = sorted(
+        (label.event, cell)
+        for cell, label in journal.labels().items()
+        if label.annotator == reader and label.mode in (Mode.TEACH, Mode.AUDIT)
+    )
+    early = given[:-REPEAT_APART] if len(given) >= REPEAT_FROM else []
+    return [cell for _, cell in early if _is_plain(journal, cell)]
+
+
+def _is_plain(journal: Journal, cell: CellId) -> bool:
+    kinds = [event.kind for event in journal.of_cell(cell)]
+    return kinds.count(EventKind.LABEL) == 1 and _PLAIN.issuperset(kinds)
+
+
+def repeated(journal: Journal) -> dict[str, list[tuple[str, str]]]:
+    """Return, by reader, the labels that he gave a cell before and again, unawares.
+
+    Both are of one reader and neither was undone; merged classes are one.
+    """
+    cells = {
+        CellId(int(e.cell or 0))
+        for e in journal.events()
+        if e.kind is EventKind.LABEL and e.data.get("repeat")
+    }
+    pairs: dict[str, list[tuple[str, str]]] = {}
+    for cell in sorted(cells):
+        for before, after in pairwise(readings(journal, cell)):
+            if after.data.get("repeat") and before.annotator == after.annotator:
+                codes = (journal.merged(str(e.data["code"])) for e in (before, after))
+                first, second = codes
+                pairs.setdefault(after.annotator, []).append((first, second))
+    return pairs

@@ -57,6 +57,9 @@ class Suggestion:
         Version of the head; empty before the first.
     late : int64[l]
         Flagged cells at the end of ``query``, dealt because no sound one was left.
+    repeats : int64[r]
+        Cards that the reader labelled before; see
+        :mod:`napari_cytosynth.workflows.repeats`. Never shown as such.
     """
 
     query: Query
@@ -64,6 +67,7 @@ class Suggestion:
     strategy: str
     model: str
     late: _Ids = field(default_factory=lambda: np.zeros(0, np.int64))
+    repeats: _Ids = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def draws(self) -> _Ids:
