@@ -166,14 +166,25 @@ class Played:
     labelled: Numbers
 
 
-def play(game: Game, picker: Picker, budget: int) -> Played:
-    """Label up to ``budget`` cells, and score after each batch."""
+def play(
+    game: Game, picker: Picker, budget: int, *, until: float | None = None
+) -> Played:
+    """Label up to ``budget`` cells, and score after each batch.
+
+    Parameters
+    ----------
+    until : float, optional
+        End when three macro-F1 in a row have reached it: nothing more is to be known.
+    """
     rng = np.random.default_rng([game.seed, 2])
     labelled, head = game.start(), None
     curve = []
     while True:
         head = fit_on(game, labelled, head)
         curve.append((len(labelled), *score(game, head)))
+        there = until is not None and min(row[1] for row in curve[-3:]) >= until
+        if there and len(curve) > 2:
+            return Played(np.array(curve), labelled)
         if len(labelled) >= min(budget, len(game.codes) - BATCH):
             return Played(np.array(curve), labelled)
         labelled = np.append(labelled, picker(Board(game, labelled, head), rng))

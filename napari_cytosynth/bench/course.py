@@ -6,7 +6,7 @@ goes on where it stopped; after a change of a strategy its games are to be delet
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,20 +84,34 @@ class Course:
 
     def played(self, entrant: Entrant, seed: int) -> Played:
         """Play a game, or read the one that is kept."""
+        game = self.game(seed, entrant.noise)
         path = self._path(*entrant.name, f"{entrant.noise:g}", str(seed))
+        return self._at(path, lambda: play(game, entrant.picker, self.budget))
+
+    def labels_needed(self, entrant: Entrant, seed: int) -> int:
+        """Play until the first figure is known, and return it."""
+        game = self.game(seed, entrant.noise)
+        goal = REACHED * ceiling(game)[0]
+        path = self._path(*entrant.name, f"{entrant.noise:g}", str(seed), "goal")
+        played = self._at(
+            path, lambda: play(game, entrant.picker, self.budget, until=goal)
+        )
+        return labels_to(played.curve, goal, len(game.codes))
+
+    def _at(self, path: Path | None, make: Callable[[], Played]) -> Played:
+        """Return what is kept at a place, else make and keep it."""
         if path is not None and path.is_file():
             with np.load(path, allow_pickle=False) as found:
                 return Played(found["curve"], found["labelled"])
-        made = play(self.game(seed, entrant.noise), entrant.picker, self.budget)
+        made = make()
         if path is not None:
             _save(path, made)
         return made
 
     def _figures(self, entrant: Entrant, seed: int) -> Floats:
-        played = self.played(entrant, seed)
+        curve = self.played(entrant, seed).curve
         game = self.game(seed, entrant.noise)
         goal, pool = REACHED * ceiling(game)[0], len(game.codes)
-        curve = played.curve
         accurate = labels_to(curve, ACCURACY, pool, column=2) / pool
         return np.array([labels_to(curve, goal, pool), area(curve), accurate])
 

@@ -139,17 +139,21 @@ def _measured(course: Course, seeds: int, quick: bool) -> Iterator[Row]:
 def _chosen(
     course: Course, kept: Sequence[Entrant], first: int, number: int
 ) -> Generator[Row, None, Entrant | None]:
-    """Yield what each rival needs, and return the one that needs the fewest labels."""
-    tried: dict[Name, list[Floats]] = {entrant.name: [] for entrant in kept}
+    """Yield what each rival needs, and return the one that needs the fewest labels.
+
+    Their games end when that is known.
+    """
+    tried: dict[Name, list[int]] = {entrant.name: [] for entrant in kept}
     for seed in range(first, first + number):
         for entrant in kept:
-            tried[entrant.name].append(course.figures(entrant, [seed])[0])
-    for name, figures in tried.items():
-        yield from _rows(course, name, np.stack(figures), "choice: ")
+            tried[entrant.name].append(course.labels_needed(entrant, seed))
+    for (peer, case), needed in tried.items():
+        told = {"peer": peer, "case": f"choice: {case}"}
+        yield _row(course, told, METRICS[0], np.array(needed, float))
     if not kept:
         yield _row(course, {"case": "best rival", "peer": "not installed"})
         return None
-    return min(kept, key=lambda e: np.stack(tried[e.name])[:, 0].mean())
+    return min(kept, key=lambda entrant: float(np.mean(tried[entrant.name])))
 
 
 def _calibrated(

@@ -90,6 +90,20 @@ def two_likeliest(
     return top[:, 0], top[:, 1]
 
 
+def entropy_of(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.floating]:
+    """Return the entropy of each row, in bits."""
+    # The floor only keeps the logarithm of an exact zero finite.
+    logs = np.log2(np.maximum(probabilities, 1e-12))
+    entropy: npt.NDArray[np.floating] = -np.einsum("nk,nk->n", probabilities, logs)
+    return entropy
+
+
+def share_below(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Return the share of values that are smaller than each, 0..1."""
+    places = np.searchsorted(np.sort(values), values, side="left")
+    return places / max(len(values), 1)
+
+
 def rare_codes(counts: Mapping[str, int], taxonomy: Taxonomy) -> frozenset[str]:
     """Return the cell classes with far fewer labels than the others.
 

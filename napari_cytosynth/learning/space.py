@@ -14,7 +14,7 @@ import numpy.typing as npt
 from napari_cytosynth.core.protocols import Candidates, Vectors
 
 AXES = 32
-"""Principal axes kept at most."""
+"""Principal axes kept at most, unless more are asked for."""
 
 _SAMPLE = 4000
 _BLOCK = 16384
@@ -36,18 +36,18 @@ class PoolSpace:
     axes: npt.NDArray[np.float32]
 
     @classmethod
-    def of(cls, candidates: Candidates) -> PoolSpace:
-        """Find the axes from the pool, or from an even sample of a large one.
+    def of(cls, candidates: Candidates, axes: int = AXES) -> PoolSpace:
+        """Find so many axes from the pool, or from an even sample of a large one.
 
         Cells are taken in the order of their ids, so that the order of the pool does
         not matter.
         """
         rows = in_order(candidates)
         rows = rows[:: max(1, len(rows) // _SAMPLE)]
-        return cls.fit(candidates.vectors[rows])
+        return cls.fit(candidates.vectors[rows], axes)
 
     @classmethod
-    def fit(cls, vectors: Vectors) -> PoolSpace:
+    def fit(cls, vectors: Vectors, axes: int = AXES) -> PoolSpace:
         """Find the axes from float32[n, dim]; one axis of zeros where n is 0."""
         sample = vectors.astype(np.float64)
         if not len(sample):
@@ -56,8 +56,8 @@ class PoolSpace:
         centre, spread = sample.mean(axis=0), spread_of(sample)
         standard = (sample - centre) / spread
         _, vectors = np.linalg.eigh(standard.T @ standard)
-        axes = vectors[:, ::-1][:, :AXES] / spread[:, None]
-        return cls(centre.astype(np.float32), axes.astype(np.float32))
+        main = vectors[:, ::-1][:, :axes] / spread[:, None]
+        return cls(centre.astype(np.float32), main.astype(np.float32))
 
     def apply(self, vectors: Vectors) -> npt.NDArray[np.float32]:
         """Return float32[n, k]; block by block, so that no full copy is made."""

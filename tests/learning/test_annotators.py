@@ -113,3 +113,12 @@ def test_a_game_that_was_kept_is_not_played_again(tmp_path: Path) -> None:
     np.testing.assert_array_equal(first, again)
     with pytest.raises(AssertionError, match="played before"):
         course.figures(Entrant(entrant.name, refuse, 0.1), [0])
+
+
+def test_a_game_ends_when_its_goal_is_reached_three_times() -> None:
+    game, pick = _game(), ours(load("strategies", "margin")())
+    whole = play(game, pick, 120).curve
+    goal = float(whole[3:6, 1].min())
+    early = play(game, pick, 120, until=goal).curve
+    assert len(early) < len(whole)
+    assert labels_to(early, goal, 999) == labels_to(whole, goal, 999)

@@ -15,6 +15,7 @@ from napari_cytosynth.bench import (
     embed,
     generate,
     generate_fill,
+    loop,
     marrow,
     nc_ratio,
     quality,
@@ -53,7 +54,7 @@ def test_what_is_built_is_documented_and_nothing_else(name: str) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    [attributes, detect, embed, generate, marrow, nc_ratio, quality, rank, store],
+    [attributes, detect, embed, generate, loop, marrow, nc_ratio, quality, rank, store],
 )
 def test_the_metrics_of_each_benchmark_are_documented(module: ModuleType) -> None:
     text = inspect.getsource(module)
@@ -87,12 +88,39 @@ def test_rank_tells_every_strategy_beside_the_floor(
 ) -> None:
     monkeypatch.setattr(rank, "SIZES", (500, 1000, 2000))
     rows = rank.run(tmp_path, quick=True)
-    ranked = [row for row in rows if row["case"] == "re-rank"]
-    assert {row["peer"] for row in ranked} == {*names("strategies"), "plain margin"}
-    assert {row["size"] for row in ranked} == {"500 x 384", "1000 x 384"}
+    assert rows[0]["case"] == "refit, warm"
+    ranked = [row for row in rows if "floor" in row]
+    ours = {row["case"] for row in ranked if row["peer"] == "ours"}
+    assert ours == set(names("strategies"))
+    assert {row["size"] for row in ranked} == {500, 1000}
     for row in ranked:
         assert row["ratio"] == pytest.approx(row["value"] / row["floor"])
-    assert rows[0]["case"] == "refit, warm"
+    grown = {row["case"]: row for row in rows if row["metric"] == "growth"}
+    assert set(names("strategies")) <= set(grown)
+
+
+def test_rank_leaves_out_what_would_take_long_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(rank, "SIZES", (400, 800))
+    monkeypatch.setattr(rank, "_ALL_UP_TO", 300)
+    rows = rank.run(tmp_path, quick=True)
+    left = {row["case"] for row in rows if row["metric"] == "not run"}
+    assert left == set(names("strategies")) - set(rank.LINEAR)
+
+
+def test_loop_tells_a_round_and_its_parts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(loop, "SIZES", (500, 1000))
+    rows = loop.run(tmp_path, quick=True)
+    assert [row["case"] for row in rows] == [
+        "fit",
+        "fit and calibrate",
+        "score",
+        *loop.STRATEGIES,
+    ]
+    assert all(row["value"] > 0 and row["floor"] > 0 for row in rows)
 
 
 def test_embed_needs_the_developer_data(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from itertools import chain
+from itertools import chain, islice
 
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +32,13 @@ KEPT = 300
 """Cells of most doubt that are weighed against each other; three times as many as asked
 where that is more."""
 
+DIMENSIONS = 48
+"""Main axes of the pool in which they are weighed."""
+
 AUDIENCE = 2000
 """Cells, spread over the pool, whose guesses are to become steadier."""
+
+_PHASES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,9 @@ class Shares:
         At least 0, not all 0; they are divided by their sum.
     """
 
-    uncertain: float = 0.9
-    rare: float = 0.07
-    novel: float = 0.03
+    uncertain: float = 0.95
+    rare: float = 0.03
+    novel: float = 0.02
     typical: float = 0.0
 
     def __post_init__(self) -> None:
@@ -113,7 +118,7 @@ class Balanced:
                 found[name] = _part(strategy).query(candidates, n, rng)
         # Where no class lacks labels, nothing is rare.
         lacking = {k: q for k, q in found.items() if k != "rare" or q.utilities.any()}
-        return _dealt(lacking, self.shares, n)
+        return _dealt(lacking, self.shares, n, rng)
 
 
 _PARTS = {"rare": "rare", "novel": "novelty", "typical": "typical"}
@@ -152,7 +157,7 @@ def _steadying(
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
     if not n:
         return top[:0], np.zeros(0)
-    space, vectors = PoolSpace.of(candidates), candidates.vectors
+    space, vectors = PoolSpace.of(candidates, DIMENSIONS), candidates.vectors
     everyone = in_order(candidates)
     everyone = everyone[:: max(1, len(everyone) // AUDIENCE)]
     known = candidates.labelled
@@ -170,14 +175,17 @@ def _steadying(
     )
 
 
-def _dealt(found: dict[str, Query], shares: Shares, n: int) -> Query:
+def _dealt(
+    found: dict[str, Query], shares: Shares, n: int, rng: np.random.Generator
+) -> Query:
     """Take from the parts in turn, no cell twice."""
     cards = {
         name: zip(query.ids.tolist(), query.reasons, strict=True)
         for name, query in found.items()
     }
     taken: dict[int, str] = {}
-    turns = shares.turns()
+    # Any turn may be the first, or a queue of few cards would never show a rare one.
+    turns = islice(shares.turns(), int(rng.integers(_PHASES)), None)
     while len(taken) < n:
         # A part that has nothing gives its turn to the uncertain: there are n of them.
         for cell, reason in chain(cards.get(next(turns), ()), cards["uncertain"]):

@@ -14,8 +14,10 @@ from napari_cytosynth.core.protocols import Candidates, Query
 from napari_cytosynth.learning.ranking import (
     NO_MODEL,
     doubt_between,
+    entropy_of,
     query_at_random,
     query_best,
+    share_below,
     two_likeliest,
 )
 from napari_cytosynth.learning.space import PoolSpace, in_order
@@ -36,10 +38,9 @@ class Density:
         probabilities = candidates.probabilities
         if probabilities is None:
             return query_at_random(candidates, n, rng, NO_MODEL)
-        logs = np.log2(np.maximum(probabilities, 1e-12))
-        entropy = np.maximum(-np.einsum("nk,nk->n", probabilities, logs), 0)
+        entropy = np.maximum(entropy_of(probabilities), 0)
         likeness = _likeness(candidates)
-        ranks = _share_below(likeness)
+        ranks = share_below(likeness)
 
         def explain(best: npt.NDArray[np.intp]) -> tuple[str, ...]:
             pairs = doubt_between(candidates, *two_likeliest(probabilities[best]))
@@ -64,8 +65,3 @@ def _likeness(candidates: Candidates) -> npt.NDArray[np.float64]:
         apart = squared_distances(points[at : at + _BLOCK], landmarks)
         out[at : at + _BLOCK] = np.exp(-apart / width).mean(axis=1)
     return out
-
-
-def _share_below(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    places = np.searchsorted(np.sort(values), values, side="left")
-    return places / max(len(values), 1)

@@ -12,6 +12,7 @@ from napari_cytosynth.core.protocols import Candidates, Query
 from napari_cytosynth.learning.ranking import (
     NO_MODEL,
     doubt_between,
+    entropy_of,
     query_at_random,
     query_best,
     two_likeliest,
@@ -29,9 +30,7 @@ class Entropy:
         probabilities = candidates.probabilities
         if probabilities is None:
             return query_at_random(candidates, n, rng, NO_MODEL)
-        # The floor only keeps the logarithm of an exact zero finite.
-        logs = np.log2(np.maximum(probabilities, 1e-12))
-        utilities = -np.einsum("nk,nk->n", probabilities, logs)
+        utilities = entropy_of(probabilities)
 
         def explain(best: npt.NDArray[np.intp]) -> tuple[str, ...]:
             pairs = doubt_between(candidates, *two_likeliest(probabilities[best]))

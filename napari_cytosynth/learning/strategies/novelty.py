@@ -2,7 +2,9 @@
 
 For the class that nobody has named yet. What explains a cell is a density model, where
 the caller gives one; else the nearest labelled cell. The queue gives none: over a whole
-pool a density costs far more than a distance.
+pool a density costs far more than a distance, and found no more of such cells. Cells
+that are odd specimens of a known class are strange, too; a model is seldom in doubt of
+them. So where there is a model, strangeness and doubt count alike.
 """
 
 from __future__ import annotations
@@ -11,7 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.protocols import Candidates, Query
-from napari_cytosynth.learning.ranking import NO_MODEL, query_at_random, query_best
+from napari_cytosynth.learning.ranking import (
+    NO_MODEL,
+    entropy_of,
+    query_at_random,
+    query_best,
+    share_below,
+)
 from napari_cytosynth.learning.space import PoolSpace
 from napari_cytosynth.metrics.neighbours import nearest
 
@@ -27,24 +35,26 @@ class Novelty:
     def query(self, candidates: Candidates, n: int, rng: np.random.Generator) -> Query:
         """Return the ``n`` strangest cells.
 
-        The utility is the negative log density under the class that explains the cell
-        best, in nats; without a density model, the distance to the nearest labelled
-        cell.
+        Strange is a small density under the class that explains the cell best; without
+        a density model, a large distance to the nearest labelled cell. The utility is
+        the share of cells that are less strange, and its mean with the share of those
+        that are less in doubt (entropy) where there is a model.
         """
         labelled = candidates.labelled
         if labelled is None or not len(labelled):
             return query_at_random(candidates, n, rng, NO_MODEL)
         strangeness, closest = _strangeness(candidates)
-        order = np.sort(strangeness)
+        shares = worth = share_below(strangeness)
+        if candidates.probabilities is not None:
+            worth = (shares + share_below(entropy_of(candidates.probabilities))) / 2
 
         def explain(best: npt.NDArray[np.intp]) -> tuple[str, ...]:
-            shares = np.searchsorted(order, strangeness[best]) / max(len(order), 1)
             return tuple(
-                f"stranger than {share:.1%} of cells; nearest is {closest[i]}"
-                for share, i in zip(shares, best, strict=True)
+                f"stranger than {shares[i]:.1%} of cells; nearest is {closest[i]}"
+                for i in best
             )
 
-        return query_best(candidates, strangeness, n, rng, explain)
+        return query_best(candidates, worth, n, rng, explain)
 
 
 def _strangeness(

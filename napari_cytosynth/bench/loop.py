@@ -1,0 +1,98 @@
+"""How long a label takes to become the next cell: fit, calibrate, score, choose.
+
+One round as the program runs it, and its parts: a fit that starts from the last one, a
+temperature from held-out folds, probabilities of the whole pool, and the best cell by a
+strategy. The floor is the bare product of vectors and coefficients in the same run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_cytosynth.bench.rank import (
+    DIM,
+    SIZES,
+    best_time,
+    cells,
+    centres_of,
+    pool_of,
+    training_of,
+)
+from napari_cytosynth.core.protocols import QueryStrategy, TrainingSet, Vectors
+from napari_cytosynth.core.registry import load
+from napari_cytosynth.core.training import balanced
+from napari_cytosynth.learning.fitting import fit_head
+from napari_cytosynth.learning.head import Head
+
+STRATEGIES = ("margin", "rare", "balanced")
+LABELS = 400
+"""Labels before the one that is added."""
+
+_BATCH = 200
+"""Cells in a ranking, as the queue asks for them."""
+
+Row = dict[str, Any]
+
+
+def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[Row]:
+    """Measure rounds of learning on made-up vectors.
+
+    Parameters
+    ----------
+    data : Path
+        Not used.
+    seeds : int
+        Not used: the best of three rounds is told, as interruptions only ever add.
+    quick : bool
+        Leaves the million out.
+
+    Returns
+    -------
+    list of dict
+        Seconds of a round and of its parts, beside the floor of the same size.
+    """
+    del data, seeds
+    rng = np.random.default_rng(0)
+    centres = centres_of(rng, DIM)
+    training = training_of(rng, centres, LABELS + 1)
+    head = fit_head(_before(training))
+    rows: list[Row] = []
+    for size in SIZES[:-1] if quick else SIZES:
+        vectors, _ = cells(rng, centres, size)
+        weights = np.ascontiguousarray(head.coefficients.T)
+        ends = {"size": size, "n": size, "metric": "seconds", "unit": "s"}
+        floor = best_time(partial(np.matmul, vectors, weights))
+        for case, work in _parts(vectors, training, head):
+            took = best_time(work)
+            row = {"case": case, "peer": "ours", "value": took, **ends}
+            rows.append(row | {"floor": floor, "ratio": took / floor})
+    return rows
+
+
+def _before(training: TrainingSet) -> TrainingSet:
+    """Return the set as it was before the last label."""
+    codes = training.codes[:-1]
+    return TrainingSet(training.vectors[:-1], codes, balanced(codes))
+
+
+def _parts(
+    vectors: Vectors, training: TrainingSet, head: Head
+) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Yield the parts of a round, then whole rounds of each strategy."""
+    yield "fit", lambda: fit_head(training, previous=head, folds=0)
+    yield "fit and calibrate", lambda: fit_head(training, previous=head)
+    yield "score", lambda: head.predict_proba(vectors)
+    for name in STRATEGIES:
+        yield name, partial(_round, vectors, training, head, name)
+
+
+def _round(vectors: Vectors, training: TrainingSet, head: Head, name: str) -> object:
+    fitted = fit_head(training, previous=head)
+    strategy: QueryStrategy = load("strategies", name)()
+    pool = pool_of(vectors, training, fitted)
+    return strategy.query(pool, _BATCH, np.random.default_rng(0))
