@@ -15,7 +15,7 @@ from napari_cytosynth._gui.layers import OurLayers
 from napari_cytosynth._gui.mosaic import MOSAIC_MPP, MosaicPlan
 from napari_cytosynth._gui.mouse import Gestures, Mouse, World
 from napari_cytosynth._gui.resident import ResidentLevel, resident_levels
-from napari_cytosynth.app.panels import CellMarks, Density, FocusMark, Mosaic
+from napari_cytosynth.app.panels import CellMarks, Density, FieldMark, FocusMark, Mosaic
 from napari_cytosynth.core.geometry import Box
 from napari_cytosynth.core.smear import SmearImage
 
@@ -27,7 +27,8 @@ KEPT_SMEARS = 4
 
 MOSAIC_GAP_UM = 12.0
 _SETTLE_MS = 60
-_ORDER = ("smear", "stain", "centre", "density", "cells", "focus", "mosaic")
+_ORDER = ("smear", "stain", "centre", "density", "cells", "field", "focus", "mosaic")
+_MARGIN = 1.08  # a framed part leaves a little around it
 
 
 class CanvasAdapter(QObject):
@@ -116,6 +117,14 @@ class CanvasAdapter(QObject):
         """Draw box and outline of the focused cell."""
         self._drawing.put("focus", lambda: self._layers.show_focus(mark, self._bridge))
 
+    def show_field(self, mark: FieldMark | None) -> None:
+        """Outline a field, and mark where cells may have been missed."""
+        self._drawing.put("field", lambda: self._layers.show_field(mark, self._bridge))
+
+    def frame(self, box: Box) -> None:
+        """Show just this part of the smear; any other move that waits is forgotten."""
+        self._drawing.put("centre", lambda: self._frame(box))
+
     def show_cells(self, marks: CellMarks | None) -> None:
         """Draw cells in view as rings."""
         self._drawing.put("cells", lambda: self._layers.show_cells(marks, self._bridge))
@@ -175,6 +184,14 @@ class CanvasAdapter(QObject):
         while len(self._resident) > KEPT_SMEARS:
             self._resident.pop(next(iter(self._resident)))
         return levels
+
+    def _frame(self, box: Box) -> None:
+        camera, length = self._viewer.scene.camera, self._bridge.length
+        height, width = self._viewer.canvas.size
+        high, wide = length(box.height), length(box.width)
+        self._zoomed = True
+        camera.zoom = min(height / high, width / wide) / _MARGIN
+        camera.center = tuple(self._bridge.to_world([box.centre])[0])
 
     def _centre(self, x: float, y: float) -> None:
         camera = self._viewer.scene.camera

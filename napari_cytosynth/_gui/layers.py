@@ -14,9 +14,10 @@ from napari_cytosynth._gui.bridge import UNITS, Bridge
 from napari_cytosynth._gui.keys import LayerKeys
 from napari_cytosynth._gui.marks import Look, look_of, new_points, redraw
 from napari_cytosynth._gui.mosaic import MOSAIC_MPP, paint_mosaic
-from napari_cytosynth.app.panels import CellMarks, Density, FocusMark, Mosaic
+from napari_cytosynth.app.panels import CellMarks, Density, FieldMark, FocusMark, Mosaic
 
 _FOCUS = "#ffb000"
+_FIELD, _PLACE = "#2f7fd6", "#e0218a"
 _MARK = "cytosynth"
 _WARM: set[bool] = set()
 
@@ -109,6 +110,7 @@ class OurLayers:
         self.stain = Slot(viewer, keys, at=1)
         self.density = Slot(viewer, keys, at=2)
         self.cells = Slot(viewer, keys)
+        self.field = Slot(viewer, keys)
         self.focus = Slot(viewer, keys)
         self.mosaic = Slot(viewer, keys)
 
@@ -202,6 +204,19 @@ class OurLayers:
         if layer is not None:
             layer.data = lines
 
+    def show_field(self, mark: FieldMark | None, bridge: Bridge) -> None:
+        """Draw the outline of a field, and a box at each place of a missed cell."""
+        if mark is None:
+            self.field.hide()
+            return
+        boxes = (mark.box, *mark.places)
+        lines = np.concatenate([_closed(bridge.rectangle(box)) for box in boxes])
+        colours = np.repeat([_FIELD, *[_PLACE] * len(mark.places)], 4)
+        layer = self.field.put(lambda: _new_field(lines, colours))
+        if layer is not None:
+            layer.data = lines
+            layer.edge_color = colours
+
     def show_mosaic(self, mosaic: Mosaic | None, left_top: tuple[float, float]) -> None:
         """Draw the synthetic cells with their corner at this world place (y, x)."""
         if mosaic is None:
@@ -225,7 +240,7 @@ class OurLayers:
         """Give keys back and take all our layers off."""
         self._keys.release()
         pictures = (self.smear, self.stain, self.density, self.mosaic)
-        for slot in (*pictures, self.cells, self.focus):
+        for slot in (*pictures, self.cells, self.field, self.focus):
             slot.remove()
 
     def _listened(self, layer: Points) -> Points:
@@ -260,6 +275,20 @@ def _new_focus(lines: npt.NDArray[np.float64]) -> Vectors:
         units=UNITS,
         opacity=1.0,
         name="Focused cell",
+    )
+
+
+def _new_field(
+    lines: npt.NDArray[np.float64], colours: npt.NDArray[np.str_]
+) -> Vectors:
+    return Vectors(
+        lines,
+        edge_width=0.6,
+        edge_color=colours,
+        vector_style="line",
+        units=UNITS,
+        opacity=0.9,
+        name="Field; cells missed?",
     )
 
 

@@ -29,6 +29,7 @@ class ToolRow(QWidget):
     qualityChosen = Signal(object)
     strategyChosen = Signal(str)
     sharesAsked = Signal()
+    fieldAsked = Signal()
     blindToggled = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -49,6 +50,11 @@ class ToolRow(QWidget):
         self.strategy.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.shares = QPushButton("Shares\u2026", self)
         self.shares.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.field = QPushButton("Next field", self)
+        self.field.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.field.setToolTip(
+            "Go to the field of view that teaches most if all its cells are labelled."
+        )
         self._dealt = ""
         self.sentence = ElidedLabel(self)
         self.sentence.setObjectName("muted")
@@ -70,6 +76,7 @@ class ToolRow(QWidget):
         for box in (self.filter, self.sort, self.quality, self.strategy):
             row.addWidget(box)
         row.addWidget(self.shares)
+        row.addWidget(self.field)
         row.addWidget(self.sentence, 1)
         row.addWidget(self.blind)
 
@@ -88,6 +95,7 @@ class ToolRow(QWidget):
             lambda _: self.strategyChosen.emit(self.strategy.currentData())
         )
         self.shares.clicked.connect(lambda: self.sharesAsked.emit())
+        self.field.clicked.connect(lambda: self.fieldAsked.emit())
         self.blind.toggled.connect(self.blindToggled)
 
     def show_choices(

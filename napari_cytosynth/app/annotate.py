@@ -62,6 +62,7 @@ class AnnotatePresenter:
         view.filterChosen.connect(session.set_filter)
         view.sortChosen.connect(self._on_sort_chosen)
         view.qualityChosen.connect(self._on_quality_chosen)
+        view.fieldAsked.connect(session.fields.next)
         view.likeAsked.connect(self._on_like_asked)
         view.searchLeft.connect(session.searching.leave)
         view.strategyChosen.connect(session.set_strategy)

@@ -93,6 +93,7 @@ class Keyboard:
             "Backspace": session.remove_cell,
             "?": session.second_opinion,
             "=": session.searching.like_cell,
+            "+": session.fields.add_missed,
             "Right": session.next,
             "Down": session.next,
             "Left": session.previous,

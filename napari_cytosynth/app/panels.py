@@ -13,6 +13,7 @@ import numpy.typing as npt
 from napari_cytosynth.app.scene import MAX_MARKS as MAX_MARKS
 from napari_cytosynth.app.scene import CellMarks as CellMarks
 from napari_cytosynth.app.scene import Density as Density
+from napari_cytosynth.app.scene import FieldMark as FieldMark
 from napari_cytosynth.app.scene import FocusMark as FocusMark
 from napari_cytosynth.app.scene import Mosaic as Mosaic
 from napari_cytosynth.app.scene import Rectangle as Rectangle

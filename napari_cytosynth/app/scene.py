@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.geometry import Box
+from napari_cytosynth.core.ids import SmearId
 
 MAX_MARKS = 5000
 """More cells than this in view are shown as a density image."""
@@ -52,6 +53,25 @@ class FocusMark:
     outline: tuple[tuple[float, float], ...] = ()
     code: str = ""
     colour: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMark:
+    """A field of view on the canvas.
+
+    Parameters
+    ----------
+    smear : SmearId
+        Where it lies.
+    box : Box
+        Its outline, level-0 pixels.
+    places : tuple of Box
+        Where a cell may have been missed.
+    """
+
+    smear: SmearId
+    box: Box
+    places: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

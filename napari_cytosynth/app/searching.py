@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_cytosynth.app.desk import Desk
 from napari_cytosynth.app.jobs import Jobs, Order
-from napari_cytosynth.app.learner import Learner, embed
+from napari_cytosynth.app.learner import embed
 from napari_cytosynth.app.listing import Listing
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.protocols import Compute
@@ -31,19 +31,14 @@ class Searching:
     ----------
     desk : Desk
         Shows what was found.
-    learner : Learner
-        Tells by which vectors the session learns.
     compute : Compute
         Embeds and draws.
     jobs : Jobs
         Runs the search.
     """
 
-    def __init__(
-        self, desk: Desk, learner: Learner, compute: Compute, jobs: Jobs
-    ) -> None:
-        self._desk, self._learner = desk, learner
-        self._compute, self._jobs = compute, jobs
+    def __init__(self, desk: Desk, compute: Compute, jobs: Jobs) -> None:
+        self._desk, self._compute, self._jobs = desk, compute, jobs
         self._code = ""
         self._found: Found | None = None
         self._before: CellId | None = None
@@ -98,19 +93,24 @@ class Searching:
 
     def _start(self, task: Task[Found], like: str, code: str = "") -> None:
         def done(found: Found) -> None:
-            self._code, self._found = code, found
             self._show(found)
+            self._code, self._found = code, found
 
         self._jobs.start(Order(SEARCH, f"Looking for more like {like}", task, done))
 
+    def show(self, found: Listing, title: str) -> None:
+        """List cells from their top until :meth:`leave`; ``title`` says which."""
+        if not self._desk.state.search:
+            self._before = self._desk.state.focus
+        self._code = ""
+        self._desk.show_found(found, title)
+
     def _show(self, found: Found) -> None:
-        """List what was found, from its top; say what was missing."""
+        """List what was found; say what was missing."""
         desk = self._desk
-        if not desk.state.search:
-            self._before = desk.state.focus
         if found.note:
             desk.state.say(f"No synthetic example was drawn. {found.note}")
-        desk.show_found(_listing(found), found.title(desk.project.taxonomy))
+        self.show(_listing(found), found.title(desk.project.taxonomy))
 
     def _sharpened(self, found: Found) -> None:
         if self._desk.state.search:

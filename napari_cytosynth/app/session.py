@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from napari_cytosynth.app.atlas import Atlas
+from napari_cytosynth.app.fields import Fields
 from napari_cytosynth.app.figures import class_figures, figure
 from napari_cytosynth.app.fills import Fills
 from napari_cytosynth.app.handling import Handling
@@ -67,6 +68,8 @@ class Session(Handling):
         What runs; ``jobs.cancel(key)`` stops it.
     searching : Searching
         More cells of a class, more cells like one.
+    fields : Fields
+        From field to field, to label them whole.
     measuring : Measuring
         The learning curve, and labels per minute.
     helpers : ExitStack
@@ -92,7 +95,8 @@ class Session(Handling):
             project, self.jobs, state, lambda: self.learner.fitter
         )
         self.atlas = Atlas(project, self.jobs, self.learner)
-        self.searching = Searching(self, self.learner, compute, self.jobs)
+        self.searching = Searching(self, compute, self.jobs)
+        self.fields = Fields(self, self.searching, compute, self.jobs, opener)
         self.inspecting = Inspecting(self, self.jobs, lambda: self.smears.finder)
         self.helpers = ExitStack()
         self._figures: Mapping[str, tuple[Figure, Figure]] = {}
@@ -170,6 +174,7 @@ class Session(Handling):
     def set_strategy(self, key: str) -> None:
         """Choose how cells are ranked, and rank anew."""
         self.searching.leave()
+        self.fields.forget()
         self.state.strategy = key
         if len(self.index):
             self.learner.rerank()
@@ -230,6 +235,7 @@ class Session(Handling):
         audit = learned.accuracy
         self.state.accuracy = figure(audit, 0 if audit is None else audit.n)
         self.events.predictions.emit()
+        self.fields.head = head
         self.searching.again()
         self.summarise()
         if head is not None:

@@ -10,6 +10,7 @@ from psygnal import Signal, SignalGroup
 
 from napari_cytosynth.app.listing import Listing
 from napari_cytosynth.app.panels import ClassRow, Figure, Quality, Sort, Tab, TaskStatus
+from napari_cytosynth.app.scene import FieldMark
 from napari_cytosynth.core.ids import CellId, SmearId, SyntheticId
 from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, DEFAULT_STRATEGY
 
@@ -38,6 +39,7 @@ class SessionEvents(SignalGroup):
     listing = Signal(object)
     filter = Signal(str)
     search = Signal(str)
+    outlined = Signal(object)
     sort = Signal(object)
     quality = Signal(object)
     tab = Signal(object)
@@ -93,6 +95,8 @@ class SessionState:
         Class code that the grid is limited to; empty: all.
     search : str
         What the grid was searched for, in words; empty: it shows the queue.
+    outlined : FieldMark or None
+        The field of view that is being labelled whole.
     stain : SmearId or None
         The smear in whose stain others are shown; None: as they were scanned.
     sort : Sort
@@ -156,6 +160,7 @@ class SessionState:
     listing: Listing = field(default_factory=Listing)
     filter: str = ""
     search: str = ""
+    outlined: FieldMark | None = None
     sort: Sort = Sort.WORTH
     quality: Quality = Quality.LAST
     tab: Tab = Tab.QUEUE

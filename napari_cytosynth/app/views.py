@@ -27,6 +27,7 @@ from napari_cytosynth.app.panels import (
     ClassRow,
     Curve,
     Density,
+    FieldMark,
     FocusMark,
     Learning,
     Mosaic,
@@ -38,6 +39,7 @@ from napari_cytosynth.app.panels import (
 )
 from napari_cytosynth.app.signals import SignalLike
 from napari_cytosynth.app.synthetic_views import ReviewView, SynthesizeView
+from napari_cytosynth.core.geometry import Box
 from napari_cytosynth.core.smear import SmearImage
 
 
@@ -66,6 +68,8 @@ class AnnotateView(Protocol):
     searchLeft : ()
         Back from what was found to the queue.
     strategyChosen : (key: str)
+    fieldAsked : ()
+        On to the field of view that teaches most.
     sharesAsked : ()
         The shares of *balanced* are to be changed; the window opens the form.
     blindToggled : (hidden: bool)
@@ -81,6 +85,7 @@ class AnnotateView(Protocol):
     sortChosen: SignalLike
     qualityChosen: SignalLike
     likeAsked: SignalLike
+    fieldAsked: SignalLike
     searchLeft: SignalLike
     strategyChosen: SignalLike
     sharesAsked: SignalLike
@@ -258,6 +263,14 @@ class CanvasView(Protocol):
 
     def show_density(self, density: Density | None) -> None:
         """Draw cells a square as an image, where too many are in view; None: hide."""
+        ...
+
+    def show_field(self, mark: FieldMark | None) -> None:
+        """Outline a field and mark where cells may have been missed; None: hide."""
+        ...
+
+    def frame(self, box: Box) -> None:
+        """Move and zoom the camera until it shows just this part of the smear."""
         ...
 
     def show_mosaic(self, mosaic: Mosaic | None) -> None:

@@ -8,6 +8,7 @@ from napari_cytosynth.app.annotate import AnnotatePresenter
 from napari_cytosynth.app.canvas import CanvasPresenter
 from napari_cytosynth.app.classes import TaxonomyPresenter
 from napari_cytosynth.app.evidence import EvidencePresenter
+from napari_cytosynth.app.fields import FieldsPresenter
 from napari_cytosynth.app.review import ReviewPresenter
 from napari_cytosynth.app.session import Session
 from napari_cytosynth.app.stain import StainPresenter
@@ -24,6 +25,7 @@ class Presenters:
     classes: TaxonomyPresenter
     canvas: CanvasPresenter
     stain: StainPresenter
+    fields: FieldsPresenter
     synthesize: SynthesizePresenter
     review: ReviewPresenter
     evidence: EvidencePresenter
@@ -38,6 +40,7 @@ def present(session: Session, views: Views) -> Presenters:
         classes=TaxonomyPresenter(session, views.classes),
         canvas=CanvasPresenter(session, views.canvas, annotate.keyboard),
         stain=StainPresenter(session, views.canvas),
+        fields=FieldsPresenter(session, views.canvas),
         synthesize=SynthesizePresenter(session, views.synthesize),
         review=ReviewPresenter(session, views.review),
         evidence=EvidencePresenter(session, views.evidence),

@@ -51,7 +51,8 @@ EDGE = 0.8
 """Dye at its edge, as a share of the smear's threshold."""
 
 PLACE_CHANCE = 0.3
-"""Share of the places seen so, and not seen else, that are cells."""
+"""Share of the places seen so, and not seen else, that are cells: 2 of 7 in 146 fields
+of blood with every white cell marked, where the detector had missed 3 of 188."""
 
 _OUTLINE_PIXELS = 0.4  # how far a drawn outline may stray from the mask's
 

@@ -15,12 +15,12 @@ from napari_cytosynth.core.geometry import Box, box_iou
 from napari_cytosynth.core.ids import CellId, SmearId
 from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.project import CutBy, Job, JobState, Project
-from napari_cytosynth.core.protocols import Crops, Detector, Finder
-from napari_cytosynth.core.registry import load
+from napari_cytosynth.core.protocols import Crops, Finder
 from napari_cytosynth.core.smear import Calibration, Smear, SmearImage
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.ingest.finding import InlineFinder
 from napari_cytosynth.workflows.detect_files import CATEGORIES, detect_files
+from napari_cytosynth.workflows.missed import HAND_UM, box_at
 from napari_cytosynth.workflows.quality import Source, measure
 from napari_cytosynth.workflows.searches import (
     demand_group,
@@ -40,11 +40,7 @@ __all__ = [
     "smear_by_id",
 ]
 
-HAND_UM = 12.0
-"""Side of the box of a cell that the detector does not see, micrometres."""
-
 _Step = tuple[int, int, Detections]
-_LOOK_UM = 60.0
 _BATCH = 256
 _SAME_CELL = 0.5  # overlap above which two boxes mark one cell
 
@@ -238,7 +234,7 @@ def add_cell(
     image = open_smear(smear.uri)
     try:
         calibration = _calibration(project, smear_id, image, InlineFinder())
-        box = _box_around(image, calibration, x, y)
+        box = box_at(image, calibration, x, y)
         standing = _standing_cell(project, smear_id, box)
         if standing is not None:
             return standing
@@ -370,23 +366,6 @@ def _calibration(
         calibration = finder.calibrate(image)
         project.set_calibration(smear, calibration)
     return calibration
-
-
-def _box_around(image: SmearImage, calibration: Calibration, x: float, y: float) -> Box:
-    """Return the detector's smallest box around a point, else one of 12 um."""
-    from napari_cytosynth.ingest.tiles import detect_at
-
-    detector: Detector = load("detectors", "classic")()
-    found = detect_at(image, detector, calibration, (x, y), _LOOK_UM)
-    boxes = found.boxes
-    ends = boxes[:, :2] + boxes[:, 2:]
-    over = (boxes[:, :2] <= [x, y]).all(axis=1) & (ends > [x, y]).all(axis=1)
-    if over.any():
-        best = boxes[over][np.argmin(boxes[over][:, 2:].prod(axis=1))]
-        left, top, width, height = (float(v) for v in best)
-        return Box(left, top, width, height)
-    side = HAND_UM / calibration.mpp
-    return Box(x - side / 2, y - side / 2, side, side)
 
 
 def _standing_cell(project: Project, smear: SmearId, box: Box) -> CellId | None:

@@ -37,9 +37,6 @@ and measuring ones by blocks of the same grid: then a field is the one or the ot
 WORTHY_SHARE, LEAST_WORTHY, MOST_WORTHY = 0.2, 100, 2000
 """Part of the unlabelled cells that counts as worth a label, and its bounds."""
 
-LOOKED = 40
-"""Fields in which missed cells are looked for: the best ones by their cells."""
-
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -85,6 +82,8 @@ class FieldConfig:
         is one.
     detector : str
         Name of the detector that is asked what it nearly saw.
+    looked : int
+        Fields in which missed cells are looked for: the best by their cells.
     seed : int
         Decides the chance of the strategy.
     opener : callable, optional
@@ -94,6 +93,7 @@ class FieldConfig:
     strategy: str = DEFAULT_STRATEGY
     um: float = FIELD_UM
     detector: str = "classic"
+    looked: int = 40
     seed: int = 0
     opener: Opener | None = None
 
@@ -140,7 +140,7 @@ def rank_fields(
     tiled = _Tiled.of(project, config.um)
     stock = _Stock.of(project, embedder_key, head, config, tiled)
     cells = stock.field_cells(tiled)
-    best = [number for number, _ in cells.best(max(n, LOOKED))]
+    best = [number for number, _ in cells.best(config.looked)]
     missed, chance = yield from _missed(project, tiled, best, config)
     extra = np.zeros(len(tiled.boxes))
     for number, places in missed.items():

@@ -26,6 +26,11 @@ from napari_cytosynth.core.tasks import Progress, Task
 COVERED = 0.3
 """Part of a place that a known cell covers, from which on it is that cell."""
 
+HAND_UM = 12.0
+"""Side of the box of a cell that the detector does not see, micrometres."""
+
+_LOOK_UM = 60.0
+
 Boxes = npt.NDArray[np.float32]
 Opener: TypeAlias = Callable[[str], SmearImage]
 
@@ -113,7 +118,7 @@ def find_missed(
     known = _known_boxes(project, smear)
     return Missed(
         tuple(
-            _uncovered(seen[_key(smear, detector, calibration, part)], known)
+            uncovered(seen[_key(smear, detector, calibration, part)], known)
             for part in parts
         ),
         made.place_chance,
@@ -155,8 +160,14 @@ def _known_boxes(project: Project, smear: Smear) -> Boxes:
     return np.concatenate([t.boxes[t.smears == smear.id] for t in tables])
 
 
-def _uncovered(boxes: Boxes, known: Boxes) -> tuple[Box, ...]:
-    """Return the boxes of which little lies on a known cell."""
+def uncovered(boxes: Boxes, known: Boxes) -> tuple[Box, ...]:
+    """Return the boxes of which little lies on a known cell.
+
+    Parameters
+    ----------
+    boxes, known : float32[n, 4], float32[m, 4]
+        x, y, width, height; level-0 pixels of one smear.
+    """
     if len(boxes) and len(known):
         ends, known_ends = boxes[:, :2] + boxes[:, 2:], known[:, :2] + known[:, 2:]
         low = np.maximum(boxes[:, None, :2], known[None, :, :2])
@@ -164,3 +175,34 @@ def _uncovered(boxes: Boxes, known: Boxes) -> tuple[Box, ...]:
         shared = np.clip(high - low, 0, None).prod(axis=2).max(axis=1)
         boxes = boxes[shared < COVERED * boxes[:, 2:].prod(axis=1)]
     return tuple(Box(*map(float, box)) for box in boxes)
+
+
+def box_at(image: SmearImage, calibration: Calibration, x: float, y: float) -> Box:
+    """Return the detector's smallest box around a point, else one of 12 um.
+
+    Where it sees nothing it is asked again, refusing less: a person says that a cell is
+    there.
+
+    Parameters
+    ----------
+    image : SmearImage
+        An open smear.
+    calibration : Calibration
+        Of it.
+    x, y : float
+        Level-0 pixels.
+    """
+    from napari_cytosynth.ingest.tiles import detect_at
+
+    detector: Detector = load("detectors", "classic")()
+    doubting = [detector.doubting()] if isinstance(detector, Doubting) else []
+    for each in (detector, *doubting):
+        boxes = detect_at(image, each, calibration, (x, y), _LOOK_UM).boxes
+        ends = boxes[:, :2] + boxes[:, 2:]
+        over = (boxes[:, :2] <= [x, y]).all(axis=1) & (ends > [x, y]).all(axis=1)
+        if over.any():
+            best = boxes[over][np.argmin(boxes[over][:, 2:].prod(axis=1))]
+            left, top, width, height = (float(v) for v in best)
+            return Box(left, top, width, height)
+    side = HAND_UM / calibration.mpp
+    return Box(x - side / 2, y - side / 2, side, side)
