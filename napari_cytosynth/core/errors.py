@@ -86,6 +86,10 @@ class WeightsError(CytoSynthError, ValueError):
     """Model weights are damaged, or not the ones that were named."""
 
 
+class OtherWeightsError(WeightsError):
+    """A class was learned on other weights than those at hand, and must be anew."""
+
+
 class WorkerError(CytoSynthError, ConnectionError):
     """The compute worker failed."""
 

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth import __version__
-from napari_cytosynth.core.errors import WeightsError
+from napari_cytosynth.core.errors import OtherWeightsError
 from napari_cytosynth.core.protocols import Batch, LabelledCells, Request, Weights
 from napari_cytosynth.core.provenance import Provenance, SyntheticCell
 from napari_cytosynth.core.tasks import Progress, Task
@@ -157,7 +157,7 @@ class LatentGenerator:
         ------
         UnknownClassError
             If neither the starter weights nor real cells say what the class looks like.
-        WeightsError
+        OtherWeightsError
             If the class was learned on other starter weights.
         """
         order = self._order(request, weights)
@@ -242,7 +242,7 @@ class LatentGenerator:
 
     def _demand_same_base(self, weights: Weights) -> None:
         if weights.meta["base"] != self.starter.sha256:
-            raise WeightsError(
+            raise OtherWeightsError(
                 "The latent generator learned this class on other starter weights than "
                 "the installed ones. Fit the generator again."
             )

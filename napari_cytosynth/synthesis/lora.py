@@ -20,7 +20,12 @@ import numpy as np
 import numpy.typing as npt
 from platformdirs import user_cache_path
 
-from napari_cytosynth.core.errors import InputError, UnknownClassError, WeightsError
+from napari_cytosynth.core.errors import (
+    InputError,
+    OtherWeightsError,
+    UnknownClassError,
+    WeightsError,
+)
 from napari_cytosynth.core.protocols import Batch, LabelledCells, Request, Weights
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.core.taxonomy import Taxonomy
@@ -109,8 +114,8 @@ class LoraGenerator:
         MissingExtraError
             If the packages of the extra ``lora`` are not installed.
         InputError
-            If the cells are too few, a prompt is too long, or there is no GPU for a
-            base of real size.
+            If the cells are too few, a prompt is too long, there is no GPU for a base
+            of real size, or all that was learned by the first look are copies.
         WeightsError
             If the base is not on this machine.
         MemoryShortError
@@ -160,8 +165,10 @@ class LoraGenerator:
         ------
         UnknownClassError
             If the weights did not learn the class.
+        OtherWeightsError
+            If they were learned on another base.
         WeightsError
-            If they were learned on another base, or the base is not on this machine.
+            If the base is not on this machine.
         InputError
             If there is no GPU for a base of real size.
         """
@@ -255,6 +262,14 @@ class LoraGenerator:
         for stage in LoraTrainer(base, taught, recipe, checkpoint).run():
             yield Progress(stage.step, recipe.steps, _note(stage, recipe.batch))
         checkpoint.remove()
+        if not stage.step:
+            raise InputError(
+                f"The lora generator learned copies of the {len(taught.crops)} real "
+                f"cells rather than their class: {stage.copies:.0%} of what it drew at "
+                f"its first look, after {min(recipe.save_every, recipe.steps)} steps. "
+                "Label more cells, set a lower rate or save_every, or use the 'latent' "
+                "generator."
+            )
         copies = None if math.isnan(stage.copies) else round(stage.copies, 3)
         return {
             "steps done": stage.step,
@@ -279,7 +294,7 @@ class LoraGenerator:
 
     def _demand_same_base(self, weights: Weights) -> None:
         if weights.meta["base sha256"] != self._fingerprint:
-            raise WeightsError(
+            raise OtherWeightsError(
                 f"The lora adapter was learned on the base '{weights.meta['base']}', "
                 f"and '{self._told_name}' here has other weights. Name the one that it "
                 "was learned on, or fit again."
@@ -317,7 +332,7 @@ def _key_of(lesson: Weights) -> str:
 
 
 def _note(stage: Stage, batch: int) -> str:
-    if not stage.step:
+    if not stage.step and math.isnan(stage.copies):
         return "encoding real cells"
     told = "looking for copies" if stage.looking else f"loss {stage.loss:.3f}"
     parts = [f"learning cells, {told}"]

@@ -113,10 +113,12 @@ class Drawing:
         """Return the draws of a block that were asked for, flawed ones vetoed."""
         asked = range(self.request.start, self.request.start + self.request.count)
         made = []
-        for number, crop, flaw in zip(block, drawn.crops, drawn.flaws, strict=True):
+        exact = drawn.exact or (False,) * len(drawn.flaws)
+        parts = zip(block, drawn.crops, drawn.flaws, exact, strict=True)
+        for number, crop, flaw, again in parts:
             if number not in asked:
                 continue
-            told = self._provenance(number, flaw, exact=drawn.exact)
+            told = self._provenance(number, flaw, exact=again)
             cell = SyntheticCell(_own(crop), self.request.code, told)
             if flaw:
                 veto = Assessment(CRITIC, float(crop.max()), False, _REASONS[flaw])

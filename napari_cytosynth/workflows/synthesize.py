@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from napari_cytosynth.core.errors import InputError, WorkerError
+from napari_cytosynth.core.errors import InputError, OtherWeightsError, WorkerError
 from napari_cytosynth.core.project import Job, JobState, Project
 from napari_cytosynth.core.protocols import (
     Batch,
@@ -192,7 +192,13 @@ def resume(
         weights, job = yield from _weights(project, compute, job, cells)
         plan = plan_of(project, job)
         with closing((yield from (gates or gate_here)(cells, plan))) as gate:
-            yield from _draw(project, compute, job, weights, gate)
+            try:
+                yield from _draw(project, compute, job, weights, gate)
+            except OtherWeightsError:
+                # Such as another base of lora than that of the last fill.
+                anew = _weights(project, compute, job, cells, anew=True)
+                weights, job = yield from anew
+                yield from _draw(project, compute, job, weights, gate)
     return report_of(project, job.key)
 
 
@@ -330,13 +336,19 @@ class _Tally:
 
 
 def _weights(
-    project: Project, compute: Compute, job: Job, cells: LabelledCells
+    project: Project,
+    compute: Compute,
+    job: Job,
+    cells: LabelledCells,
+    *,
+    anew: bool = False,
 ) -> Task[tuple[Weights, Job]]:
     """Return the project's weights of a generator, and the job with their SHA-256.
 
     They are fitted where there are none, or where the real cells or the options to
     learn by changed since; but a fill that goes on keeps to those it began with. Where
-    the class was learned on weights that ship no more, it is learned again.
+    the class was learned on weights that ship no more, it is learned again, as it is
+    where that is asked for.
     """
     generator, code = str(job.data["generator"]), str(job.data["code"])
     told = learning_options(generator, job.data["options"])
@@ -344,7 +356,7 @@ def _weights(
     weights = project.model(name)
     begun = weights is not None and weights.sha256 == job.data.get("weights")
     kept = begun or (weights is not None and weights.meta.get("fitted on") == known)
-    if weights is None or not kept or is_outdated(generator, weights):
+    if anew or weights is None or not kept or is_outdated(generator, weights):
         concepts = {c.code: c.concept for c in project.taxonomy}
         fitted = yield from compute.fit(
             generator, cells, {**told, "seed": 0, "concepts": concepts, "only": code}

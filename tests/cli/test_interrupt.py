@@ -160,7 +160,7 @@ class Library:
         print("taken apart")
 
 atexit.register(print, "at the end")
-sys.library = Library()
+library = Library()
 from napari_cytosynth.core import tasks
 
 def interrupt(task, on_progress=None):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_cytosynth.core.errors import MemoryShortError, WeightsError
+from napari_cytosynth.core.errors import InputError, MemoryShortError, WeightsError
 from napari_cytosynth.core.protocols import Request, Weights
 from napari_cytosynth.core.provenance import SyntheticCell
 from napari_cytosynth.core.tasks import run_to_end
@@ -214,6 +214,34 @@ def test_what_overflows_in_half_precision_is_drawn_again_in_full(
     assert kinds == {torch.float32}
 
 
+def test_a_draw_made_again_leaves_those_beside_it_as_they_are(
+    generator: LoraGenerator, weights: Weights, stable_folder: Path
+) -> None:
+    from napari_cytosynth.synthesis._torch.stable_base import StableBase
+
+    loaded(generator, weights)
+    half = StableBase.load(stable_folder, torch.device("cpu"), torch.bfloat16)
+    half.adapters.put(weights.tensors, 4, 4)
+    generator.loaded = half
+    whole = drawn(generator, weights)
+    hook = half.unet.register_forward_hook(_spoil_second)
+    cells = drawn(generator, weights)
+    hook.remove()
+    again = [c.provenance.config.get("drawn again in") for c in cells]
+    assert again == [None, "float32", None, None]
+    kept = [0, 2, 3]
+    np.testing.assert_array_equal(
+        stacked([cells[i] for i in kept]), stacked([whole[i] for i in kept])
+    )
+    assert cells[1].pixels.any()
+
+
+def _spoil_second(module: Any, given: Any, made: Any) -> None:
+    """Spoil the second of four draws in low precision, and none made alone."""
+    if len(made[0]) > 2:
+        made[0][1] = float("nan")
+
+
 def test_steps_whose_gradients_are_not_finite_change_nothing_and_are_counted(
     generator: LoraGenerator, weights: Weights, hooked: Callable[[Any], None]
 ) -> None:
@@ -326,6 +354,18 @@ def test_training_ends_where_draws_become_copies(
         np.testing.assert_array_equal(made.tensors[name], array)
     free = run_to_end(generator.fit(REAL, {**config, "watch": False}))
     assert (free.meta["steps done"], free.meta["copy rate"]) == (8, None)
+
+
+def test_an_adapter_that_copies_at_the_first_look_is_not_kept(
+    generator: LoraGenerator, weights: Weights, hooked: Callable[[Any], None]
+) -> None:
+    base = loaded(generator, weights)
+    hooked(repeating(base, REAL.crops[-1]))
+    with pytest.raises(InputError, match=r"100% of what it drew .* after 2 steps"):
+        run_to_end(generator.fit(REAL, {**QUICK, "train_steps": 8, "save_every": 2}))
+    ends = [v for k, v in base.adapters.arrays().items() if ".lora_B." in k]
+    assert ends
+    assert not any(v.any() for v in ends), "what copied is still in place"
 
 
 def test_draws_that_are_no_copies_do_not_end_it(weights: Weights) -> None:

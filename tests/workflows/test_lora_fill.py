@@ -98,6 +98,25 @@ def test_black_pictures_are_counted_in_the_report(
     assert report.reasons == {"picture": report.drawn}
 
 
+def test_another_base_under_the_same_name_is_learned_anew(
+    project: MemoryProject, maker: LoraGenerator, tmp_path: Path
+) -> None:
+    from napari_cytosynth.synthesis._torch.stable_random import random_base
+
+    other = LoraGenerator(
+        str(random_base(tmp_path / "other", seed=1)), tmp_path / "scratch"
+    )
+    ask: dict[str, Any] = {"generator": "lora", "options": OPTIONS}
+    learned = []
+    for at_hand in (maker, other):
+        compute = InlineCompute(generators={"lora": lambda m=at_hand: m}, embedders={})
+        run_to_end(fill(project, compute, "MO", 1, **ask))
+        learned.append(weights_of(project, "lora").meta["base sha256"])
+    assert learned[0] != learned[1]
+    made = project.synthetic("MO")
+    assert {c.provenance.config["base sha256"] for c in made} == set(learned)
+
+
 def test_only_options_of_learning_are_told_to_it() -> None:
     asked = {"strategy": "inpaint", "rank": 8, "steps": 3}
     assert learning_options("lora:/somewhere", asked) == {"rank": 8}

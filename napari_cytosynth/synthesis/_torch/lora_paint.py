@@ -57,7 +57,7 @@ def paint(
     if sheet.strategy != "variation":
         plan = replace(plan, strength=1.0)
     flaws: tuple[str, ...] = ("",) * len(sheet.seeds)
-    exact = False
+    exact = (False,) * len(flaws)
     for number, kept in enumerate(_KEPT[sheet.strategy]):
         start = replace(start, noise=sheet.noise[number], fresh=_fresh(start, kept))
         parts: list[Drawn] = []
@@ -69,7 +69,8 @@ def paint(
         crops = np.concatenate([part.crops for part in parts])
         found = [flaw for part in parts for flaw in part.flaws]
         flaws = tuple(a or b for a, b in zip(flaws, found, strict=True))
-        exact = exact or any(part.exact for part in parts)
+        again = [e for p in parts for e in p.exact or (False,) * len(p.flaws)]
+        exact = tuple(a or b for a, b in zip(exact, again, strict=True))
         start = replace(start, sources=_pasted(crops, start))
     assert start.sources is not None
     yield Drawn(start.sources, flaws, exact)
@@ -79,7 +80,9 @@ def _in_parts(
     base: StableBase, halving: Halving, plan: Plan, start: Start
 ) -> Iterator[Drawn | None]:
     count = len(start.seeds)
-    return halving.parts(0, count, lambda a, b: draw(base, plan, start.part(a, b)))
+    return halving.parts(
+        0, count, lambda a, b: draw(base, plan, start.rows(range(a, b)))
+    )
 
 
 def _fresh(start: Start, kept: str) -> npt.NDArray[np.float32] | None:

@@ -149,7 +149,8 @@ class LoraTrainer:
         """Yield a stage after each step, and while pictures are encoded or drawn.
 
         The last one tells the steps behind the adapters that are in place then: where
-        cells drawn at a look are copies, those of the look before are put back.
+        cells drawn at a look are copies, those of the look before are put back; at the
+        first look these are fresh ones, of step 0.
         """
         base, recipe = self.base, self.recipe
         groups = base.adapters.start(recipe.rank, recipe.alpha, recipe.seed)
@@ -174,7 +175,8 @@ class LoraTrainer:
         self, optimiser: torch.optim.AdamW, latents: Tensor, first: int
     ) -> Iterator[Stage]:
         recipe = self.recipe
-        kept = (first, self.base.adapters.arrays()) if first else None
+        # Before the first step these are fresh ones, which change nothing.
+        kept = (first, self.base.adapters.arrays())
         self._set_training(training=True)
         for step in range(first, recipe.steps):
             task = self._task(latents, step)
@@ -184,10 +186,9 @@ class LoraTrainer:
                 continue
             if recipe.watch:
                 yield from self._look()
-                if self._now.copies > MAX_COPIES and kept is not None:
+                if self._now.copies > MAX_COPIES:
                     self.base.adapters.put(kept[1], recipe.rank, recipe.alpha)
                     yield self._stage(kept[0], loss)
-                if self._now.copies > MAX_COPIES:
                     return
                 kept = (step + 1, self.base.adapters.arrays())
             if self._checkpoint is not None and step + 1 < recipe.steps:
@@ -212,7 +213,7 @@ class LoraTrainer:
         made = []
         self._set_training(training=False)
         for drawn in self._drawing.parts(
-            0, _LOOKS, lambda a, b: draw(self.base, plan, start.part(a, b))
+            0, _LOOKS, lambda a, b: draw(self.base, plan, start.rows(range(a, b)))
         ):
             if drawn is None:
                 yield replace(self._now, looking=True)

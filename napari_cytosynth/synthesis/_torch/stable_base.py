@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from diffusers import DDPMScheduler
-from diffusers.pipelines.stable_diffusion import StableDiffusionPipeline
 from torch import Tensor
 from torch.nn import functional
 
@@ -26,6 +25,7 @@ from napari_cytosynth.synthesis._torch.lora_adapters import (
     Adapters,
     quiet,
 )
+from napari_cytosynth.synthesis._torch.stable_pipeline import StableDiffusionPipeline
 from napari_cytosynth.synthesis._torch.threads import one_thread
 
 Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]

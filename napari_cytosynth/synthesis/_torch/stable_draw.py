@@ -6,7 +6,7 @@ here: a stop after each step, noise of each draw's own, and a look at every numb
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,13 +72,14 @@ class Start:
     sources: Pixels | None = None
     fresh: npt.NDArray[np.float32] | None = None
 
-    def part(self, first: int, end: int) -> Start:
+    def rows(self, numbers: Sequence[int]) -> Start:
         """Return some of the draws."""
+        rows = list(numbers)
         return Start(
-            self.noise[first:end],
-            self.seeds[first:end],
-            None if self.sources is None else self.sources[first:end],
-            None if self.fresh is None else self.fresh[first:end],
+            self.noise[rows],
+            tuple(self.seeds[row] for row in rows),
+            None if self.sources is None else self.sources[rows],
+            None if self.fresh is None else self.fresh[rows],
         )
 
 
@@ -92,20 +93,20 @@ class Drawn:
         Black where the numbers were not finite.
     flaws : tuple of str
         ``""``, ``"not finite"`` or ``"black"``, one a crop.
-    exact : bool
-        True if they were drawn again in float32.
+    exact : tuple of bool
+        Which were drawn again in float32; empty: none.
     """
 
     crops: Pixels
     flaws: tuple[str, ...]
-    exact: bool = False
+    exact: tuple[bool, ...] = ()
 
 
 def draw(base: StableBase, plan: Plan, start: Start) -> Iterator[Drawn | None]:
     """Yield None after each step, and the crops at last.
 
-    Where numbers were not finite in lower precision, all are drawn once more in
-    float32.
+    Where numbers were not finite in lower precision, that draw is made once more in
+    float32; those beside it stay as they are, so that none depends on its neighbours.
     """
     made: Drawn | None = None
     for made in _draw(base, plan, start):
@@ -113,14 +114,25 @@ def draw(base: StableBase, plan: Plan, start: Start) -> Iterator[Drawn | None]:
             yield None
     if made is None:
         return
-    if "not finite" in made.flaws and base.precision != torch.float32:
+    rows = [i for i, flaw in enumerate(made.flaws) if flaw == "not finite"]
+    if rows and base.precision != torch.float32:
         with base.in_float32():
-            for again in _draw(base, plan, start):
+            for again in _draw(base, plan, start.rows(rows)):
                 if again is None:
                     yield None
                 else:
-                    made = Drawn(again.crops, again.flaws, exact=True)
+                    made = _replaced(made, again, rows)
     yield made
+
+
+def _replaced(made: Drawn, again: Drawn, rows: Sequence[int]) -> Drawn:
+    """Put some draws in the place of those that were not finite."""
+    crops, flaws = made.crops.copy(), list(made.flaws)
+    crops[rows] = again.crops
+    for row, flaw in zip(rows, again.flaws, strict=True):
+        flaws[row] = flaw
+    exact = tuple(row in rows for row in range(len(flaws)))
+    return Drawn(crops, tuple(flaws), exact)
 
 
 def _draw(base: StableBase, plan: Plan, start: Start) -> Iterator[Drawn | None]:

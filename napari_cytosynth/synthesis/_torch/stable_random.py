@@ -12,13 +12,13 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
-from diffusers.pipelines.stable_diffusion import StableDiffusionPipeline
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from napari_cytosynth.synthesis._torch.lora_adapters import TARGETS, quiet
 from napari_cytosynth.synthesis._torch.stable_base import StableBase
+from napari_cytosynth.synthesis._torch.stable_pipeline import StableDiffusionPipeline
 from napari_cytosynth.synthesis.lora_prompts import MAX_TOKENS, built_in_prompts
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789,.-:()'"
