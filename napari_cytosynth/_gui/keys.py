@@ -42,7 +42,7 @@ _MOVES = (
 CANVAS_KEYS = {
     **{c: c for c in string.digits + string.ascii_lowercase},
     **{name: name for name in _MOVES},
-    "=": "=",
+    **{key: key for key in "=-/"},
     "Enter": "Return",
     "Control-Z": "Ctrl+Z",
     "Control-Y": "Ctrl+Y",

@@ -28,6 +28,8 @@ KEYS = (
     "<tr><td>Return</td><td>remark</td></tr>"
     "<tr><td>?</td><td>ask for a second opinion</td></tr>"
     "<tr><td>Delete</td><td>this is no cell</td></tr>"
+    "<tr><td>-</td><td>box wrong: it waits for a new one</td></tr>"
+    "<tr><td>/</td><td>two cells in a box: it waits to be split</td></tr>"
     "<tr><td>Ctrl+Z, Ctrl+Y</td><td>undo, redo</td></tr></table>"
     "<b>Synthetic</b><table>"
     "<tr><td>A or Return&nbsp;&nbsp;</td><td>accept</td></tr>"

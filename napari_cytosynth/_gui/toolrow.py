@@ -12,7 +12,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cytosynth._gui.elided import ElidedBox, ElidedLabel, ExplainedBox
-from napari_cytosynth.app.panels import DOUBTED, OPINION, Quality, Sort, Tab
+from napari_cytosynth.app.panels import DOUBTED, FAULTY, OPINION, Quality, Sort, Tab
 from napari_cytosynth.core import registry
 
 _TABS = tuple(Tab)
@@ -109,6 +109,7 @@ class ToolRow(QWidget):
                 self.filter.addItem(f"{code}  {name}", code)
             self.filter.addItem("?  Second opinion wanted", OPINION)
             self.filter.addItem("!  Doubted labels", DOUBTED)
+            self.filter.addItem("/  Box wrong or two cells", FAULTY)
             self.filter.view().setMinimumWidth(self.filter.sizeHint().width() + 40)
             self.strategy.clear()
             for key in strategies:

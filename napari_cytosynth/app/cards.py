@@ -13,6 +13,7 @@ from napari_cytosynth.core.ids import CellId, SyntheticId
 from napari_cytosynth.core.journal import Mode
 from napari_cytosynth.core.provenance import SyntheticCell
 from napari_cytosynth.core.quality import words
+from napari_cytosynth.core.rereading import fault
 from napari_cytosynth.core.splits import hash_share
 
 _UNTOLD = 1 / 3
@@ -136,7 +137,7 @@ class CellCards:
             return "second opinion"
         if journal.comments(cell):
             return "comment"
-        return "skipped" if journal.skipped(cell) else ""
+        return fault(journal, cell) or ("skipped" if journal.skipped(cell) else "")
 
 
 class SyntheticCards:

@@ -16,12 +16,12 @@ from napari_cytosynth.app.navigate import (
     resolve,
     why_empty,
 )
-from napari_cytosynth.app.panels import DOUBTED, OPINION, Quality, Sort, Tab
+from napari_cytosynth.app.panels import DOUBTED, FAULTY, OPINION, Quality, Sort, Tab
 from napari_cytosynth.app.state import SessionEvents, SessionState
 from napari_cytosynth.core.ids import CellId, SmearId
 from napari_cytosynth.core.journal import Mode
 from napari_cytosynth.core.project import Project
-from napari_cytosynth.core.rereading import is_settled, readings
+from napari_cytosynth.core.rereading import fault, faulty, is_settled, readings
 
 if TYPE_CHECKING:
     from napari_cytosynth.workflows.suggest import Suggestion
@@ -175,6 +175,8 @@ class Desk:
         journal = self.project.journal
         if self.state.filter == OPINION:
             return journal.wants_second_opinion(cell)
+        if self.state.filter == FAULTY:
+            return bool(fault(journal, cell))
         if self.state.filter == DOUBTED:
             return cell in self.doubted().reasons and not journal.skipped(cell)
         return not self.code(cell) and not journal.skipped(cell)
@@ -223,6 +225,9 @@ class Desk:
         if choice.filter == OPINION:
             asked = self.project.journal.awaiting_opinion()
             named = Listing(np.array(sorted(asked), np.int64))
+        elif choice.filter == FAULTY:
+            reasons = {int(c): f for c, f in faulty(self.project.journal).items()}
+            named = Listing(np.array([*reasons], np.int64), reasons)
         elif choice.filter == DOUBTED and not choice.blind:
             named = self.doubted()
         ranking = self._ranking

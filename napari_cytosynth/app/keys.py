@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from napari_cytosynth.app.panels import Tab
 from napari_cytosynth.app.session import Session
+from napari_cytosynth.core.rereading import Fault
 from napari_cytosynth.core.taxonomy import Taxonomy
 
 
@@ -92,6 +93,8 @@ class Keyboard:
             "Delete": session.remove_cell,
             "Backspace": session.remove_cell,
             "?": session.second_opinion,
+            "-": lambda: session.flag(Fault.BOX),
+            "/": lambda: session.flag(Fault.TWO),
             "=": session.searching.like_cell,
             "+": session.fields.add_missed,
             "Right": session.next,

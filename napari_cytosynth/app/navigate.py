@@ -14,7 +14,15 @@ import numpy.typing as npt
 
 from napari_cytosynth.app.cellindex import NONE, CellIndex, Rows
 from napari_cytosynth.app.listing import Listing
-from napari_cytosynth.app.panels import DOUBTED, NAMED, OPINION, Quality, Sort, Tab
+from napari_cytosynth.app.panels import (
+    DOUBTED,
+    FAULTY,
+    NAMED,
+    OPINION,
+    Quality,
+    Sort,
+    Tab,
+)
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.splits import AUDIT_EVERY, hash_share
 
@@ -199,7 +207,11 @@ def why_empty(index: CellIndex, choice: Choice, *, busy: bool = False) -> str:
             "OME-Zarr), or press Add smears\u2026"
         )
     if choice.search and not choice.filter:
-        return "Nothing here is left without a label.\nPress Escape for the queue."
+        return "Nothing here is left without a label.
+Press Escape for the queue."
+    if choice.filter == FAULTY:
+        return "No box waits to be mended.
+Choose another class."
     if choice.filter == DOUBTED:
         return _NO_DOUBT_BLIND if choice.blind else _NO_DOUBT
     predicted = choice.tab is Tab.PREDICTED

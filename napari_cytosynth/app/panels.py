@@ -40,7 +40,10 @@ OPINION = "?"
 DOUBTED = "!"
 """Filter that stands for no class: cells whose label the model doubts."""
 
-NAMED = frozenset({OPINION, DOUBTED})
+FAULTY = "/"
+"""Filter that stands for no class: cells whose box waits to be mended."""
+
+NAMED = frozenset({OPINION, DOUBTED, FAULTY})
 """Filters that name their cells one by one, labelled or not."""
 
 
@@ -99,7 +102,8 @@ class Card:
     guess : str
         Predicted code with its probability (``"BA 0.93"``); empty where hidden.
     badge : str
-        ``""``, ``"skipped"``, ``"second opinion"``, ``"comment"``, ``"removed"``, or
+        ``""``, ``"skipped"``, ``"box wrong"``, ``"two cells"``,
+        ``"second opinion"``, ``"comment"``, ``"removed"``, or
         the status of a synthetic cell (``"proposed"``, ``"accepted"``,
         ``"rejected"``, ``"dropped"``).
     synthetic : bool

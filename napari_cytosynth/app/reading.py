@@ -15,6 +15,7 @@ from napari_cytosynth.core.errors import CytoSynthError
 from napari_cytosynth.core.ids import CellId, SmearId, SyntheticId
 from napari_cytosynth.core.journal import Author, Event, EventKind, Mode
 from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.rereading import Fault
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.workflows.audit import stamped
 
@@ -129,6 +130,17 @@ class Reading(Desk):
         if not self._on_focus(lambda author, cell: author.skip(cell)):
             return False
         self.advance()
+        return True
+
+    def flag(self, fault: Fault) -> bool:
+        """Say that the focused cell's box is wrong, and go to the next.
+
+        The cell waits, and trains nothing, until its box is drawn anew or it is split.
+        """
+        if not self._on_focus(lambda author, cell: author.skip(cell, fault)):
+            return False
+        self.advance()
+        self.on_labels_changed()
         return True
 
     def second_opinion(self) -> bool:
@@ -331,4 +343,6 @@ def _words(step: Sequence[Event]) -> str:
         return f"pixel size of smear {event.data['smear']}: {mpp:.3g} um"
     if event.kind is EventKind.FOUND_ANEW:
         return f"search anew of smear {event.data['smear']}"
+    if event.data.get("fault"):
+        return f"{event.data['fault']} of cell {event.cell}"
     return f"{event.kind} of cell {event.cell}" if event.cell else str(event.kind)

@@ -15,6 +15,7 @@ from napari_cytosynth.cli.project import Annotator, ProjectPath, author_of, open
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Author, Event
+from napari_cytosynth.core.rereading import Fault
 from napari_cytosynth.workflows.audit import stamped_by_number
 
 if TYPE_CHECKING:
@@ -29,6 +30,12 @@ def run(
     skip: Annotated[bool, typer.Option("--skip", help="Pass it over for now.")] = False,
     remove: Annotated[
         bool, typer.Option("--remove", help="Strike it out: it is no cell.")
+    ] = False,
+    box_wrong: Annotated[
+        bool, typer.Option("--box-wrong", help="Its box waits to be drawn anew.")
+    ] = False,
+    two_cells: Annotated[
+        bool, typer.Option("--two-cells", help="It waits to be split.")
     ] = False,
     comment: Annotated[str, typer.Option(help="Remark on the cell.")] = "",
     second_opinion: Annotated[
@@ -46,11 +53,14 @@ def run(
     """Record what was given, in one step; it is on the disk when this returns."""
     asked: dict[str, Callable[[Author, CellId], Event]] = {
         "skip": Author.skip,
+        "box wrong": lambda author, number: author.skip(number, Fault.BOX),
+        "two cells": lambda author, number: author.skip(number, Fault.TWO),
         "remove": Author.removed,
         "second opinion": Author.second_opinion,
         "comment": lambda author, number: author.comment(number, comment),
     }
-    given = (skip, remove, second_opinion, bool(comment.strip()))
+    remark = bool(comment.strip())
+    given = (skip, box_wrong, two_cells, remove, second_opinion, remark)
     acts = [act for act, wanted in zip(asked.values(), given, strict=True) if wanted]
     _demand_sense(cell, code, acts, step=undo + redo)
     with opened(path) as project:
@@ -78,8 +88,8 @@ def _demand_sense(
     on_cell = cell is not None and (code is not None or bool(acts))
     if step > 1 or (step and (cell is not None or acts)) or not (step or on_cell):
         raise typer.BadParameter(
-            "Give a cell with a class, --skip, --remove, --comment or "
-            "--second-opinion; or --undo or --redo alone."
+            "Give a cell with a class, --skip, --box-wrong, --two-cells, --remove, "
+            "--comment or --second-opinion; or --undo or --redo alone."
         )
 
 

@@ -113,9 +113,13 @@ class Author:
         step = {"code": code, TOGETHER: uuid4().hex}
         return [self.event(EventKind.LABEL, cell, **step) for cell in cells]
 
-    def skip(self, cell: CellId) -> Event:
-        """Pass over ``cell`` for now."""
-        return self.event(EventKind.SKIP, cell)
+    def skip(self, cell: CellId, fault: str = "") -> Event:
+        """Pass over ``cell`` for now, or until a fault of its box is mended.
+
+        ``fault``: one of :class:`~napari_cytosynth.core.rereading.Fault`.
+        """
+        told = {"fault": str(fault)} if fault else {}
+        return self.event(EventKind.SKIP, cell, **told)
 
     def comment(self, cell: CellId, text: str) -> Event:
         """Remark on ``cell``."""

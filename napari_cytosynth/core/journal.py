@@ -28,6 +28,8 @@ _UNDOABLE = frozenset(EventKind) - {
     EventKind.CALL,
 }
 _SETS_LABEL = frozenset({EventKind.LABEL})
+READ = frozenset({EventKind.SKIP, EventKind.LABEL, EventKind.BOX_CHANGED})
+"""What ends that a cell was passed over, or begins it."""
 _REMOVES = frozenset({EventKind.CELL_REMOVED, EventKind.SPLIT})
 _SWITCHES = frozenset({EventKind.UNDO, EventKind.REDO})
 _OF_SMEARS = frozenset({EventKind.SCALE_CHANGED, EventKind.FOUND_ANEW})
@@ -263,8 +265,8 @@ class Journal:
         return frozenset([*self._of_cell, *self._parts])
 
     def skipped(self, cell: CellId) -> bool:
-        """Tell whether a cell was passed over and not labelled since."""
-        last = self._last(cell, frozenset({EventKind.SKIP, EventKind.LABEL}))
+        """Tell whether a cell was passed over, and not labelled or boxed anew since."""
+        last = self._last(cell, READ)
         return last is not None and last.kind is EventKind.SKIP
 
     def comments(self, cell: CellId) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from itertools import pairwise
 
 from napari_cytosynth.core.events import Event, EventKind, Mode
 from napari_cytosynth.core.ids import CellId
-from napari_cytosynth.core.journal import Journal
+from napari_cytosynth.core.journal import READ, Journal
 
 REPEAT_EVERY = 20
 """One card in so many of the queue is one that the reader labelled before."""
@@ -18,6 +19,29 @@ REPEAT_APART = 50
 """Labels that he gave since; a cell of a moment ago would be remembered."""
 
 _PLAIN = frozenset({EventKind.LABEL, EventKind.CELL_ADDED, EventKind.BOX_CHANGED})
+
+
+class Fault(StrEnum):
+    """What a reader finds wrong with a box, and a new box or a split mends."""
+
+    BOX = "box wrong"
+    TWO = "two cells"
+
+
+def fault(journal: Journal, cell: CellId) -> str:
+    """Return what was found wrong with a cell's box; empty: nothing, or mended since.
+
+    A label given since says that it will do.
+    """
+    last = next((e for e in reversed(journal.of_cell(cell)) if e.kind in READ), None)
+    return "" if last is None else str(last.data.get("fault", ""))
+
+
+def faulty(journal: Journal) -> dict[CellId, str]:
+    """Return all cells whose box waits to be mended, and what is wrong with it."""
+    cells = map(CellId, sorted(journal.touched()))
+    found = {cell: fault(journal, cell) for cell in cells}
+    return {c: what for c, what in found.items() if what and not journal.is_removed(c)}
 
 
 def readings(journal: Journal, cell: CellId) -> list[Event]:

@@ -24,6 +24,7 @@ from napari_cytosynth.core.protocols import (
 )
 from napari_cytosynth.core.provenance import SyntheticCell
 from napari_cytosynth.core.registry import load, painter_of
+from napari_cytosynth.core.rereading import fault
 from napari_cytosynth.core.smear import FALLBACK_MPP
 from napari_cytosynth.core.splits import Split, Splits, is_picture_group, split_cells
 from napari_cytosynth.core.tasks import Progress, Task
@@ -133,8 +134,9 @@ def labelled_cells(
     embedder_key : str
         Fingerprint of the embedder. Cells without a vector are left out.
     split : Split
-        TRAIN gives all labels there. AUDIT gives only labels of that mode, whose cells
-        chance drew: others there were chosen by somebody, and would bias a figure.
+        TRAIN gives all labels there, but of cells whose box waits to be mended. AUDIT
+        gives only labels of that mode, whose cells chance drew: others there were
+        chosen by somebody, and would bias a figure.
     abstain : bool
         Also give labels that name no cell type but can be seen: artefact, smudge.
         "Not identifiable" says something of the reader, not of the cell, and is never
@@ -150,6 +152,8 @@ def labelled_cells(
     for cell, label in sorted(project.journal.labels().items()):
         row = int(np.searchsorted(table.ids, cell))
         if row == len(table) or table.ids[row] != cell or label.code not in wanted:
+            continue
+        if not held_out and fault(project.journal, cell):
             continue
         drawn = label.mode is Mode.AUDIT
         if bool(splits.audit[row]) is held_out and (drawn or not held_out):

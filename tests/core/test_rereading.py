@@ -2,7 +2,13 @@ from __future__ import annotations
 
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Author
-from napari_cytosynth.core.rereading import is_confirmed, is_settled
+from napari_cytosynth.core.rereading import (
+    Fault,
+    fault,
+    faulty,
+    is_confirmed,
+    is_settled,
+)
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.tiny import tiny_project
@@ -48,3 +54,31 @@ def test_a_struck_out_cell_is_settled() -> None:
     project, cell = project_with("BA")
     project.record(ADA.removed(cell))
     assert is_settled(project.journal, cell, "BA")
+
+
+def test_a_fault_waits_for_a_new_box_a_split_or_a_label() -> None:
+    project, cell = project_with("BA")
+    journal = project.journal
+    assert fault(journal, cell) == ""
+    project.record(ADA.skip(cell))
+    assert (fault(journal, cell), journal.skipped(cell)) == ("", True)
+    (said,) = project.record(ADA.skip(cell, Fault.TWO))
+    assert fault(journal, cell) == "two cells"
+    assert faulty(journal) == {cell: "two cells"}
+    project.record(ADA.box_changed(cell, (10.0, 10.0, 40.0, 40.0)))
+    assert (fault(journal, cell), journal.skipped(cell)) == ("", False)
+    project.record(ADA.skip(cell, Fault.BOX))
+    assert fault(journal, cell) == "box wrong"
+    project.record(ADA.label(cell, "BA"))
+    assert faulty(journal) == {}
+    assert said.data == {"fault": "two cells"}
+
+
+def test_a_fault_can_be_undone_and_ends_with_the_cell() -> None:
+    project, cell = project_with()
+    (said,) = project.record(ADA.skip(cell, Fault.BOX))
+    project.record(ADA.undo(said.id))
+    assert fault(project.journal, cell) == ""
+    assert not project.journal.skipped(cell)
+    project.record(ADA.skip(cell, Fault.BOX), ADA.removed(cell))
+    assert faulty(project.journal) == {}
