@@ -207,11 +207,9 @@ def why_empty(index: CellIndex, choice: Choice, *, busy: bool = False) -> str:
             "OME-Zarr), or press Add smears\u2026"
         )
     if choice.search and not choice.filter:
-        return "Nothing here is left without a label.
-Press Escape for the queue."
+        return "Nothing here is left without a label.\nPress Escape for the queue."
     if choice.filter == FAULTY:
-        return "No box waits to be mended.
-Choose another class."
+        return "No box waits to be mended.\nChoose another class."
     if choice.filter == DOUBTED:
         return _NO_DOUBT_BLIND if choice.blind else _NO_DOUBT
     predicted = choice.tab is Tab.PREDICTED
