@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.protocols import Crops, Vectors
-from napari_cytosynth.metrics.copying import THIRD, copy_threshold
+from napari_cytosynth.metrics.copying import THIRD
 from napari_cytosynth.metrics.neighbours import nearest
 from napari_cytosynth.synthesis.likeness import nearest_pictures, picture_bar
 from napari_cytosynth.synthesis.starter import (
     FOLDER,
+    load_look_bar,
     load_starter,
     load_training_looks,
     load_training_thumbnails,
@@ -62,4 +63,4 @@ def looks_of_training(vectors: Vectors, folder: Path = FOLDER) -> Flags | None:
         return None
     known = real.astype(np.float64)
     near, _ = nearest(space.looks(vectors), known, 2)
-    return near[:, 0] < np.maximum(copy_threshold(known), THIRD * near[:, 1])
+    return near[:, 0] < np.maximum(load_look_bar(folder), THIRD * near[:, 1])

@@ -133,6 +133,15 @@ def load_training_looks(folder: Path = FOLDER) -> npt.NDArray[np.float16]:
 
 
 @cache
+def load_look_bar(folder: Path = FOLDER) -> float:
+    """Return the first percentile of the distances between looks of training cells.
+
+    0 where the weights ship without these.
+    """
+    return float(load_card(folder).get("look_threshold", 0.0))
+
+
+@cache
 def load_copy_bar(folder: Path = FOLDER) -> float:
     """Return the first percentile of the distances between different training cells.
 

@@ -7,6 +7,7 @@ from PIL import Image
 
 from napari_cytosynth.core.protocols import Batch, Critic, Reference
 from napari_cytosynth.core.provenance import Provenance, SyntheticCell, SyntheticVector
+from napari_cytosynth.features.starter import StarterEmbedder
 from napari_cytosynth.synthesis.appearance import describe, lab_to_rgb, rgb_to_lab
 from napari_cytosynth.synthesis.critics import copy
 from napari_cytosynth.synthesis.critics.agreement import (
@@ -16,7 +17,11 @@ from napari_cytosynth.synthesis.critics.agreement import (
     _bars,
 )
 from napari_cytosynth.synthesis.critics.copy import CopyCritic
-from napari_cytosynth.synthesis.starter import load_training_thumbnails
+from napari_cytosynth.synthesis.starter import (
+    load_starter,
+    load_training_looks,
+    load_training_thumbnails,
+)
 
 ORIGIN = Provenance("toy", "0" * 64, {}, 0, (), "0", "2026-01-01T00:00:00+00:00")
 
@@ -153,6 +158,26 @@ def test_painted_cells_are_compared_with_the_training_cells(reference):
         assert [a.passed for a in found] == [passes, passes]
         assert ("training cell" in found[0].reason) is not passes
         assert [a.trained for a in found] == ([None, None] if passes else [10, 500])
+
+
+def test_painted_cells_are_compared_with_the_embeddings_of_the_training_cells(
+    reference, fresh, monkeypatch
+):
+    """A cell whose look is that of a training cell is a copy, whatever its pixels."""
+    painted = fresh.crops[[0, 5]]
+    look = load_starter().space.looks(StarterEmbedder().embed(painted[:1]))
+    known = load_training_looks()[:50].copy()
+    known[7] = look[0]
+    monkeypatch.setattr(copy, "load_training_looks", lambda: known)
+    copy._training_looks.cache_clear()
+    origin = replace(ORIGIN, generator="latent")
+    items = tuple(SyntheticCell(c, "SNE", origin) for c in painted)
+    first, second = CopyCritic().assess(Batch(items, 0), reference)
+    copy._training_looks.cache_clear()
+    assert not first.passed
+    assert first.trained == 7
+    assert "training cell by its embedding" in first.reason
+    assert "by its embedding" not in second.reason
 
 
 @pytest.mark.parametrize("change", ["jpeg", "moved", "stained", "all"])

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from napari_cytosynth.metrics.copying import copy_threshold
 from napari_cytosynth.synthesis._torch.painter import PainterSize
 from napari_cytosynth.synthesis._torch.train_latent import (
     CONCEPTS,
@@ -80,9 +81,10 @@ def export(
     save_file({k: v.contiguous() for k, v in kept.items()}, out / "latent.safetensors")
     small = thumbnails(pool.crops)
     looks = LookSpace.from_arrays({k: v.numpy() for k, v in kept.items()})
-    known = {"thumbnails": torch.from_numpy(small)}
+    known, bar = {"thumbnails": torch.from_numpy(small)}, 0.0
     if looks is not None:
         known["looks"] = torch.from_numpy(looks.looks(pool.vectors)).half()
+        bar = copy_threshold(known["looks"].double().numpy())
     save_file(known, out / "latent_cells.safetensors")
     card = {
         "name": "latent starter",
@@ -91,6 +93,7 @@ def export(
         "cells_file": "latent_cells.safetensors",
         "cells_sha256": _sha256(out / "latent_cells.safetensors"),
         "copy_threshold": turned_threshold(small, np.random.default_rng(0)),
+        "look_threshold": bar,
         "embedder": embedder,
         "size": size.to_json(),
         "concepts": list(CONCEPTS.values()),

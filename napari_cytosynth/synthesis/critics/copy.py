@@ -4,7 +4,8 @@ Two rules, each on the nearest real objects: at less than a third of the distanc
 second nearest (Gu et al. 2023, arXiv 2310.02664), or nearer than real cells lie to one
 another in 99 of 100 cases (after Dar et al. 2024, arXiv 2402.01054). Pictures are
 compared with the project's real cells and with those that trained the starter weights,
-see :mod:`napari_cytosynth.synthesis.likeness`; vectors in their own space.
+see :mod:`napari_cytosynth.synthesis.likeness`; with these also by the embeddings that
+the painter was taught by. Vectors are compared in their own space.
 """
 
 from __future__ import annotations
@@ -12,12 +13,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_cytosynth.core.protocols import Batch, Crops, Reference, Vectors
+from napari_cytosynth.core.protocols import (
+    Batch,
+    Crops,
+    Embedder,
+    Reference,
+    Vectors,
+)
 from napari_cytosynth.core.provenance import Assessment
+from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, load
 from napari_cytosynth.metrics.copying import THIRD, copy_threshold
 from napari_cytosynth.metrics.neighbours import nearest
 from napari_cytosynth.synthesis.critics import FEW_REAL
@@ -28,7 +37,12 @@ from napari_cytosynth.synthesis.likeness import (
     picture_bar,
     vectors_of,
 )
-from napari_cytosynth.synthesis.starter import load_training_thumbnails
+from napari_cytosynth.synthesis.starter import (
+    load_look_bar,
+    load_starter,
+    load_training_looks,
+    load_training_thumbnails,
+)
 from napari_cytosynth.synthesis.thumbnails import Thumbnails, thumbnails
 
 MAX_REAL = 5000
@@ -68,6 +82,7 @@ class CopyCritic:
         judged = [_of_pictures(crops, self._real(reference, pictures=True))]
         if is_shipped(batch):
             judged.append(_of_pictures(crops, _training_cells()))
+            judged += _of_looks(crops)
         return [
             replace(_stricter(options), nearest=options[0].nearest)
             for options in zip(*judged, strict=True)
@@ -93,6 +108,30 @@ def _of_pictures(crops: Crops, real: _Real) -> list[Assessment]:
         return [_nothing(real)] * len(crops)
     near, index = nearest_pictures(crops, real.points.astype(np.uint8), 2)
     return [_judge(near[i], index[i], real) for i in range(len(crops))]
+
+
+def _of_looks(crops: Crops) -> list[list[Assessment]]:
+    """Judge by the embeddings of the training cells; nothing where none ship."""
+    real, space, encoder = _training_looks(), load_starter().space, _encoder()
+    if space is None or not len(real.points) or encoder.key != load_starter().embedder:
+        return []
+    looks = space.looks(encoder.embed(crops))
+    near, index = nearest(looks, np.asarray(real.points, np.float64), 2)
+    return [[_judge(near[i], index[i], real) for i in range(len(crops))]]
+
+
+@cache
+def _encoder() -> Embedder:
+    found: Embedder = load("embedders", DEFAULT_EMBEDDER)()
+    return found
+
+
+@cache
+def _training_looks() -> _Real:
+    looks = load_training_looks()
+    ids = np.arange(len(looks))
+    name = "training cell by its embedding"
+    return _Real(name, looks.astype(np.float32), ids, load_look_bar())
 
 
 def _real_vectors(reference: Reference) -> _Real:
