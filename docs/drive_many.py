@@ -100,7 +100,7 @@ def _told(page: str, thread: int) -> str:
     mark = f"thread 0x{thread:016x}"
     part = next((p for p in page.split("\n\n") if mark in p.lower()), "")
     places = _PLACE.findall(part)
-    ours = [p for p in places if "napari_cytosynth" in p[0] and p[2] != "spin"][:3]
+    ours = [p for p in places if "napari_cytosynth" in p[0] and p[2] != "spin"][:6]
     told = [f"{Path(file).stem}.{name}:{line}" for file, line, name in ours]
     inner = [f"{Path(file).stem}.{name}" for file, _, name in places[:1]]
     return f"{' < '.join(told) or 'not ours'} <- {''.join(inner)}"

@@ -10,7 +10,7 @@ from napari.utils import cancelable_progress
 from napari_cytosynth._gui.runner import QtRunner
 from napari_cytosynth.core.tasks import Progress
 
-_QUIET = ("prefetch:", "rank", "refit", "learn")
+_QUIET = ("prefetch:", "rank", "refit", "learn", "measure")
 """Keys of work that is too small, or too frequent, to show."""
 
 PATIENCE_SECONDS = 2.5

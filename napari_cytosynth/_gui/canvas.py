@@ -56,6 +56,7 @@ class CanvasAdapter(QObject):
         self._image: SmearImage | None = None
         self._resident: dict[str, list[ResidentLevel]] = {}
         self._mosaic: Mosaic | None = None
+        self._late: tuple[CellMarks | None, ...] = ()
         self._zoomed = False
         self._left_at: tuple[float, float] | None = None
         self._drawing = DrawQueue(_ORDER, self)
@@ -127,7 +128,13 @@ class CanvasAdapter(QObject):
 
     def show_cells(self, marks: CellMarks | None) -> None:
         """Draw cells in view as rings."""
-        self._drawing.put("cells", lambda: self._layers.show_cells(marks, self._bridge))
+        self._drawing.put("cells", lambda: self._draw_cells(marks))
+
+    def _draw_cells(self, marks: CellMarks | None) -> None:
+        """Draw them once: what is about to come into view may bring others."""
+        self._late = (marks,) if self._settle.isActive() else ()
+        if not self._late:
+            self._layers.show_cells(marks, self._bridge)
 
     def show_density(self, density: Density | None) -> None:
         """Draw cells a square."""
@@ -157,6 +164,10 @@ class CanvasAdapter(QObject):
     def flush(self) -> None:
         """Draw what waits, in order; of each kind only the newest."""
         self._drawing.flush()
+        if self._settle.isActive():
+            self._settle.stop()
+            self._tell_view()
+            self._drawing.flush()
 
     def _swap(self, image: SmearImage | None, mpp: float) -> None:
         self._image = image
@@ -248,6 +259,9 @@ class CanvasAdapter(QObject):
             self._settle.start()
 
     def _tell_view(self) -> None:
+        late, self._late = self._late, ()
+        for marks in late:
+            self.show_cells(marks)
         if self._image is not None:
             self.viewMoved.emit(*self.view_rectangle)
 

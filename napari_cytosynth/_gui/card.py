@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
+import numpy as np
+import numpy.typing as npt
 from qtpy.QtCore import QPointF, QRectF, Qt
-from qtpy.QtGui import QColor, QFont, QPainter, QPen, QPixmap
+from qtpy.QtGui import QColor, QFont, QGuiApplication, QPainter, QPen, QPixmap
 
 from napari_cytosynth._gui.paint import (
     draw_pill,
     draw_symbol,
     draw_synthetic_frame,
+    image_of,
 )
 from napari_cytosynth._gui.theme import SYNTHETIC, Colours
 from napari_cytosynth.app.panels import Card
@@ -40,6 +44,17 @@ class LoadedCard:
     picture: QPixmap
 
 
+def picture_of(crop: npt.NDArray[np.uint8]) -> QPixmap:
+    """Return a crop at the size of the screen: scaled once, and not at each paint."""
+    ratio = cast("QGuiApplication", QGuiApplication.instance()).devicePixelRatio()
+    side = round(PICTURE * ratio)
+    smooth = Qt.TransformationMode.SmoothTransformation
+    keep = Qt.AspectRatioMode.IgnoreAspectRatio
+    picture = QPixmap.fromImage(image_of(crop).scaled(side, side, keep, smooth))
+    picture.setDevicePixelRatio(ratio)
+    return picture
+
+
 def paint_empty(painter: QPainter, cell: QRectF, colours: Colours) -> None:
     """Paint the place of a card whose picture is not loaded yet."""
     box = _body(cell)
@@ -61,8 +76,7 @@ def paint_card(
     box = _body(cell)
     left = box.left() + (box.width() - PICTURE) / 2
     picture = QRectF(left, box.top() + _PAD, PICTURE, PICTURE)
-    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-    painter.drawPixmap(picture.toRect(), loaded.picture)
+    painter.drawPixmap(picture.topLeft().toPoint(), loaded.picture)
     _paint_marks(painter, picture, loaded.card)
     text = QRectF(box.left() + 7, picture.bottom() + 4, box.width() - 14, 16)
     _paint_class(painter, text, loaded.card, colours)

@@ -20,7 +20,6 @@ from qtpy.QtGui import (
     QKeyEvent,
     QMouseEvent,
     QPainter,
-    QPixmap,
     QResizeEvent,
 )
 from qtpy.QtWidgets import (
@@ -38,9 +37,9 @@ from napari_cytosynth._gui.card import (
     LoadedCard,
     paint_card,
     paint_empty,
+    picture_of,
 )
 from napari_cytosynth._gui.keys import KeyTap
-from napari_cytosynth._gui.paint import image_of
 from napari_cytosynth._gui.theme import Colours
 from napari_cytosynth.app.panels import Card, Cards
 
@@ -82,7 +81,7 @@ class CardStore:
         if self._cards is None or not 0 <= row < len(self._cards):
             return None
         card = self._cards[row]
-        loaded = LoadedCard(card, QPixmap.fromImage(image_of(card.crop)))
+        loaded = LoadedCard(card, picture_of(card.crop))
         self._loaded[row] = loaded
         self._wanted.pop(row, None)
         while len(self._loaded) > KEPT_CARDS:

@@ -12,8 +12,8 @@ from napari_cytosynth.core.cells import CROP_PIXELS
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.project import Project
 
-PAGE = 24
-"""Crops that are read at once: about one screenful of the grid."""
+PAGE = 8
+"""Crops that are read at once: those of a ranking lie scattered over the disk."""
 
 KEPT = 1000
 """Crops kept in memory: 28 MB."""

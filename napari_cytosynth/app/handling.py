@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from napari_cytosynth.app.crops import CropCache
 from napari_cytosynth.app.details import Details
 from napari_cytosynth.app.exchange import MODELS, Exchange, ExportForm
@@ -26,6 +28,9 @@ from napari_cytosynth.core.ids import CellId, SmearId
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.records import DATASETS
 from napari_cytosynth.core.smear import Smear, SmearImage
+
+_AHEAD, _SMEARS_AHEAD = 24, 4
+"""Cards after the focused one whose smears are opened, and how many smears at most."""
 
 
 class Handling(Reading):
@@ -232,7 +237,11 @@ class Handling(Reading):
         self.on_labels_changed()
 
     def _prefetch(self) -> None:
-        """Open the smear of the next cell ahead, where it is another one."""
-        cell = self.upcoming()
-        if cell is not None:
-            self.smears.prefetch(self.index.table.smear_of(cell))
+        """Open the smears of the next cells ahead, where they are others."""
+        focus, listing, index = self.state.focus, self.state.listing, self.index
+        row = listing.row_of(focus) if focus is not None else None
+        ahead = listing.ids[0 if row is None else row + 1 :][:_AHEAD]
+        known = ahead[np.isin(ahead, index.table.ids)]
+        smears = index.table.smears[index.table.rows(known)].tolist()
+        for smear in list(dict.fromkeys(smears))[:_SMEARS_AHEAD]:
+            self.smears.prefetch(SmearId(int(smear)))

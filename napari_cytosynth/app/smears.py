@@ -235,10 +235,13 @@ class Smears:
     def _opening(self, smear: SmearId) -> Task[SmearImage | None]:
         yield Progress(0, 1, "opening")
         try:
-            return self._opener(self.record(smear).uri)
+            image = self._opener(self.record(smear).uri)
+            # The coarsest level, which every viewer asks for first, is computed here.
+            np.asarray(image.levels[-1][:])
         except (CytoSynthError, OSError):
             # Told when the smear is shown; until then nobody has missed it.
             return None
+        return image
 
     def _keep(self, smear: SmearId, image: SmearImage | None) -> None:
         if image is not None and smear in self._images:

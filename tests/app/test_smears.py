@@ -12,7 +12,7 @@ from napari_cytosynth.app.session import Session
 from napari_cytosynth.core.project import JobState
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject, create_project, open_project
-from napari_cytosynth.testing.desk import HeldRunner
+from napari_cytosynth.testing.desk import HeldRunner, PaperOpener
 from napari_cytosynth.workflows.detect import add_smear
 from tests.app.seating import painted_file, sit_down
 
@@ -294,3 +294,19 @@ def test_a_moved_file_is_found_again_when_it_is_opened(
     assert image.smear.fingerprint == project.smears()[0].fingerprint
     first.session.close()
     second.session.close()
+
+
+def test_smears_of_the_next_cards_are_open_before_they_are_shown(
+    open_desk: Any,
+) -> None:
+    opener = PaperOpener()
+    session = open_desk(opener=opener).session
+    table, listing = session.index.table, session.state.listing
+    row = listing.row_of(session.state.focus)
+    ahead = listing.ids[row + 1 : row + 25].tolist()
+    wanted = list(dict.fromkeys(int(table.smear_of(i)) for i in ahead))[:4]
+    opened = len(opener.images)
+    assert opened >= len(wanted) > 1
+    for smear in wanted:
+        session.show_smear(smear)
+    assert len(opener.images) == opened
