@@ -76,8 +76,11 @@ def _copy_of(project: Path, target: str) -> Path:
 
 
 def _describe(project: Project) -> dict[str, Any]:
+    from napari_cytosynth.workflows.progress import stored_stopping
     from napari_cytosynth.workflows.quality import flaw_counts, flaws_by_cell
+    from napari_cytosynth.workflows.repeats import agreements
 
+    stopping = stored_stopping(project)
     labels = project.journal.labels()
     counts: dict[str, int] = {}
     for label in labels.values():
@@ -99,6 +102,8 @@ def _describe(project: Project) -> dict[str, Any]:
         "labelled": len(labels),
         "labels": counts,
         "quality": flaw_counts(flaws_by_cell(project)),
+        "stopping": "" if stopping is None else stopping.sentence,
+        "readers": [str(found) for found in agreements(project.journal)],
         "synthetic": len(project.synthetic()),
         "interrupted_jobs": [j.key for j in project.jobs(JobState.RUNNING)],
     }

@@ -90,7 +90,12 @@ class Trials:
 
 
 def look_ahead(
-    real: LabelledCells, audit: LabelledCells, fit: HeadFitter, *, seed: int = 0
+    real: LabelledCells,
+    audit: LabelledCells,
+    fit: HeadFitter,
+    *,
+    seed: int = 0,
+    steps: Sequence[float] = STEPS,
 ) -> Task[Stopping]:
     """Find out what more labels like these would bring.
 
@@ -104,11 +109,14 @@ def look_ahead(
         Fits heads.
     seed : int
         Makes it repeatable.
+    steps : sequence of float
+        Further labels looked at, as parts of those there are.
     """
     if len(set(real.codes)) < 2:
         return Stopping(labels=len(real))
     trials = yield from try_shares(real, audit, fit, seed=seed)
-    found = forecasts(real, audit, trials, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    found = forecasts(real, audit, trials, rng, steps=steps)
     return Stopping(found, len(real), "" if has_groups(real) else CELLWISE)
 
 
@@ -171,6 +179,8 @@ def forecasts(
     audit: LabelledCells,
     trials: Trials,
     rng: np.random.Generator,
+    *,
+    steps: Sequence[float] = STEPS,
 ) -> tuple[Forecast, ...]:
     """Say what more labels would bring: over all classes, then to each.
 
@@ -186,6 +196,8 @@ def forecasts(
         What it gave.
     rng : Generator
         Draws cells and repeats again.
+    steps : sequence of float
+        Further labels looked at, as parts of those there are.
     """
     codes = sorted(set(real.codes))
     tried = {code: _tried(code, real, audit, trials, rng) for code in codes}
@@ -193,7 +205,7 @@ def forecasts(
     if not known:
         least = (Forecast(c, n=t.n, source=t.source) for c, t in tried.items())
         return (Forecast(ALL, n=max((t.n for t in tried.values()), default=0)), *least)
-    ahead = _Ahead.of(len(real), trials.sizes)
+    ahead = _Ahead.of(len(real), trials.sizes, steps)
     together = _together(known, ahead, rng)
     each = (_forecast(t, ahead, together[1], rng) for t in tried.values())
     return (together[0], *each)
@@ -230,8 +242,8 @@ class _Ahead:
     steps: tuple[int, ...]
 
     @classmethod
-    def of(cls, labels: int, sizes: Floats) -> _Ahead:
-        steps = sorted({max(round(step * labels), 1) for step in STEPS})
+    def of(cls, labels: int, sizes: Floats, parts: Sequence[float]) -> _Ahead:
+        steps = sorted({max(round(part * labels), 1) for part in parts})
         return cls(sizes, labels, tuple(steps))
 
     def later(self, recalls: Floats) -> Floats:
