@@ -145,7 +145,13 @@ def _looked(
     if not parts:
         return
     with closing((opener or open_smear)(smear.uri)) as image:
+        height, width = image.levels[0].shape[:2]
         for part in parts:
+            if part.x >= width or part.y >= height:
+                raise InputError(
+                    f"'{smear.uri}' is of {width} x {height} pixels now and was larger "
+                    "when it was added. Put the picture back that was added."
+                )
             um = max(part.width, part.height) * calibration.mpp
             found = detect_at(image, detector, calibration, part.centre, um)
             boxes = found.boxes[~found.edges]
