@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -211,6 +212,16 @@ def test_label_files_hold_the_names_of_pictures_and_readers_and_no_other_canary(
 def test_no_canary_leaves_in_generators(project: Path, tmp_path: Path) -> None:
     out = exported(project, tmp_path / "out", "--models", "--include-adapter", "--yes")
     assert list(out.rglob("*.safetensors"))
+    assert found_in(out, [*HIDDEN, FILE, READER]) == set()
+
+
+def test_no_canary_leaves_in_a_report(project: Path, tmp_path: Path) -> None:
+    own, out = tmp_path / "KanarieProjekt.cytosynth", tmp_path / "out"
+    shutil.copytree(project, own)
+    out.mkdir()
+    options = ("--embedder", "morphology", "--out", str(out / "report.html"))
+    assert main(["evaluate", str(own), *options]) == 0
+    assert (out / "report.html").is_file()
     assert found_in(out, [*HIDDEN, FILE, READER]) == set()
 
 
