@@ -15,7 +15,7 @@ from napari_cytosynth.core.errors import CytoSynthError, InputError, ProvenanceE
 from napari_cytosynth.core.events import KINDS
 from napari_cytosynth.core.geometry import Box
 from napari_cytosynth.core.journal import Event, EventKind
-from napari_cytosynth.core.provenance import SyntheticCell
+from napari_cytosynth.core.provenance import SyntheticCell, refuse_synthetic
 from napari_cytosynth.core.smear import Calibration
 from napari_cytosynth.core.taxonomy import Taxonomy
 
@@ -145,12 +145,14 @@ def demand_boxes(boxes: npt.NDArray[np.floating]) -> None:
 
 def check_detections(found: Detections, crops: npt.NDArray[np.uint8]) -> None:
     """Raise InputError unless every detection has a proper box and crop."""
+    refuse_synthetic(found, "the cells of a project")
     demand_boxes(found.boxes)
     check_crops(crops, len(found))
 
 
 def check_crops(crops: npt.NDArray[np.uint8], n: int) -> None:
     """Raise InputError unless there is a proper crop for each of ``n`` cells."""
+    refuse_synthetic(crops, "the crops of real cells")
     shape = (n, CROP_PIXELS, CROP_PIXELS, 3)
     if crops.shape != shape or crops.dtype != np.uint8:
         raise InputError(
