@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 from scipy import ndimage
+
+from napari_cytosynth.core.shipped import share_of
 
 HELD_OUT = (5, 6, 7, 8, 9)
 """Hashes of the base names of pictures that figures rest on; limits were chosen on the
@@ -46,7 +47,7 @@ class CellPicture:
 
 def hash_of(path: Path) -> int:
     """Return 0..9: SHA-1 of the base name modulo 10, the one split of every figure."""
-    return int(hashlib.sha1(path.name.encode()).hexdigest(), 16) % 10
+    return share_of(path.name)
 
 
 def cell_pictures(

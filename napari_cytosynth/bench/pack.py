@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +14,10 @@ from napari_cytosynth.core.cells import CROP_PIXELS, CROP_UM
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.protocols import Crops, Embedder, Vectors
 from napari_cytosynth.core.registry import load
+from napari_cytosynth.core.shipped import LAST_TRAINING_SHARE, number_of, share_of
 
 _PIXELS = 128
 _SPAN_UM = 36.0  # what 128 pixels of the pack span
-_FIRST_FIGURE_SHARE = 6  # hashes 0 to 5 may train shipped weights
 _QUICK = 1500
 _BATCH = 128
 _OPEN = ("IG", "NEUTROPHIL", "")
@@ -61,7 +60,7 @@ def figure_cells(data: Path, *, each: int) -> Pack:
     picked = [
         (path, code)
         for code in sorted(chosen)
-        for path in sorted(chosen[code], key=lambda p: _number(p.name))[:each]
+        for path in sorted(chosen[code], key=lambda p: number_of(p.name))[:each]
     ]
     crops = np.stack([pack_crop(path) for path, _ in picked])
     return Pack(crops, np.array([code for _, code in picked]))
@@ -115,12 +114,8 @@ def figure_files(data: Path) -> list[tuple[Path, str]]:
     return [
         (table.parent / file, code)
         for file, code in rows
-        if _number(Path(file).name) % 10 >= _FIRST_FIGURE_SHARE and code not in _OPEN
+        if share_of(Path(file).name) > LAST_TRAINING_SHARE and code not in _OPEN
     ]
-
-
-def _number(name: str) -> int:
-    return int(hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest(), 16)
 
 
 def pack_crop(path: Path) -> npt.NDArray[np.uint8]:

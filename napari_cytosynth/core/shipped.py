@@ -10,6 +10,35 @@ from typing import Any
 
 from napari_cytosynth.core.errors import WeightsError
 
+TRAINED_CONCEPTS = {
+    "SNE": "neutrophil.segmented",
+    "BNE": "neutrophil.band",
+    "MMY": "metamyelocyte",
+    "MY": "myelocyte",
+    "PMY": "promyelocyte",
+    "EO": "eosinophil",
+    "BA": "basophil",
+    "MO": "monocyte",
+    "LY": "lymphocyte",
+    "ERB": "erythroblast",
+    "PLATELET": "platelet",
+}
+"""Codes of the cells that train shipped weights, in the order of their class indices,
+and their concepts."""
+
+LAST_TRAINING_SHARE = 5
+"""Shares up to this may train shipped weights; those above are for figures."""
+
+
+def share_of(name: str) -> int:
+    """Return the share of a picture, 0..9, by its base name alone."""
+    return number_of(name) % 10
+
+
+def number_of(name: str) -> int:
+    """Return the SHA-1 of a base name as a number: an order that nobody chose."""
+    return int(hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest(), 16)
+
 
 def read_card(path: Path, what: str) -> Mapping[str, Any]:
     """Return the card of weights that ship with the package.

@@ -8,6 +8,7 @@ from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 from napari_cytosynth.core.errors import WeightsError
+from napari_cytosynth.core.shipped import share_of
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.features._torch.augment import augmented, plain
 from napari_cytosynth.features._torch.encode import Readout
@@ -20,7 +21,6 @@ from napari_cytosynth.features._torch.training_cells import (
     SPAN,
     Cells,
     read_cells,
-    share_of,
 )
 from napari_cytosynth.features.starter import StarterEmbedder
 from napari_cytosynth.testing.contracts_features import EmbedderContract

@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
+from napari_cytosynth.core.shipped import LAST_TRAINING_SHARE, share_of
 from napari_cytosynth.synthesis._torch import learn_class as learning
 from napari_cytosynth.synthesis._torch.flow import even_times, heun
 from napari_cytosynth.synthesis._torch.learn_class import (
@@ -19,7 +20,6 @@ from napari_cytosynth.synthesis._torch.train_latent import (
     Pool,
     Recipe,
     Trainer,
-    may_train,
     read_pool,
 )
 from napari_cytosynth.synthesis._torch.turns import turned
@@ -63,7 +63,7 @@ def test_only_the_training_share_is_read(tmp_path):
     vectors = np.arange(12, dtype=np.float32)[:, None]
     np.savez(tmp_path / "cells.npz", files=np.array(names), embeddings=vectors)
     pool = read_pool(tmp_path, tmp_path / "cells.npz")
-    mine = [i for i, n in enumerate(names) if may_train(n)]
+    mine = [i for i, n in enumerate(names) if share_of(n) <= LAST_TRAINING_SHARE]
     assert pool.vectors[:, 0].tolist() == mine
     assert 0 < len(mine) < 12
     assert pool.crops.shape[1:] == (96, 96, 3)

@@ -20,13 +20,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from napari_cytosynth._torch.course import part_of
 from napari_cytosynth.features._torch.augment import plain
 from napari_cytosynth.features._torch.train_starter import (
     TRAINING,
     VALIDATION,
     Recipe,
     Student,
-    part_of,
 )
 from napari_cytosynth.features._torch.training_cells import (
     ATTRIBUTES,

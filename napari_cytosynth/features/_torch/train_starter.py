@@ -18,19 +18,18 @@ cell only its own other view is.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import math
-import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_cytosynth._torch.course import Course
 from napari_cytosynth.core.cells import CROP_PIXELS
 from napari_cytosynth.features._torch.augment import augmented, plain
 from napari_cytosynth.features._torch.encoder import CellEncoder, EncoderSize
@@ -84,8 +83,10 @@ class Student(nn.Module):
         )
 
 
-class Trainer:
-    """Holds network, average, optimiser and step count of one run."""
+class Trainer(Course):
+    """One run, from labelled and unlabelled cells."""
+
+    net: Student
 
     def __init__(self, cells: Cells, unlabelled: Tensor, recipe: Recipe) -> None:
         torch.manual_seed(recipe.seed)
@@ -93,18 +94,15 @@ class Trainer:
         self.cells = cells.of(TRAINING)
         self.looked_at = cells.of(VALIDATION)
         self.unlabelled = torch.cat([unlabelled, _open_cells(self.cells)])
-        self.net = Student(recipe.size, [len(v) for v in cells.values])
-        self.average = {k: v.clone() for k, v in self.net.state_dict().items()}
-        self.optimiser = torch.optim.AdamW(
-            self.net.parameters(), lr=recipe.rate, weight_decay=recipe.decay, fused=True
+        net = Student(recipe.size, [len(v) for v in cells.values])
+        optimiser = torch.optim.AdamW(
+            net.parameters(), lr=recipe.rate, weight_decay=recipe.decay, fused=True
         )
+        super().__init__(net, optimiser, decay=recipe.ema, loss=3.0)
         self.pictures = torch.from_numpy(self.cells.pictures)
         self.classes = torch.from_numpy(self.cells.classes)
         self.attributes = torch.from_numpy(self.cells.attributes)
         self.odds = _odds(self.cells, recipe.attribute_odds)
-        self.step = 0
-        self.seconds = 0.0
-        self.loss = 3.0
 
     def advance(self, progress: float) -> None:
         """Take one step. Its randomness depends on seed and step only."""
@@ -122,13 +120,7 @@ class Trainer:
         loss = self._loss(vectors, rows, n)
         for group in self.optimiser.param_groups:
             group["lr"] = recipe.rate * _schedule(progress, recipe.warm_up)
-        self.optimiser.zero_grad()
-        torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(self.net.parameters(), 2.0)
-        self.optimiser.step()
-        self.step += 1
-        self.loss += (float(loss.detach()) - self.loss) * 0.02
-        self._average()
+        self.take(loss, clip=2.0)
 
     def _loss(self, vectors: Tensor, rows: Tensor, unlabelled: int) -> Tensor:
         recipe, net = self.recipe, self.net
@@ -151,13 +143,6 @@ class Trainer:
         return total + recipe.contrast * contrast
 
     @torch.no_grad()
-    def _average(self) -> None:
-        decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
-        for key, value in self.net.state_dict().items():
-            if value.is_floating_point():
-                self.average[key].lerp_(value, 1 - decay)
-
-    @torch.no_grad()
     def look(self) -> float:
         """Return the averaged network's macro recall on the validation share."""
         student = Student(self.recipe.size, [len(v) for v in self.cells.values])
@@ -170,46 +155,6 @@ class Trainer:
         kinds = range(len(CONCEPTS))
         recalls = [(guesses[truth == k] == k).mean() for k in kinds]
         return float(np.mean(recalls))
-
-    def save(self, folder: Path) -> None:
-        """Write a checkpoint; a stop in the middle leaves the last one whole."""
-        arrays = {f"net.{k}": v for k, v in self.net.state_dict().items()}
-        arrays |= {f"ema.{k}": v for k, v in self.average.items()}
-        for i, state in self.optimiser.state_dict()["state"].items():
-            arrays |= {f"opt.{i}.{k}": v for k, v in state.items()}
-        arrays = {k: v.contiguous().clone() for k, v in arrays.items()}
-        note = {"step": self.step, "seconds": round(self.seconds), "loss": self.loss}
-        save_file(arrays, folder / "new.safetensors", {"note": json.dumps(note)})
-        (folder / "new.safetensors").replace(folder / "checkpoint.safetensors")
-        (folder / "progress.json").write_text(json.dumps(note))
-
-    def resume(self, folder: Path) -> None:
-        """Go on from the folder's checkpoint, if there is one."""
-        path = folder / "checkpoint.safetensors"
-        if not path.exists():
-            return
-        arrays = load_file(path)
-        self.net.load_state_dict(part_of(arrays, "net."))
-        self.average = part_of(arrays, "ema.")
-        weights = list(self.net.parameters())
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in part_of(arrays, "opt.").items():
-            index, name = key.split(".", 1)
-            # The fused step walks along memory: moments must lie as weights do.
-            like = weights[int(index)] if value.dim() else value
-            laid = torch.empty_like(like).copy_(value)
-            state.setdefault(int(index), {})[name] = laid
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": state, "param_groups": groups})
-        note = json.loads((folder / "progress.json").read_text())
-        self.step, self.seconds, self.loss = note["step"], note["seconds"], note["loss"]
-
-
-def part_of(arrays: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the arrays of a prefix, without it."""
-    return {
-        k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)
-    }
 
 
 def _open_cells(cells: Cells) -> Tensor:
@@ -280,17 +225,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(trainer: Trainer, out: Path, minutes: float) -> None:
     """Train for so many minutes of wall time in all, saving as it goes."""
-    last = saved = time.monotonic()
     while trainer.seconds < 60 * minutes:
-        trainer.advance(trainer.seconds / (60 * minutes))
-        now = time.monotonic()
-        trainer.seconds += now - last
-        last = now
+        progress = trainer.seconds / (60 * minutes)
+        trainer.sit(partial(trainer.advance, progress), out, trainer.recipe.save_every)
         if trainer.step % 100 == 0:
             log.info("step %d loss %.4f", trainer.step, trainer.loss)
-        if now - saved > trainer.recipe.save_every:
-            trainer.save(out)
-            saved = now
     trainer.save(out)
     log.info("step %d validation recall %.4f", trainer.step, trainer.look())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,19 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-CONCEPTS = {
-    "SNE": "neutrophil.segmented",
-    "BNE": "neutrophil.band",
-    "MMY": "metamyelocyte",
-    "MY": "myelocyte",
-    "PMY": "promyelocyte",
-    "EO": "eosinophil",
-    "BA": "basophil",
-    "MO": "monocyte",
-    "LY": "lymphocyte",
-    "ERB": "erythroblast",
-    "PLATELET": "platelet",
-}
+from napari_cytosynth.core.shipped import (
+    LAST_TRAINING_SHARE,
+    TRAINED_CONCEPTS,
+    share_of,
+)
+
+CONCEPTS = TRAINED_CONCEPTS
 """Codes of the training data, in the order of the class indices, and their concepts."""
 
 ATTRIBUTES = (
@@ -46,8 +39,6 @@ SPAN = 24 / 36
 """Share of a picture's side that is 24 um: 128 pixels are taken for 36 um."""
 
 UNKNOWN = -1
-
-_LAST_TRAINING_SHARE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +77,6 @@ class Cells:
         )
 
 
-def share_of(name: str) -> int:
-    """Return a base name's share, 0..9; 0 to 5 may train shipped weights."""
-    digest = hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
-    return int(digest, 16) % 10
-
-
 def read_cells(folder: Path, attributes: Path | None = None) -> Cells:
     """Read the share of a labelled folder that may train.
 
@@ -105,7 +90,7 @@ def read_cells(folder: Path, attributes: Path | None = None) -> Cells:
     with (folder / "labels.csv").open(newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     names = [Path(row["file"]).name for row in rows]
-    kept = [i for i, n in enumerate(names) if share_of(n) <= _LAST_TRAINING_SHARE]
+    kept = [i for i, n in enumerate(names) if share_of(n) <= LAST_TRAINING_SHARE]
     codes = list(CONCEPTS)
     known = [rows[i]["class11"] for i in kept]
     values, table = _attributes([names[i] for i in kept], attributes)

@@ -16,11 +16,8 @@ from __future__ import annotations
 
 import argparse
 import csv
-import hashlib
-import json
 import logging
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,28 +27,22 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
+from napari_cytosynth._torch.course import Course, weights_of
+from napari_cytosynth.core.shipped import (
+    LAST_TRAINING_SHARE,
+    TRAINED_CONCEPTS,
+    share_of,
+)
 from napari_cytosynth.synthesis._torch.painter import Painter, PainterSize
 from napari_cytosynth.synthesis._torch.turns import turned
 from napari_cytosynth.synthesis.lookspace import LookSpace
 
 log = logging.getLogger(__name__)
 
-CONCEPTS = {
-    "SNE": "neutrophil.segmented",
-    "BNE": "neutrophil.band",
-    "MMY": "metamyelocyte",
-    "MY": "myelocyte",
-    "PMY": "promyelocyte",
-    "EO": "eosinophil",
-    "BA": "basophil",
-    "MO": "monocyte",
-    "LY": "lymphocyte",
-    "ERB": "erythroblast",
-    "PLATELET": "platelet",
-}
+CONCEPTS = TRAINED_CONCEPTS
 """Codes of the training data, in the order of the class indices, and their concepts."""
 
 HARD = ("SNE", "BNE", "MMY", "MY", "PMY", "EO")
@@ -134,12 +125,6 @@ class Pool:
     vectors: npt.NDArray[np.float32]
 
 
-def may_train(name: str) -> bool:
-    """Tell whether a picture of this base name may train shipped weights."""
-    digest = hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
-    return int(digest, 16) % 10 <= 5
-
-
 def read_pool(folder: Path, vectors: Path) -> Pool:
     """Read the training share of a labelled folder.
 
@@ -148,7 +133,11 @@ def read_pool(folder: Path, vectors: Path) -> Pool:
     """
     codes = list(CONCEPTS)
     with (folder / "labels.csv").open(newline="") as lines:
-        rows = [r for r in csv.DictReader(lines) if may_train(Path(r["file"]).name)]
+        rows = [
+            row
+            for row in csv.DictReader(lines)
+            if share_of(Path(row["file"]).name) <= LAST_TRAINING_SHARE
+        ]
     crops = np.stack([read_crop(folder / r["file"]) for r in rows])
     fine = [r["class11"] for r in rows]
     known = [codes.index(c) if c in codes else len(codes) for c in fine]
@@ -170,33 +159,31 @@ def read_crop(path: Path) -> npt.NDArray[np.uint8]:
         return np.asarray(crop.resize((96, 96), Image.Resampling.BICUBIC))
 
 
-class Trainer:
-    """Holds network, average, optimiser and step count of one run."""
+class Trainer(Course):
+    """One run, from a pool of cells."""
+
+    net: Painter
 
     def __init__(self, pool: Pool, recipe: Recipe) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
-        self.net = Painter(recipe.size)
-        self.net.unet.to(memory_format=torch.channels_last)
+        net = Painter(recipe.size)
+        net.unet.to(memory_format=torch.channels_last)
         self.classes = torch.from_numpy(pool.classes)
         self.space = LookSpace.fit(
             pool.vectors, pool.classes, recipe.size.descriptor, recipe.size.classes
         )
         self.looks = torch.from_numpy(self.space.looks(pool.vectors))
-        codec = self.net.codec
+        codec = net.codec
         crops = torch.from_numpy(pool.crops)
         self.pictures = torch.cat(
             [_to_bytes(codec.resize(part)) for part in torch.split(crops, 256)]
         )
         codec.fit(_to_floats(self.pictures[:: max(1, len(crops) // 2000)]))
-        self.average = {k: v.clone() for k, v in self.net.state_dict().items()}
-        self.optimiser = _optimiser(self.net, recipe)
+        super().__init__(net, _optimiser(net, recipe), decay=recipe.ema, loss=1.0)
         self.odds = _odds(pool.classes)
         self.focus = _focus(recipe.size.side // 4)
         self.weight = codec.importance() ** recipe.fineness
-        self.step = 0
-        self.seconds = 0.0
-        self.loss = 1.0
 
     def advance(self) -> None:
         """Take one optimiser step. Its randomness depends on seed and step only."""
@@ -211,16 +198,9 @@ class Trainer:
             clean = self.net(z, t, condition())
         _, out, _ = self.net.preconditioning(t)
         error = ((clean - x) / out) ** 2 * self.weight * self.focus
-        loss = error.mean()
         for group in self.optimiser.param_groups:
             group["lr"] = group["top"] * self._schedule()
-        self.optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
-        self.optimiser.step()
-        self.step += 1
-        self.loss += (float(loss.detach()) - self.loss) * 0.02
-        self._average()
+        self.take(error.mean(), clip=1.0)
 
     def _draw(self, rng: torch.Generator) -> tuple[Tensor, Any]:
         recipe, n = self.recipe, self.recipe.batch
@@ -245,12 +225,6 @@ class Trainer:
         left = (1 + math.cos(math.pi * min(gone, 1.0))) / 2
         return warm * (recipe.last_rate + (1 - recipe.last_rate) * left)
 
-    @torch.no_grad()
-    def _average(self) -> None:
-        decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
-        for key, value in self.net.state_dict().items():
-            self.average[key].lerp_(value, 1 - decay)
-
     def begin_with(self, arrays: Mapping[str, Tensor]) -> None:
         """Take over what fits by name and shape; another length of look begins anew."""
         own = self.net.state_dict()
@@ -263,47 +237,14 @@ class Trainer:
             and (same_look or not name.startswith("look"))
         }
         self.net.load_state_dict({**own, **fitting})
-        self.average = {k: v.clone() for k, v in self.net.state_dict().items()}
+        self.average = weights_of(self.net)
         self.weight = self.net.codec.importance() ** self.recipe.fineness
 
-    def save(self, folder: Path) -> None:
-        """Write a checkpoint; a stop in the middle leaves the last one whole."""
-        arrays = {f"net.{k}": v for k, v in self.net.state_dict().items()}
-        arrays |= {f"ema.{k}": v for k, v in self.average.items()}
-        for i, state in self.optimiser.state_dict()["state"].items():
-            arrays |= {f"opt.{i}.{k}": v for k, v in state.items()}
+    def save(self, folder: Path, more: Mapping[str, Tensor] | None = None) -> None:
+        """Write a checkpoint, the space of the looks with it."""
         parts = self.space.to_arrays().items()
-        arrays |= {name: torch.from_numpy(part) for name, part in parts}
-        arrays = {k: v.contiguous().clone() for k, v in arrays.items()}
-        note = {"step": self.step, "seconds": round(self.seconds), "loss": self.loss}
-        save_file(arrays, folder / "new.safetensors", {"note": json.dumps(note)})
-        (folder / "new.safetensors").replace(folder / "checkpoint.safetensors")
-        (folder / "progress.json").write_text(json.dumps(note))
-
-    def resume(self, folder: Path) -> None:
-        """Go on from the folder's checkpoint, if there is one."""
-        path = folder / "checkpoint.safetensors"
-        if not path.exists():
-            return
-        arrays = load_file(path)
-        self.net.load_state_dict(_part(arrays, "net."))
-        self.average = _part(arrays, "ema.")
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in _part(arrays, "opt.").items():
-            index, name = key.split(".", 1)
-            if value.ndim == 4:  # as the network's own: fused AdamW walks raw memory
-                value = value.contiguous(memory_format=torch.channels_last)
-            state.setdefault(int(index), {})[name] = value
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": state, "param_groups": groups})
-        note = json.loads((folder / "progress.json").read_text())
-        self.step, self.seconds, self.loss = note["step"], note["seconds"], note["loss"]
-
-
-def _part(arrays: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {
-        k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)
-    }
+        looks = {name: torch.from_numpy(part) for name, part in parts}
+        super().save(folder, {**looks, **(more or {})})
 
 
 def _optimiser(net: Painter, recipe: Recipe) -> torch.optim.Optimizer:
@@ -365,17 +306,10 @@ def main(arguments: list[str] | None = None) -> None:
 def run(trainer: Trainer, out: Path) -> None:
     """Train to the recipe's last step or minute, saving as it goes."""
     recipe = trainer.recipe
-    last = saved = time.monotonic()
     while trainer.step < recipe.steps and trainer.seconds < 60 * recipe.minutes:
-        trainer.advance()
-        now = time.monotonic()
-        trainer.seconds += now - last
-        last = now
+        trainer.sit(trainer.advance, out, recipe.save_every)
         if trainer.step % 50 == 0:
             log.info("step %d loss %.4f", trainer.step, trainer.loss)
-        if now - saved > recipe.save_every:
-            trainer.save(out)
-            saved = now
     trainer.save(out)
 
 

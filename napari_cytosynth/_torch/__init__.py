@@ -1,0 +1,1 @@
+"""What all that is trained with torch shares."""
