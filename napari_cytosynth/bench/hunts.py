@@ -216,6 +216,12 @@ def by_class_means(hunt: Hunt) -> Floats:
     return nearest(pool, means, 1)[0][:, 0]
 
 
+def by_labelled(hunt: Hunt) -> Floats:
+    """Return the distance to the nearest labelled cell, of whatever class."""
+    pool, known = hunt.standard()
+    return nearest(pool, known, 1)[0][:, 0]
+
+
 def by_isolation(hunt: Hunt) -> Floats:
     """Return how few cuts set a cell apart from the labelled ones."""
     forest = IsolationForest(n_estimators=_TREES, random_state=hunt.seed)

@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from napari_cytosynth.bench.rank import (
-    DIM,
-    SIZES,
+from napari_cytosynth.bench.made_up import (
+    LABELS,
     best_time,
     cells,
     centres_of,
     pool_of,
     training_of,
 )
+from napari_cytosynth.bench.rank import DIM, SIZES
 from napari_cytosynth.core.protocols import QueryStrategy, TrainingSet, Vectors
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.training import balanced
@@ -30,9 +30,6 @@ from napari_cytosynth.learning.fitting import fit_head
 from napari_cytosynth.learning.head import Head
 
 STRATEGIES = ("margin", "rare", "balanced")
-LABELS = 400
-"""Labels before the one that is added."""
-
 _BATCH = 200
 """Cells in a ranking, as the queue asks for them."""
 

@@ -6,7 +6,6 @@ run; a peer that only computes softmax, margin and the best hundred stands besid
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
@@ -14,19 +13,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from napari_cytosynth.bench.made_up import (
+    LABELS,
+    best_time,
+    cells,
+    centres_of,
+    pool_of,
+    training_of,
+)
+from napari_cytosynth.bench.rank_disk import disk_rows
 from napari_cytosynth.bench.rivals import MODAL, SKACTIVEML, HeadClassifier
 from napari_cytosynth.core.protocols import (
-    Candidates,
-    LabelledCells,
     QueryStrategy,
     TrainingSet,
     Vectors,
 )
 from napari_cytosynth.core.registry import load, names
-from napari_cytosynth.core.taxonomies import built_in
-from napari_cytosynth.core.training import balanced
 from napari_cytosynth.learning.fitting import fit_head
 from napari_cytosynth.learning.head import Head
 
@@ -34,10 +37,7 @@ DIM = 384
 SIZES = (10_000, 100_000, 1_000_000)
 """Cells in the pool."""
 
-LABELS = 400
 _TOP = 100
-_ROUNDS = 3
-_BLOCK = 8192
 
 LINEAR = ("margin", "entropy", "rare", "balanced")
 """Strategies that are timed on more than 100,000 cells, too."""
@@ -72,34 +72,8 @@ def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[Row]:
     rows: list[Row] = []
     for size in SIZES[:-1] if quick else SIZES:
         rows += _ranking(cells(rng, centres, size)[0], training, head)
+    rows += disk_rows(quick)
     return [_refit(training, head), *rows, *_growth(rows)]
-
-
-def cells(
-    rng: np.random.Generator, centres: Vectors, n: int
-) -> tuple[Vectors, npt.NDArray[np.intp]]:
-    """Return made-up vectors float32[n, dim], and the class number of each."""
-    kinds = rng.integers(len(centres), size=n)
-    vectors = rng.standard_normal((n, centres.shape[1]), dtype=np.float32)
-    for at in range(0, n, _BLOCK):
-        vectors[at : at + _BLOCK] += centres[kinds[at : at + _BLOCK]]
-    return vectors, kinds
-
-
-def centres_of(rng: np.random.Generator, dim: int) -> Vectors:
-    """Return float32[11, dim]: where the classes lie."""
-    number = len(built_in("pbc11").cell_codes)
-    return rng.normal(scale=0.25, size=(number, dim)).astype(np.float32)
-
-
-def training_of(
-    rng: np.random.Generator, centres: Vectors, n: int = LABELS
-) -> TrainingSet:
-    """Return labelled cells around the same centres, all classes of one weight."""
-    vectors, kinds = cells(rng, centres, n)
-    codes = built_in("pbc11").cell_codes
-    labels = tuple(codes[k] for k in kinds)
-    return TrainingSet(vectors, labels, balanced(labels))
 
 
 def _refit(training: TrainingSet, head: Head) -> Row:
@@ -164,29 +138,6 @@ def _ours(vectors: Vectors, training: TrainingSet, head: Head, strategy: str) ->
     return made.query(pool, _TOP, np.random.default_rng(0))
 
 
-def pool_of(vectors: Vectors, training: TrainingSet, head: Head) -> Candidates:
-    """Score a pool, and return it as strategies see it."""
-    taxonomy, n = built_in("pbc11"), len(training.codes)
-    known = LabelledCells(
-        -1 - np.arange(n, dtype=np.int64),
-        training.codes,
-        np.zeros((0, 96, 96, 3), np.uint8),
-        training.vectors,
-        "bench",
-        np.arange(n).astype(np.str_),
-    )
-    return Candidates(
-        ids=np.arange(len(vectors), dtype=np.int64),
-        vectors=vectors,
-        probabilities=head.predict_proba(vectors),
-        codes=head.codes_,
-        taxonomy=taxonomy,
-        counts={code: training.codes.count(code) for code in taxonomy.codes},
-        labelled=known,
-        labelled_probabilities=head.predict_proba(training.vectors),
-    )
-
-
 def _plain(vectors: Vectors, head: Head) -> object:
     logits = vectors @ head.coefficients.T + head.intercepts
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -197,7 +148,7 @@ def _plain(vectors: Vectors, head: Head) -> object:
 
 def _growth(rows: Sequence[Row]) -> Iterator[Row]:
     """Yield, of each strategy, seconds a cell of the largest pool over the smallest."""
-    timed = [row for row in rows if "value" in row]
+    timed = [row for row in rows if row["metric"] == "seconds"]
     for case, peer in dict.fromkeys((row["case"], row["peer"]) for row in timed):
         own = [r for r in timed if (r["case"], r["peer"]) == (case, peer)]
         first, last = own[0], own[-1]
@@ -209,16 +160,6 @@ def _growth(rows: Sequence[Row]) -> Iterator[Row]:
                 "size": f"{first['size']} to {last['size']}",
             }
             yield {**told, "metric": "growth", "value": a_cell[1] / a_cell[0]}
-
-
-def best_time(work: Callable[[], object]) -> float:
-    """Return the seconds of the quickest of three rounds."""
-    times = []
-    for _ in range(_ROUNDS):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return min(times)
 
 
 def _row(case: str, peer: str, size: int, seconds: float) -> Row:

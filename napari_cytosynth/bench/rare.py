@@ -24,6 +24,7 @@ from napari_cytosynth.bench.hunts import (
     by_class_means,
     by_isolation,
     by_isolation_in_pool,
+    by_labelled,
     by_neighbours,
 )
 from napari_cytosynth.bench.labels import EMBEDDERS, FIRST_SEED, taxonomy_of
@@ -127,7 +128,8 @@ def _ways_to_unnamed() -> tuple[_Way, ...]:
         _Way("isolation forest of the labelled", _ranked(by_isolation)),
         _Way("isolation forest of the pool", _ranked(by_isolation_in_pool)),
         _Way("distance to class means", _ranked(by_class_means)),
-        _Way("novelty, distance", novelty, own=True),
+        _Way("distance to the labelled", _ranked(by_labelled)),
+        _Way("novelty", novelty, own=True),
         _Way(
             "novelty, Gaussian density",
             lambda hunt, n: novelty(hunt.with_gaussian(), n),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -32,10 +33,15 @@ from napari_cytosynth.workflows.damaged import Damaged, DamagedFiles
 BATCH = 256
 """Crops that are read, embedded and stored in one step."""
 
+IN_MEMORY = 2**30
+"""Bytes of vectors that are held in memory. More lie in a file of our own that is
+mapped into it: the system keeps of that what there is room for."""
+
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 """Endings of files that :func:`embed_folder` takes for pictures, in small letters."""
 
 _CALIBRATED = 32
+_ROWS = 65_536
 _SYNTHETIC = "synthetic vectors"
 _Ids = npt.NDArray[np.int64]
 
@@ -183,20 +189,32 @@ def _refreshed(
 ) -> _Kept:
     """Read what is new; keep what was read before of the same pictures."""
     ids, cut = wanted
-    if old is None or not old.known.any():
-        vectors = project.embeddings(key, ids)
-    else:
+    dim = project.embeddings(key, ids[:1]).shape[1]
+    vectors, had = _room(len(ids), dim), np.zeros(len(ids), bool)
+    if old is not None and old.known.any():
         had = np.isin(ids, old.ids[old.known])
         where = np.minimum(np.searchsorted(old.ids, ids), len(old.ids) - 1)
         had &= old.pictures[where] == cut
-        vectors = np.empty((len(ids), old.vectors.shape[1]), np.float32)
-        vectors[had] = old.vectors[np.searchsorted(old.ids, ids[had])]
-        vectors[~had] = project.embeddings(key, ids[~had])
+    for at in range(0, len(ids), _ROWS):
+        rows = np.arange(at, min(at + _ROWS, len(ids)))
+        kept, new = rows[had[rows]], rows[~had[rows]]
+        if old is not None and len(kept):
+            vectors[kept] = old.vectors[np.searchsorted(old.ids, ids[kept])]
+        if len(new):
+            vectors[new] = project.embeddings(key, ids[new])
     vectors.flags.writeable = False
     known = np.zeros(len(ids), bool)
     if vectors.shape[1]:
         known = ~np.isnan(vectors[:, 0])
     return _Kept(ids, vectors, known, cut)
+
+
+def _room(n: int, dim: int) -> Vectors:
+    """Return room for float32[n, dim], in memory or mapped into it."""
+    if 4 * n * dim <= IN_MEMORY:
+        return np.empty((n, dim), np.float32)
+    with TemporaryFile() as file:
+        return np.memmap(file, np.float32, "w+", shape=(n, dim))
 
 
 def embed_synthetic(

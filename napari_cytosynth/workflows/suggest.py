@@ -22,9 +22,10 @@ from napari_cytosynth.core.protocols import (
 from napari_cytosynth.core.registry import DEFAULT_STRATEGY, load
 from napari_cytosynth.core.splits import AUDIT_EVERY, Split
 from napari_cytosynth.learning.head import Head
+from napari_cytosynth.learning.shortlist import listed
 from napari_cytosynth.learning.strategies.balanced import Balanced
 from napari_cytosynth.workflows.describe import Describer
-from napari_cytosynth.workflows.embed import vectors_of
+from napari_cytosynth.workflows.embed import IN_MEMORY, vectors_of
 from napari_cytosynth.workflows.examples import synthetic_examples
 from napari_cytosynth.workflows.quality import flaws_by_cell
 from napari_cytosynth.workflows.shares import stored_shares
@@ -85,6 +86,9 @@ def suggest(
     seed: int = 0,
 ) -> Suggestion:
     """Rank all unlabelled standing cells of the training split, and mix in audit cards.
+
+    Of a pool of more than 1 GiB of vectors a strategy is shown 20,000 cells: those of
+    most doubt, the likeliest of each class, and some drawn evenly.
 
     Cells that were passed over come back only when nothing else is left, and flagged
     ones (blurred, cut, damaged, overlapping) come after all sound ones. The order of
@@ -200,10 +204,10 @@ def _taught(
     n, decoys = wanted
     sound, flagged = pool.teach & ~pool.flagged, pool.teach & pool.flagged
     decoys = min(decoys, int(flagged.sum()), n)
-    first = chosen.query(pool.candidates(sound), n - decoys, rng)
+    first = chosen.query(pool.candidates(sound, rng), n - decoys, rng)
     if len(first.ids) == n or not flagged.any():
         return first, np.zeros(0, np.int64)
-    rest = chosen.query(pool.candidates(flagged), n - len(first.ids), rng)
+    rest = chosen.query(pool.candidates(flagged, rng), n - len(first.ids), rng)
     places = np.sort(rng.integers(0, len(first.ids) + 1, decoys))
     return _joined(first, rest, places), rest.ids[decoys:]
 
@@ -253,8 +257,8 @@ class _Pool:
     project: Project
     ids: _Ids
     vectors: npt.NDArray[np.float32]
+    head: Head | None
     probabilities: npt.NDArray[np.float32] | None
-    codes: tuple[str, ...]
     open: _Mask
     skipped: _Mask
     held_out: _Mask
@@ -271,17 +275,18 @@ class _Pool:
         known = np.isfinite(vectors[:, :1]).all(axis=1)
         known |= not known.any()
         probabilities: npt.NDArray[np.float32] | None = None
-        codes: tuple[str, ...] = ()
-        if head is not None and vectors.shape[1] == head.dim:
-            probabilities, codes = head.predict_proba(vectors), head.codes_
+        if head is not None and vectors.shape[1] != head.dim:
+            head = None
+        if head is not None:
+            probabilities = head.predict_proba(vectors)
         held_out = splits_of(project, table).audit
         labelled, skipped = _touched(project, ids, held_out)
         return cls(
             project,
             ids,
             vectors,
+            head,
             probabilities,
-            codes,
             known & ~labelled,
             skipped,
             held_out,
@@ -314,23 +319,37 @@ class _Pool:
         order = np.lexsort([scrambled(waiting), self.skipped[mask]])
         return waiting[order[:n]]
 
-    def candidates(self, mask: _Mask) -> Candidates:
-        everything = bool(mask.all())
-        chances, known = self.probabilities, None
-        if chances is not None:
-            known = chances[np.searchsorted(self.ids, self.labelled.ids)]
-            chances = chances if everything else chances[mask]
+    def candidates(self, mask: _Mask, rng: np.random.Generator) -> Candidates:
+        """Return the cells of a mask as strategies see them; of a large pool a list."""
+        known = None
+        if self.probabilities is not None:
+            known = self.probabilities[np.searchsorted(self.ids, self.labelled.ids)]
+        rows, vectors, chances = self._seen(mask, rng)
         return Candidates(
-            ids=self.ids[mask],
-            vectors=self.vectors if everything else self.vectors[mask],
+            ids=self.ids[rows],
+            vectors=vectors,
             probabilities=chances,
-            codes=self.codes,
+            codes=() if self.head is None else self.head.codes_,
             taxonomy=self.project.taxonomy,
             counts=label_counts(self.project),
             labelled=self.labelled,
             synthetic=self.synthetic,
             labelled_probabilities=known,
         )
+
+    def _seen(
+        self, mask: _Mask, rng: np.random.Generator
+    ) -> tuple[
+        npt.NDArray[np.intp], npt.NDArray[np.float32], npt.NDArray[np.float32] | None
+    ]:
+        """Return rows of a mask, their vectors, and what the head says of them."""
+        rows, chances = np.flatnonzero(mask), self.probabilities
+        if self.vectors.nbytes > IN_MEMORY:
+            found = listed(self.vectors, rows, self.head, rng)
+            return found.rows, found.vectors, found.probabilities
+        if len(rows) == len(mask):
+            return rows, self.vectors, chances
+        return rows, self.vectors[rows], None if chances is None else chances[rows]
 
 
 def _touched(project: Project, ids: _Ids, held_out: _Mask) -> tuple[_Mask, _Mask]:

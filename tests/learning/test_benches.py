@@ -20,6 +20,7 @@ from napari_cytosynth.bench import (
     nc_ratio,
     quality,
     rank,
+    rank_disk,
     store,
 )
 from napari_cytosynth.bench.flawed import CellPicture, broken
@@ -33,7 +34,12 @@ from napari_cytosynth.testing.fakes import FakeCompute
 from napari_cytosynth.testing.painter import FieldSpec, paint_field
 from napari_cytosynth.workflows.gating import training_cells
 
-_PARTS = {"marrow": "detect", "attributes": "embed", "nc_ratio": "embed"}
+_PARTS = {
+    "rank_disk": "rank",
+    "marrow": "detect",
+    "attributes": "embed",
+    "nc_ratio": "embed",
+}
 """Modules that are part of a benchmark, and which."""
 
 PAGE = Path(__file__).parents[2] / "docs" / "bench.md"
@@ -54,7 +60,19 @@ def test_what_is_built_is_documented_and_nothing_else(name: str) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    [attributes, detect, embed, generate, loop, marrow, nc_ratio, quality, rank, store],
+    [
+        attributes,
+        detect,
+        embed,
+        generate,
+        loop,
+        marrow,
+        nc_ratio,
+        quality,
+        rank,
+        rank_disk,
+        store,
+    ],
 )
 def test_the_metrics_of_each_benchmark_are_documented(module: ModuleType) -> None:
     text = inspect.getsource(module)
@@ -87,6 +105,7 @@ def test_rank_tells_every_strategy_beside_the_floor(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(rank, "SIZES", (500, 1000, 2000))
+    monkeypatch.setattr(rank, "disk_rows", lambda quick: [])
     rows = rank.run(tmp_path, quick=True)
     assert rows[0]["case"] == "refit, warm"
     ranked = [row for row in rows if "floor" in row]
@@ -103,10 +122,23 @@ def test_rank_leaves_out_what_would_take_long_and_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(rank, "SIZES", (400, 800))
+    monkeypatch.setattr(rank, "disk_rows", lambda quick: [])
     monkeypatch.setattr(rank, "_ALL_UP_TO", 300)
     rows = rank.run(tmp_path, quick=True)
     left = {row["case"] for row in rows if row["metric"] == "not run"}
     assert left == set(names("strategies")) - set(rank.LINEAR)
+
+
+def test_a_pool_on_the_disk_is_ranked_beside_reading_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(rank_disk, "DIM", 16)
+    rank_disk._write(tmp_path, 5000)
+    rows = rank_disk.ranked_from_disk(tmp_path, 5000)
+    assert [row["metric"] for row in rows] == ["seconds", "seconds", "memory"]
+    for row in rows[:2]:
+        assert row["ratio"] == pytest.approx(row["value"] / row["floor"])
+    assert rows[2]["value"] > 0
 
 
 def test_loop_tells_a_round_and_its_parts(

@@ -10,7 +10,7 @@ to what no class explains, so that a class nobody has seen yet is not passed ove
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import chain, islice
 
@@ -112,13 +112,16 @@ class Balanced:
         if cold:
             return _part("typical").query(candidates, n, rng)
         n = min(max(n, 0), len(candidates.ids))
+        # Any turn may be first, or a queue of few cards would never show a rare one.
+        first = int(rng.integers(_PHASES))
+        turns = list(islice(self.shares.turns(), first, first + n))
         found = {"uncertain": _open(candidates, n, rng)}
         for name, strategy in _PARTS.items():
-            if getattr(self.shares, name):
+            if name in turns:
                 found[name] = _part(strategy).query(candidates, n, rng)
         # Where no class lacks labels, nothing is rare.
         lacking = {k: q for k, q in found.items() if k != "rare" or q.utilities.any()}
-        return _dealt(lacking, self.shares, n, rng)
+        return _dealt(lacking, turns)
 
 
 _PARTS = {"rare": "rare", "novel": "novelty", "typical": "typical"}
@@ -175,22 +178,19 @@ def _steadying(
     )
 
 
-def _dealt(
-    found: dict[str, Query], shares: Shares, n: int, rng: np.random.Generator
-) -> Query:
+def _dealt(found: dict[str, Query], turns: Sequence[str]) -> Query:
     """Take from the parts in turn, no cell twice."""
     cards = {
         name: zip(query.ids.tolist(), query.reasons, strict=True)
         for name, query in found.items()
     }
     taken: dict[int, str] = {}
-    # Any turn may be the first, or a queue of few cards would never show a rare one.
-    turns = islice(shares.turns(), int(rng.integers(_PHASES)), None)
-    while len(taken) < n:
-        # A part that has nothing gives its turn to the uncertain: there are n of them.
-        for cell, reason in chain(cards.get(next(turns), ()), cards["uncertain"]):
+    for name in turns:
+        # A part that has nothing gives its turn to the uncertain: there are as many of
+        # them as turns.
+        for cell, reason in chain(cards.get(name, ()), cards["uncertain"]):
             if cell not in taken:
                 taken[cell] = reason
                 break
-    worth = (1 / (1 + np.arange(n))).astype(np.float32)
+    worth = (1 / (1 + np.arange(len(taken)))).astype(np.float32)
     return Query(np.array(list(taken), np.int64), worth, tuple(taken.values()))

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_cytosynth.core.journal import Author, Mode
+from napari_cytosynth.core.registry import load
+from napari_cytosynth.core.tasks import run_to_end
+from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.learning import shortlist
+from napari_cytosynth.store import MemoryProject
+from napari_cytosynth.testing.tiny import tiny_project
+from napari_cytosynth.worker import InlineCompute
+from napari_cytosynth.workflows import embed, suggest
+from napari_cytosynth.workflows.train import splits_of, train_head
+
+
+def _labelled() -> tuple[MemoryProject, str]:
+    project = MemoryProject(built_in("blood5"))
+    truth = tiny_project(project, smears=8, cells_per_smear=22)
+    key = run_to_end(embed.embed_cells(project, InlineCompute(), embedder="morphology"))
+    train = project.cells().ids[~splits_of(project).audit]
+    author = Author("tester", Mode.TEACH)
+    for cell in train[:40].tolist():
+        project.record(author.label(cell, truth[cell]))
+    return project, key
+
+
+@pytest.fixture
+def small_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embed, "IN_MEMORY", 1000)
+    monkeypatch.setattr(suggest, "IN_MEMORY", 1000)
+
+
+def test_vectors_beyond_memory_lie_in_a_file(small_memory: None) -> None:
+    project, key = _labelled()
+    found = embed.vectors_of(project, key)
+    assert isinstance(found, np.memmap)
+    np.testing.assert_array_equal(found, project.embeddings(key, project.cells().ids))
+
+
+def test_a_list_as_long_as_the_pool_ranks_as_the_pool(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    project, key = _labelled()
+    head, margin = run_to_end(train_head(project, key)), load("strategies", "margin")()
+    whole = suggest.ranked(project, key, margin, head=head, n=30)
+    monkeypatch.setattr(suggest, "IN_MEMORY", 1000)
+    listed = suggest.ranked(project, key, margin, head=head, n=30)
+    np.testing.assert_array_equal(whole.ids, listed.ids)
+    assert whole.reasons == listed.reasons
+
+
+def test_before_a_head_a_list_is_drawn_from_the_pool(
+    small_memory: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shortlist, "LISTED", 25)
+    project, key = _labelled()
+    typical = load("strategies", "typical")()
+    found = suggest.ranked(project, key, typical, n=60)
+    assert len(found.ids) == 25
+    assert (
+        not splits_of(project)
+        .audit[np.searchsorted(project.cells().ids, found.ids)]
+        .any()
+    )
