@@ -314,15 +314,16 @@ def _row(cells: EmbeddedSet, shots: int, key: Key, values: Floats) -> Row:
 
 def _pooled_row(embedder: str, shots: int, key: Key, values: list[Floats]) -> Row:
     """Return the mean over the sets, which count alike."""
-    case, peer, metric, _, _ = key
+    case, peer, metric, _, about = key
     value, low, high = interval(np.mean(values, axis=0))
+    sets = f"{len(values)} sets"
     return {
         "case": case,
         "peer": peer,
         "dataset": "all",
         "embedder": embedder,
         "shots": shots,
-        "size": f"{len(values)} sets",
+        "size": f"{about}, {sets}" if about else sets,
         "metric": metric,
         "unit": "1",
         "value": value,

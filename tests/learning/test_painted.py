@@ -1,6 +1,7 @@
 """What ``bench synthesis`` tells of painted cells: the whole road, on made-up ones."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,9 +16,11 @@ from napari_cytosynth.bench.painted import (
     measure_painted,
 )
 from napari_cytosynth.bench.rare_trial import REPEATS, EmbeddedSet, Trial
+from napari_cytosynth.bench.synthesis import decided
 from napari_cytosynth.bench.texture import texture_auc
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.features.morphology import MorphologyEmbedder
+from napari_cytosynth.learning.use_gate import unanswered
 from napari_cytosynth.testing.fakes import FakeCellGenerator
 
 CODES = ("BA", "EO", "LY")
@@ -80,3 +83,9 @@ def test_texture_tells_blurred_cells_and_not_equal_ones(trial: Trial) -> None:
     assert texture_auc(first, second) == pytest.approx(0.5, abs=0.25)
     blurred = (second[:, ::2, ::2].repeat(2, axis=1)).repeat(2, axis=2)
     assert texture_auc(first, blurred) > 0.95
+
+
+def test_a_shut_gate_lets_no_gain_and_no_harm_through() -> None:
+    gains = np.array([[0.1, 0.2], [-0.3, -0.2], [0.5, 0.5]])
+    answers = [unanswered(9, "why"), replace(unanswered(9, "why"), opened=True)]
+    np.testing.assert_array_equal(decided(gains, answers), [[0, 0], [-0.3, -0.2]])
