@@ -27,6 +27,8 @@ def progress_lines(state: SessionState, doubted: int) -> tuple[str, ...]:
     lines = [accuracy_line(state.accuracy)]
     if state.stopping is not None:
         lines.append(state.stopping.sentence)
+        if state.stopping.caveat:
+            lines.append(f"Limit: {state.stopping.caveat}.")
     if doubted and not state.blind:
         which = "1 label" if doubted == 1 else f"{doubted} labels"
         lines.append(

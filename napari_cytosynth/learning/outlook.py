@@ -63,6 +63,8 @@ class Forecast:
         ``then - now``, with its 80 % interval.
     rest : Interval or None
         What twice the labels there are would bring beyond that, with its 80 % interval.
+    classes : int
+        Of a mean, classes that it covers.
     """
 
     code: str
@@ -74,6 +76,7 @@ class Forecast:
     then: Interval | None = None
     gain: Interval | None = None
     rest: Interval | None = None
+    classes: int = 0
 
     def __str__(self) -> str:
         known = None not in (self.now, self.then, self.gain, self.rest)
@@ -82,7 +85,10 @@ class Forecast:
     @property
     def what(self) -> str:
         """The figure: ``"recall of MMY"``."""
-        return f"recall of {self.code}" if self.code else "the mean recall"
+        if self.code:
+            return f"recall of {self.code}"
+        which = f" of {self.classes} classes" if self.classes else ""
+        return f"the mean recall{which}"
 
     def _unknown(self) -> str:
         return f"What more labels would bring to {self.what} {NOT_YET} (n = {self.n})."
@@ -115,21 +121,21 @@ def _sentence(forecast: Forecast) -> str:
     assert then is not None
     assert gain is not None
     more, what = f"{forecast.more} more labels", forecast.what
-    on = f"n = {forecast.n} {forecast.source}"
+    spread = f"{gain.low:+.2f} to {gain.high:+.2f}"
+    on = f"80 % interval, n = {forecast.n} {forecast.source}"
     if forecast.outlook is Outlook.FLAT:
         return (
             f"More labels bring little to {what}: it is {now.value:.2f}, and {more} "
-            f"would add {max(gain.high, 0):.2f} at most ({on})."
+            f"would change it by {spread} ({on})."
         )
-    spread = f"{gain.low:+.2f} to {gain.high:+.2f}, {on}"
     if forecast.outlook is Outlook.UNCLEAR:
         return (
             f"Whether {more} would raise {what} cannot be told yet: it is "
-            f"{now.value:.2f}, and they would change it by {spread}."
+            f"{now.value:.2f}, and they would change it by {spread} ({on})."
         )
     return (
         f"About {more} would raise {what} from {now.value:.2f} to {then.value:.2f} "
-        f"({spread}); {_beyond(forecast)}."
+        f"(gain {spread}, {on}); {_beyond(forecast)}."
     )
 
 
@@ -170,7 +176,19 @@ class Stopping:
 
     @property
     def sentence(self) -> str:
-        """The one that says most: the surest gain of a class, else the mean's."""
+        """The one that says most: the surest gain of a class, else the mean's.
+
+        It names the classes of which nothing can be said.
+        """
+        return " ".join(filter(None, (self._main(), self._untold())))
+
+    def _untold(self) -> str:
+        unknown = [f.code for f in self.forecasts if f.outlook is Outlook.UNKNOWN]
+        if not unknown or len(unknown) == len(self.forecasts):
+            return ""
+        return f"Of {', '.join(unknown)} it {NOT_YET}."
+
+    def _main(self) -> str:
         if not self.forecasts:
             return f"What more labels would bring {NOT_YET} (n = {self.labels})."
         whole, *classes = self.forecasts

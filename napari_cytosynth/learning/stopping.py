@@ -307,7 +307,8 @@ def _together(
     drawn = {t.source for t in known} == {Source.AUDIT}
     source = Source.AUDIT if drawn else Source.CROSS
     whole = _Tried(ALL, sum(t.n for t in known), source, ahead.labels, recalls)
-    return ahead.told(whole, later[:, 0], gains), np.clip(left, 0.0, 2.0)
+    found = replace(ahead.told(whole, later[:, 0], gains), classes=len(known))
+    return found, np.clip(left, 0.0, 2.0)
 
 
 def _forecast(

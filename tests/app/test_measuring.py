@@ -178,14 +178,15 @@ def test_evidence_says_accuracy_forecast_and_doubts(
     assert lines[0].startswith("Accuracy cannot be estimated yet")
     assert f"{n} audit cells" in lines[0]
     assert lines[1] == session.state.stopping.sentence
-    assert lines[2].startswith("The model doubts 1 label:")
+    assert lines[2] == f"Limit: {session.state.stopping.caveat}."
+    assert lines[3].startswith("The model doubts 1 label:")
     # What is doubted is a prediction, and settled by the class key.
     session.set_blind(True)
-    assert len(view.shown("show_progress")) == 2
+    assert view.shown("show_progress") == lines[:3]
     session.set_blind(False)
     session.set_filter(DOUBTED)
     assert session.label(session.state.doubts[0].given)
-    assert len(view.shown("show_progress")) == 2
+    assert view.shown("show_progress") == lines[:3]
 
 
 def test_ten_audit_cells_tell_the_accuracy(taught: Desk, runner: HeldRunner) -> None:

@@ -89,7 +89,9 @@ def test_where_all_is_learnt_more_brings_little() -> None:
     many = dict.fromkeys(FEW, 60)
     stopping = ahead(toy_cells(many, apart=3.0))
     assert of(stopping, "").outlook is Outlook.FLAT
-    assert stopping.sentence.startswith("More labels bring little to the mean recall")
+    assert stopping.sentence.startswith(
+        "More labels bring little to the mean recall of 4 classes: it is 1.00"
+    )
 
 
 def test_under_ten_cells_it_says_how_many_there_are() -> None:
@@ -149,8 +151,8 @@ RISING = Forecast(
 
 def test_the_sentence_says_gain_interval_and_what_lies_beyond() -> None:
     assert str(RISING) == (
-        "About 40 more labels would raise recall of MMY from 0.61 to 0.70 (+0.03 to "
-        "+0.14, n = 23 audit cells); more than that brings little."
+        "About 40 more labels would raise recall of MMY from 0.61 to 0.70 (gain +0.03 "
+        "to +0.14, 80 % interval, n = 23 audit cells); more than that brings little."
     )
     further = replace(RISING, rest=Interval(0.05, 0.02, 0.09, 23))
     assert str(further).endswith("; more than that brings more.")
@@ -164,12 +166,13 @@ def test_what_the_interval_does_not_bear_is_not_claimed() -> None:
     )
     assert str(unclear) == (
         "Whether 40 more labels would raise recall of MMY cannot be told yet: it is "
-        "0.61, and they would change it by -0.04 to +0.14, n = 23 audit cells."
+        "0.61, and they would change it by -0.04 to +0.14 (80 % interval, n = 23 audit "
+        "cells)."
     )
     flat = replace(RISING, outlook=Outlook.FLAT, gain=Interval(0.0, -0.01, 0.02, 23))
     assert str(flat) == (
         "More labels bring little to recall of MMY: it is 0.61, and 40 more labels "
-        "would add 0.02 at most (n = 23 audit cells)."
+        "would change it by -0.01 to +0.02 (80 % interval, n = 23 audit cells)."
     )
 
 
@@ -180,3 +183,9 @@ def test_the_surest_gain_of_a_class_is_told_else_the_mean() -> None:
     unclear = replace(RISING, outlook=Outlook.UNCLEAR)
     assert Stopping((mean, unclear)).sentence == str(mean)
     assert "the mean recall" in str(mean)
+
+
+def test_classes_of_which_nothing_is_known_are_named() -> None:
+    stopping = ahead(toy_cells({**FEW, "BA": 7}))
+    assert "the mean recall of 3 classes" in stopping.sentence
+    assert stopping.sentence.endswith(" Of BA it cannot be estimated yet.")
