@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from napari_cytosynth.core.protocols import TrainingSet, Vectors
 from napari_cytosynth.learning.fitting import fit_head
-from napari_cytosynth.metrics.scores import draw_counts, weighted_scores
+from napari_cytosynth.metrics.scores import draw_counts, pooled, weighted_scores
 
 REPEATS = 500
 """Resamples of the test cells."""
@@ -77,9 +77,5 @@ def interval(values: Floats) -> tuple[float, float, float]:
     values : float64[seeds, REPEATS + 1]
         As the cells are, then under resamples of them.
     """
-    rng = np.random.default_rng(0)
-    seeds, repeats = len(values), values.shape[1] - 1
-    drawn = rng.integers(seeds, size=(repeats, seeds))
-    picked = np.nanmean(values[drawn, np.arange(1, repeats + 1)[:, None]], axis=1)
-    low, high = np.quantile(picked, [0.025, 0.975])
-    return float(np.nanmean(values[:, 0])), float(low), float(high)
+    found = pooled(values)
+    return found.value, found.low, found.high

@@ -139,5 +139,70 @@ def interval_of(values: Floats, n: int, level: float = 0.95) -> Interval:
     return Interval(float(values[0]), float(low), float(high), n)
 
 
+def pooled(values: Floats, level: float = 0.95) -> Interval:
+    """Return mean and interval by a two-level bootstrap: seeds, then test cells.
+
+    Parameters
+    ----------
+    values : float64[seeds, repeats + 1]
+        Of each seed a statistic under the rows of :func:`draw_counts`; NaN where it
+        was undefined.
+
+    Returns
+    -------
+    Interval
+        Its ``n`` is the number of seeds.
+    """
+    drawn = resampled(values)
+    low, high = np.nanquantile(drawn, [0.5 - level / 2, 0.5 + level / 2])
+    return Interval(
+        float(np.nanmean(values[:, 0])), float(low), float(high), len(values)
+    )
+
+
+def resampled(values: Floats) -> Floats:
+    """Return float64[repeats]: means over seeds that were drawn again.
+
+    Parameters
+    ----------
+    values : float64[seeds, repeats + 1]
+        As in :func:`pooled`.
+    """
+    seeds, repeats = len(values), values.shape[1] - 1
+    drawn = np.random.default_rng(0).integers(seeds, size=(repeats, seeds))
+    picked: Floats = values[drawn, np.arange(1, repeats + 1)[:, None]]
+    there = ~np.isnan(picked)
+    return _ratio(
+        np.where(there, picked, 0.0).sum(axis=1), there.sum(axis=1).astype(np.float64)
+    )
+
+
+def average_precisions(
+    wanted: npt.NDArray[np.bool_], scores: Floats, weights: Floats
+) -> Floats:
+    """Return the area under the precision-recall curve under each row of weights.
+
+    Parameters
+    ----------
+    wanted : bool[n]
+        Whether each cell is of the class.
+    scores : float64[n]
+        How likely the class was held; equal ones are taken in their order.
+    weights : float64[resamples, n]
+        How often each cell was drawn.
+
+    Returns
+    -------
+    float64[resamples]
+        0..1, the mean of precision over the cells of the class (step-wise, not
+        interpolated); NaN where none was drawn.
+    """
+    order = np.argsort(-scores, kind="stable")
+    drawn, hits = weights[:, order], weights[:, order] * wanted[order]
+    precision = _ratio(hits.cumsum(axis=1), drawn.cumsum(axis=1))
+    total = np.where(hits > 0, precision * hits, 0.0).sum(axis=1)
+    return _ratio(total, hits.sum(axis=1))
+
+
 def _ratio(above: Floats, below: Floats) -> Floats:
     return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)

@@ -1,0 +1,1 @@
+"""Networks that evidence trains; torch is imported here only."""

@@ -1,0 +1,111 @@
+"""Draws of labelled real cells for a study: to train on, to test on, and to add.
+
+The rarest third of the classes is cut down to a few training cells, as in a project
+that has just met them. What was cut off is kept: it tells what more *real* cells would
+have brought.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.protocols import LabelledCells
+from napari_cytosynth.core.provenance import refuse_synthetic
+from napari_cytosynth.learning.folds import deal_folds
+
+COMMON = 40
+"""Training cells of a class that is not rare, at most."""
+
+TESTED = 15
+"""Cells of a class, beside its shots, without which it cannot be judged."""
+
+Rows = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Deal:
+    """One draw.
+
+    Parameters
+    ----------
+    train, test : LabelledCells
+        Real cells of different groups.
+    more : LabelledCells
+        Real cells of the rare classes that training does without.
+    rare : tuple of str
+        Classes that were cut down, rarest first.
+    seed : int
+        What it was drawn by.
+    """
+
+    train: LabelledCells
+    test: LabelledCells
+    more: LabelledCells
+    rare: tuple[str, ...]
+    seed: int
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """All classes, sorted."""
+        return tuple(sorted(set(self.train.codes)))
+
+
+def judged_classes(cells: LabelledCells, shots: int) -> tuple[str, ...]:
+    """Return the classes with shots and test cells enough, rarest first."""
+    held = Counter(cells.codes)
+    kept = [code for code, n in held.items() if n >= shots + 2 * TESTED]
+    return tuple(sorted(kept, key=lambda code: (held[code], code)))
+
+
+def deal(cells: LabelledCells, shots: int, seed: int) -> Deal:
+    """Draw training and test cells; groups stay whole.
+
+    Parameters
+    ----------
+    cells : LabelledCells
+        Real cells.
+    shots : int
+        Training cells of each rare class, >= 1.
+    seed : int
+        Decides chance.
+
+    Raises
+    ------
+    InputError
+        If fewer than two classes have cells enough.
+    ProvenanceError
+        If a cell is not a real one.
+    """
+    refuse_synthetic(cells, "a study")
+    names = judged_classes(cells, shots)
+    if len(names) < 2:
+        raise InputError(
+            f"A study was asked of {len(cells)} labelled cells, of which {len(names)} "
+            f"classes have {shots + 2 * TESTED} cells or more. It takes two such "
+            "classes: label more cells, or lower the shots."
+        )
+    rare = names[: max(len(names) // 3, 1)]
+    kept = cells.take(np.array([code in names for code in cells.codes], bool))
+    targets = np.searchsorted(sorted(names), kept.codes)
+    fold = deal_folds(np.asarray(targets, np.intp), kept.groups, 2, seed)
+    rng = np.random.default_rng([shots, seed])
+    train: list[Rows] = []
+    more: list[Rows] = []
+    for code in sorted(names):
+        own = np.array([c == code for c in kept.codes], bool) & (fold == 0)
+        rows = rng.permutation(np.flatnonzero(own))
+        few = shots if code in rare else COMMON
+        train.append(rows[:few])
+        more.append(rows[few:] if code in rare else rows[:0])
+    return Deal(
+        kept.take(np.concatenate(train)),
+        kept.take(np.flatnonzero(fold == 1)),
+        kept.take(np.concatenate(more)),
+        rare,
+        seed,
+    )

@@ -1,0 +1,114 @@
+"""What a study is to do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.protocols import LabelledCells
+from napari_cytosynth.core.taxonomy import Taxonomy
+
+STUDIES = ("ratio", "protocol", "regenerate", "time")
+"""Names of the studies."""
+
+HEADS = ("logistic", "resnet")
+"""What is trained: a logistic head on vectors, or a small ResNet from scratch."""
+
+RATIOS = (0.25, 1.0, 5.0, 10.0, 20.0)
+"""Synthetic cells for each real one of a rare class; 0 is a case of its own."""
+
+RESNET_RATIOS = (1.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Options of a study.
+
+    Parameters
+    ----------
+    study : str
+        One of :data:`STUDIES`.
+    shots : int
+        Training cells of each rare class, >= 1.
+    seeds : int
+        Runs, >= 1.
+    head : str
+        One of :data:`HEADS`; only ``ratio`` takes the second.
+    seconds : float
+        Wall time that each generator has in ``time``, > 0.
+
+    Raises
+    ------
+    InputError
+        If an option is out of range.
+    """
+
+    study: str
+    shots: int = 10
+    seeds: int = 3
+    head: str = HEADS[0]
+    seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        for what, value, known in (
+            ("study", self.study, STUDIES),
+            ("head", self.head, HEADS),
+        ):
+            if value not in known:
+                raise InputError(
+                    f"There is no {what} '{value}'. Choose one of {', '.join(known)}."
+                )
+        if self.head != HEADS[0] and self.study != STUDIES[0]:
+            raise InputError(
+                f"A study of {self.study} was asked with the head '{self.head}'. Only "
+                f"'{STUDIES[0]}' trains one from scratch; leave the head out."
+            )
+        if min(self.shots, self.seeds) < 1 or self.seconds <= 0:
+            raise InputError(
+                f"A study was asked with {self.shots} shots, {self.seeds} seeds and "
+                f"{self.seconds:g} s. Each must be above 0."
+            )
+
+
+@dataclass(frozen=True)
+class Material:
+    """The cells of a study.
+
+    Parameters
+    ----------
+    cells : LabelledCells
+        Real labelled cells with pictures and vectors.
+    taxonomy : Taxonomy
+        Knows their classes.
+    embedder : str
+        Registry name of the embedder of the vectors.
+    caveats : tuple of str
+        What limits every figure.
+    """
+
+    cells: LabelledCells
+    taxonomy: Taxonomy
+    embedder: str
+    caveats: tuple[str, ...] = ()
+
+
+def key_of(plan: Plan, data: str, embedder: str, seed: int) -> str:
+    """Return the name under which a run is kept: it changes with all that it rests on.
+
+    Parameters
+    ----------
+    data : str
+        Hash of the cells.
+    embedder : str
+        Fingerprint of the embedder.
+    seed : int
+        Of the run.
+    """
+    from napari_cytosynth import __version__
+
+    about = asdict(plan) | {"seeds": None, "seed": seed}
+    about |= {"data": data, "embedder": embedder, "version": __version__}
+    told = json.dumps(about, sort_keys=True).encode()
+    return f"{plan.study}-{seed}-{hashlib.sha256(told).hexdigest()[:16]}"

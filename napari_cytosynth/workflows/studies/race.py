@@ -1,0 +1,126 @@
+"""Diffusion over embeddings against diffusion over pixels, given the same wall time.
+
+Each generator learns from the training cells and draws for so many seconds, the fit
+included; heads then tell what the draws are worth on real test cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from time import monotonic
+
+import numpy as np
+
+from napari_cytosynth.core.protocols import Compute, Request, TrainingSet, Vectors
+from napari_cytosynth.core.tasks import run_to_end
+from napari_cytosynth.core.training import balanced
+from napari_cytosynth.evidence.deals import Deal, deal
+from napari_cytosynth.evidence.jury import REPEATS, Jury, chances_of, with_gains
+from napari_cytosynth.evidence.study import Floats, Key, Study, span
+from napari_cytosynth.learning.fitting import fit_head
+from napari_cytosynth.learning.training import SYNTHETIC_CAP, joined
+from napari_cytosynth.workflows.drawn import closable, fit_source
+from napari_cytosynth.workflows.studies.painting import LATENT, Painter, pictures_of
+from napari_cytosynth.workflows.studies.plan import Material, Plan
+
+BASE, VECTORS = "class_weights", "embedding"
+
+Made = dict[str, Vectors]
+"""Vectors of each class."""
+
+
+def run(
+    material: Material, plan: Plan, seed: int, compute: Compute
+) -> dict[Key, Floats]:
+    """Let both generators draw for the same time, and score heads.
+
+    Parameters
+    ----------
+    material, plan, seed, compute
+        As in :func:`napari_cytosynth.workflows.studies.ratio.run`.
+    """
+    drawn = deal(material.cells, plan.shots, seed)
+    jury = Jury(drawn, material.taxonomy)
+    train = drawn.train
+    alone = TrainingSet(train.vectors, train.codes, balanced(train.codes))
+    found = _judged(jury, drawn, BASE, alone)
+    makers: dict[str, Callable[..., Made]] = {VECTORS: _vectors, LATENT: _pictures}
+    for case, make in makers.items():
+        made = make(drawn, material, compute, plan.seconds)
+        codes = [code for code, vectors in made.items() for _ in vectors]
+        vectors = np.concatenate([train.vectors[:0], *made.values()])
+        found |= _judged(jury, drawn, case, joined(alone, vectors, codes))
+        found[case, "", "made", ""] = np.full(REPEATS + 1, float(len(codes)))
+    return with_gains(found, BASE)
+
+
+def _judged(
+    jury: Jury, drawn: Deal, case: str, training: TrainingSet
+) -> dict[Key, Floats]:
+    head = fit_head(training, folds=0)
+    chances = head.predict_proba(drawn.test.vectors)
+    return jury.judge(case, "", chances_of(head.codes_, chances, drawn.classes))
+
+
+def _vectors(drawn: Deal, material: Material, compute: Compute, seconds: float) -> Made:
+    end = monotonic() + seconds
+    source = run_to_end(
+        fit_source(drawn.train, material.taxonomy, compute, seed=drawn.seed)
+    )
+
+    def draws(code: str, count: int) -> Iterator[Vectors]:
+        request = Request(code, count, drawn.seed, material.taxonomy)
+        for batch in closable(compute, VECTORS, request, source.weights):
+            if len(batch):
+                yield np.stack([item.vector for item in batch.items])  # type: ignore[union-attr]
+
+    return _until(end, drawn, draws)
+
+
+def _pictures(
+    drawn: Deal, material: Material, compute: Compute, seconds: float
+) -> Made:
+    """Paint in turn; embedding the pictures is part of the time."""
+    end = monotonic() + seconds
+    painter = Painter(drawn.train, material.taxonomy, compute, drawn.seed)
+
+    def draws(code: str, count: int) -> Iterator[Vectors]:
+        for cell in painter.draws(code, count, drawn.seed):
+            crops = pictures_of([cell])
+            yield run_to_end(compute.embed(material.embedder, crops))
+
+    return _until(end, drawn, draws)
+
+
+def _until(
+    end: float, drawn: Deal, draws: Callable[[str, int], Iterator[Vectors]]
+) -> Made:
+    """Give each rare class its share of the time, up to ten for each real cell."""
+    made: Made = {}
+    for left, code in zip(range(len(drawn.rare), 0, -1), drawn.rare, strict=True):
+        stop = monotonic() + (end - monotonic()) / left
+        parts: list[Vectors] = []
+        for part in draws(code, SYNTHETIC_CAP * drawn.train.count(code)):
+            parts.append(part)
+            if monotonic() > stop:
+                break
+        made[code] = np.concatenate([drawn.train.vectors[:0], *parts])
+    return made
+
+
+def told(study: Study) -> tuple[str, ...]:
+    """Say which of the two was the better use of the time."""
+    lines = []
+    for case in (VECTORS, LATENT):
+        gain, made = study.find(case, "macro_f1_gain"), study.find(case, "made")
+        lines.append(
+            f"{case}: {made.value:.0f} draws in {study.plan['seconds']:g} s, "
+            f"{span(gain, '+')} macro-F1 against class weights"
+        )
+    return tuple(lines)
+
+
+def left_out(plan: Plan) -> tuple[str, ...]:
+    """Return what a run does not do, and why."""
+    del plan
+    return ("the gate: both generators are compared on their first draws",)

@@ -1,0 +1,180 @@
+"""How much do synthetic cells help, by how many there are for each real one.
+
+Heads are trained on the same few real cells: alone, with every control, with synthetic
+ones at several ratios, with synthetic ones only, and with as many further *real* cells:
+the axis on which a synthetic cell's worth is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from napari_cytosynth.core.protocols import (
+    Compute,
+    Control,
+    TrainingSet,
+)
+from napari_cytosynth.core.registry import load, names
+from napari_cytosynth.core.tasks import run_to_end
+from napari_cytosynth.evidence.deals import Deal, deal
+from napari_cytosynth.evidence.jury import Jury, chances_of, with_gains
+from napari_cytosynth.evidence.study import Floats, Key, Study, span
+from napari_cytosynth.learning.fitting import fit_head
+from napari_cytosynth.learning.training import joined
+from napari_cytosynth.workflows.drawn import fit_source
+from napari_cytosynth.workflows.studies.plan import RATIOS, Material, Plan
+
+BASE = "class_weights"
+"""Control that every gain is told against."""
+
+ALONE, SYNTHETIC, ONLY, REAL = "none", "synthetic", "synthetic only", "more real"
+
+SATURATED = 0.95
+"""The knee is where the gain reaches this share of the largest one."""
+
+
+def run(
+    material: Material, plan: Plan, seed: int, compute: Compute
+) -> dict[Key, Floats]:
+    """Train all heads of one run and score them on real test cells.
+
+    Parameters
+    ----------
+    material : Material
+        Real labelled cells.
+    plan : Plan
+        How many of them train.
+    seed : int
+        Of the run.
+    compute : Compute
+        Draws vectors.
+    """
+    drawn = deal(material.cells, plan.shots, seed)
+    jury = Jury(drawn, material.taxonomy)
+    found: dict[Key, Floats] = {}
+    for case, ratio, training in _cases(drawn, material, compute):
+        head = fit_head(training, folds=0)
+        chances = head.predict_proba(drawn.test.vectors)
+        found |= jury.judge(
+            case, ratio, chances_of(head.codes_, chances, drawn.classes)
+        )
+    return with_gains(found, BASE)
+
+
+def _cases(
+    drawn: Deal, material: Material, compute: Compute
+) -> list[tuple[str, str, TrainingSet]]:
+    train = drawn.train
+    alone = TrainingSet(train.vectors, train.codes, np.ones(len(train)))
+    cases = [(ALONE, "", alone)]
+    cases += [
+        (name, "", _controlled(name, drawn, material)) for name in names("controls")
+    ]
+    source = run_to_end(fit_source(train, material.taxonomy, compute, seed=drawn.seed))
+    few = {code: train.count(code) for code in drawn.classes}
+    most = {code: round(RATIOS[-1] * few[code]) for code in drawn.rare}
+    most |= {code: n for code, n in few.items() if code not in drawn.rare}
+    made = run_to_end(source.draw(most, drawn.seed))
+    vectors, codes = made.vectors(train.vectors.shape[1]), made.codes
+    for ratio in RATIOS:
+        wanted = {code: round(ratio * few[code]) for code in drawn.rare}
+        rows = first_of(codes, wanted)
+        label = f"{ratio:g}"
+        own = [codes[i] for i in rows]
+        cases.append((SYNTHETIC, label, joined(alone, vectors[rows], own)))
+        if has_more(drawn, wanted):
+            cases.append((REAL, label, _more_real(drawn, alone, wanted)))
+    rows = first_of(codes, few)
+    if len({codes[i] for i in rows}) > 1:
+        none = TrainingSet(vectors[:0], (), np.ones(0))
+        only = joined(none, vectors[rows], [codes[i] for i in rows])
+        cases.append((ONLY, "", only))
+    return cases
+
+
+def has_more(drawn: Deal, wanted: Mapping[str, int]) -> bool:
+    """Tell whether so many real cells of each class were withheld."""
+    return all(drawn.more.count(code) >= n for code, n in wanted.items())
+
+
+def _more_real(
+    drawn: Deal, alone: TrainingSet, wanted: Mapping[str, int]
+) -> TrainingSet:
+    rows = first_of(drawn.more.codes, wanted)
+    codes = [drawn.more.codes[i] for i in rows]
+    return joined(alone, drawn.more.vectors[rows], codes)
+
+
+def _controlled(name: str, drawn: Deal, material: Material) -> TrainingSet:
+    control: Control = load("controls", name)()
+    if hasattr(control, "embed"):
+        control.embed = load("embedders", material.embedder)().embed
+    return control.enrich(drawn.train, np.random.default_rng(drawn.seed))
+
+
+def first_of(codes: Sequence[str], wanted: Mapping[str, int]) -> list[int]:
+    """Return the rows of the first cells of each class, as many as are wanted or there.
+
+    Parameters
+    ----------
+    codes : sequence of str
+        Class of each row.
+    wanted : mapping of code to int
+        Classes that are not in it are left out.
+    """
+    left = dict(wanted)
+    rows = []
+    for row, code in enumerate(codes):
+        if left.get(code, 0) > 0:
+            left[code] -= 1
+            rows.append(row)
+    return rows
+
+
+def told(study: Study) -> tuple[str, ...]:
+    """Say what the curve says: gain, knee, and worth in real cells."""
+    gains = {
+        float(row.setting): row.interval
+        for row in study.rows
+        if (row.case, row.metric) == (SYNTHETIC, "macro_f1_gain")
+    }
+    if not gains:
+        return ("no synthetic cell passed the gate, so there is no curve",)
+    best = max(gains, key=lambda ratio: gains[ratio].value)
+    top = gains[best]
+    if top.low <= 0:
+        return (
+            f"no benefit found: at best {span(top, '+')} macro-F1 against class "
+            f"weights, at {best:g} : 1",
+            *_real_worth(study),
+        )
+    knee = min(r for r in gains if gains[r].value >= SATURATED * top.value)
+    return (
+        f"{span(top, '+')} macro-F1 against class weights at {best:g} : 1; "
+        f"{SATURATED:.0%} of it is reached at {knee:g} : 1",
+        *_real_worth(study),
+    )
+
+
+def _real_worth(study: Study) -> tuple[str, ...]:
+    """Say what as many real cells bring at the same ratio of one to one."""
+    try:
+        real = study.find(REAL, "macro_f1_gain", "1")
+        made = study.find(SYNTHETIC, "macro_f1_gain", "1")
+    except KeyError:
+        return ()
+    return (
+        f"one further real cell for each real one brings {span(real, '+')}, one "
+        f"synthetic one {span(made, '+')}",
+    )
+
+
+def left_out(plan: Plan) -> tuple[str, ...]:
+    """Return what a run does not do, and why."""
+    del plan
+    return (
+        "synthetic pre-training, then real, with the logistic head: a convex fit "
+        "forgets where it started",
+    )
