@@ -1,0 +1,253 @@
+"""Deals, juries, records and runs of studies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from sklearn.metrics import average_precision_score
+
+from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.protocols import LabelledCells
+from napari_cytosynth.core.registry import load
+from napari_cytosynth.core.tasks import Progress, run_to_end
+from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.evidence._torch.small_resnet import SmallResNet
+from napari_cytosynth.evidence.deals import COMMON, deal
+from napari_cytosynth.evidence.jury import Jury, with_gains
+from napari_cytosynth.evidence.study import Key, Study, hash_of, holm, rows_of
+from napari_cytosynth.metrics.scores import average_precisions, pooled
+from napari_cytosynth.testing.contracts_generator import tiny_labelled
+from napari_cytosynth.worker.inline import InlineCompute
+from napari_cytosynth.workflows.studies import protocol, ratio, regenerate
+from napari_cytosynth.workflows.studies.material import from_folder
+from napari_cytosynth.workflows.studies.plan import Material, Plan
+from napari_cytosynth.workflows.studies.running import one_run, study
+
+T = TypeVar("T")
+TAXONOMY = built_in("pbc11")
+
+
+@pytest.fixture(scope="module")
+def cells() -> LabelledCells:
+    made = tiny_labelled(each=100, dim=8, embedder="tiny:1")
+    return made.take(np.r_[0:100, 100:180, 200:250])
+
+
+@pytest.fixture(scope="module")
+def material(cells: LabelledCells) -> Material:
+    embedder = load("embedders", "morphology")()
+    vectors = embedder.embed(cells.crops)
+    own = replace(cells, vectors=vectors, embedder=embedder.key)
+    return Material(own, TAXONOMY, "morphology")
+
+
+class TestDeal:
+    def test_cuts_down_the_rarest_third_and_keeps_the_rest_apart(
+        self, cells: LabelledCells
+    ) -> None:
+        drawn = deal(cells, 5, 0)
+        assert drawn.rare == ("MO",)
+        assert drawn.train.count("MO") == 5
+        assert drawn.train.count("SNE") == COMMON
+        sides = [set(part.ids.tolist()) for part in (drawn.train, drawn.test)]
+        assert not sides[0] & sides[1]
+        assert set(drawn.more.codes) == {"MO"}
+        assert not set(drawn.more.ids.tolist()) & (sides[0] | sides[1])
+
+    def test_groups_stay_whole(self, cells: LabelledCells) -> None:
+        groups = np.array([f"p{i % 40}" for i in range(len(cells))])
+        drawn = deal(replace(cells, groups=groups), 5, 1)
+        assert not set(drawn.train.groups) & set(drawn.test.groups)
+
+    def test_too_few_cells_are_refused(self, cells: LabelledCells) -> None:
+        with pytest.raises(InputError, match="takes two such classes"):
+            deal(cells.take(np.arange(30)), 5, 0)
+
+
+class TestJury:
+    def test_scores_what_is_perfect_and_what_is_next_to_it(
+        self, cells: LabelledCells
+    ) -> None:
+        codes = {"SNE": "SNE", "LY": "BNE", "MO": "MO"}
+        named = replace(cells, codes=tuple(codes[c] for c in cells.codes))
+        drawn = deal(named, 5, 0)
+        jury = Jury(drawn, TAXONOMY)
+        truth = np.searchsorted(drawn.classes, drawn.test.codes)
+        perfect = jury.judge("a", "", np.eye(3)[truth])
+        assert perfect["a", "", "macro_f1", ""][0] == 1
+        assert perfect["a", "", "pr_auc", "MO"][0] == 1
+        band, segmented = drawn.classes.index("BNE"), drawn.classes.index("SNE")
+        taken = np.where(truth == band, segmented, truth)
+        near = jury.judge("b", "", np.eye(3)[taken])
+        assert near["b", "", "macro_f1", ""][0] < 0.7
+        assert near["b", "", "tolerant_macro_f1", ""][0] == 1
+
+    def test_gains_are_paired(self) -> None:
+        base: dict[Key, np.ndarray] = {("w", "", "macro_f1", ""): np.full(3, 0.5)}
+        base["s", "5", "macro_f1", ""] = np.array([0.6, 0.7, 0.8])
+        gains = with_gains(base, "w")
+        assert np.allclose(gains["s", "5", "macro_f1_gain", ""], [0.1, 0.2, 0.3])
+
+
+@given(st.integers(0, 1000))
+def test_average_precision_is_that_of_scikit_learn(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    wanted, scores = rng.random(40) < 0.3, rng.random(40)
+    wanted[0] = True
+    counts = np.vstack([np.ones(40), rng.multinomial(40, np.full(40, 1 / 40))])
+    found = average_precisions(wanted, scores, counts.astype(float))
+    for row, value in zip(counts, found, strict=True):
+        if (row * wanted).sum():
+            told = average_precision_score(wanted, scores, sample_weight=row)
+            assert value == pytest.approx(told)
+
+
+def test_holm_is_the_step_down_rule() -> None:
+    assert np.allclose(holm(np.array([0.04, 0.01, 0.03])), [0.06, 0.03, 0.06])
+
+
+def test_pooled_covers_seeds_and_cells() -> None:
+    rng = np.random.default_rng(0)
+    values = np.array([[0.4], [0.6]]) + 0.05 * rng.standard_normal((2, 201))
+    values[:, 0] = 0.4, 0.6
+    found = pooled(values)
+    assert found.value == pytest.approx(0.5)
+    assert found.low < 0.42
+    assert found.high > 0.58
+    assert found.n == 2
+
+
+def test_gains_of_classes_are_corrected_and_survive_json() -> None:
+    rng = np.random.default_rng(0)
+    runs = [
+        {
+            ("s", "1", "recall_gain", "A"): 0.3 + 0.01 * rng.standard_normal(101),
+            ("s", "1", "recall_gain", "B"): 0.1 * rng.standard_normal(101),
+            ("s", "1", "macro_f1", ""): np.full(101, np.nan),
+        }
+        for _ in range(3)
+    ]
+    rows = rows_of(runs)
+    assert [row.code for row in rows] == ["A", "B"]
+    assert rows[0].p == pytest.approx(2 * 2 / 100)
+    assert rows[1].p is not None
+    assert rows[1].p > 0.1
+    found = Study("ratio", rows, ("said",), (), (), {"seeds": 3}, "0" * 64, 1.0)
+    assert Study.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+class TestRuns:
+    def test_ratio_has_every_control_and_as_many_real_cells(
+        self, material: Material
+    ) -> None:
+        found = ratio.run(material, Plan("ratio", shots=5), 0, InlineCompute())
+        cases = {key[0] for key in found}
+        assert {"none", "class_weights", "duplicates", "augmentation", "smote"} <= cases
+        assert {"gaussian", "synthetic", "more real", "synthetic only"} <= cases
+        assert found["more real", "1", "macro_f1", ""].shape == (201,)
+
+    def test_a_kept_run_is_not_repeated_and_another_cell_is_another_run(
+        self, material: Material, tmp_path: Path
+    ) -> None:
+        plan = Plan("ratio", shots=5, seeds=1)
+        first = run_to_end(study(material, plan, tmp_path))
+        kept = list(tmp_path.iterdir())
+        stamp = kept[0].stat().st_mtime_ns
+        assert run_to_end(study(material, plan, tmp_path)).rows == first.rows
+        assert kept[0].stat().st_mtime_ns == stamp
+        assert first.data == hash_of(material.cells)
+        assert first.said
+        fewer = replace(material, cells=material.cells.take(np.arange(225)))
+        assert hash_of(fewer.cells) != first.data
+
+    def test_closing_ends_the_runs(self, material: Material, tmp_path: Path) -> None:
+        task = study(material, Plan("ratio", shots=5, seeds=2), tmp_path)
+        next(task)
+        next(task)
+        task.close()
+        assert not list(tmp_path.glob("*.npz"))
+
+    @pytest.mark.parametrize("name", ["protocol", "regenerate"])
+    def test_painted_studies_say_what_they_found(
+        self,
+        name: str,
+        material: Material,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(protocol, "EACH", 1)
+        monkeypatch.setattr(regenerate, "EACH", 2)
+        monkeypatch.setattr(regenerate, "ROUNDS", 2)
+        plan, path = Plan(name, shots=5, seeds=1), tmp_path / "run.npz"
+        one_run(material, plan, 0, path)
+        assert path.is_file()
+        assert not list(tmp_path.glob("*.part"))
+
+
+def test_plan_refuses_what_it_cannot_do() -> None:
+    with pytest.raises(InputError, match="no study 'x'"):
+        Plan("x")
+    with pytest.raises(InputError, match="leave the head out"):
+        Plan("time", head="resnet")
+    with pytest.raises(InputError, match="above 0"):
+        Plan("ratio", shots=0)
+
+
+class TestFolder:
+    def test_cells_of_two_classes_are_read(self, tmp_path: Path) -> None:
+        for code in ("BA", "MO"):
+            (tmp_path / code).mkdir()
+            Image.new("RGB", (128, 128), "pink").save(tmp_path / code / "1.png")
+        task = from_folder(tmp_path, "morphology", InlineCompute(), mpp=0.28)
+        found: Material = run_to_end(task)
+        assert sorted(found.cells.codes) == ["BA", "MO"]
+        assert found.cells.crops.shape == (2, 96, 96, 3)
+        assert "unknown" in found.caveats[0]
+
+    @pytest.mark.parametrize(
+        ("name", "side", "mpp", "said"),
+        [
+            ("BA", 128, None, "Give micrometres a pixel"),
+            ("BA", 64, 0.25, "less than the 24 um"),
+            ("strange", 96, None, "no built-in taxonomy"),
+        ],
+    )
+    def test_what_is_wrong_is_said(
+        self, name: str, side: int, mpp: float | None, said: str, tmp_path: Path
+    ) -> None:
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (side, side)).save(tmp_path / name / "1.png")
+        with pytest.raises(InputError, match=said):
+            run_to_end(from_folder(tmp_path, "morphology", InlineCompute(), mpp=mpp))
+
+    def test_damage_and_emptiness_are_said(self, tmp_path: Path) -> None:
+        task: Generator[Progress, None, Material]
+        task = from_folder(tmp_path, "morphology", InlineCompute())
+        with pytest.raises(InputError, match="a folder for each class"):
+            run_to_end(task)
+        (tmp_path / "BA").mkdir()
+        (tmp_path / "BA" / "1.png").write_bytes(b"no picture")
+        with pytest.raises(InputError, match="Mend it or take it out"):
+            run_to_end(from_folder(tmp_path, "morphology", InlineCompute()))
+
+
+def test_the_network_learns_painted_cells_and_begins_alike(
+    cells: LabelledCells,
+) -> None:
+    drawn = deal(cells, 20, 0)
+    train, weights = drawn.train, np.ones(len(drawn.train))
+    network = SmallResNet(drawn.classes, steps=60)
+    chances = network.fit(train.crops, train.codes, weights).chances(drawn.test.crops)
+    truth = np.searchsorted(drawn.classes, drawn.test.codes)
+    assert (chances.argmax(axis=1) == truth).mean() > 0.8
+    again = SmallResNet(drawn.classes, steps=60).fit(train.crops, train.codes, weights)
+    assert np.allclose(again.chances(drawn.test.crops), chances, atol=1e-4)
