@@ -10,6 +10,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -39,14 +40,31 @@ WHOLE = "inspection"
 
 _CLASSES, _HELD_OUT = 11, 0.3
 
-Cost = tuple[float, float, float]
-"""Seconds, seconds of the floor, MiB beyond the vectors."""
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one figure took.
+
+    Parameters
+    ----------
+    seconds, floor : float
+        By the clock, of the figure and of the floor.
+    cpu : float
+        Seconds of the processor, of all threads: steadier beside other work.
+    peak : float
+        MiB beyond the vectors.
+    """
+
+    seconds: float
+    floor: float
+    cpu: float
+    peak: float
 
 
 def cost_rows(n: int) -> Iterator[dict[str, Any]]:
     """Yield seconds and memory of each figure of ``n`` real and ``n`` other cells."""
     for case in (*_FIGURES, WHOLE):
-        seconds, floor, peak = _apart(case, n)
+        cost = _apart(case, n)
         common = {
             "case": case,
             "dataset": "made up",
@@ -57,11 +75,12 @@ def cost_rows(n: int) -> Iterator[dict[str, Any]]:
             **common,
             "metric": "time",
             "unit": "s",
-            "value": seconds,
-            "floor": floor,
-            "ratio": seconds / floor,
+            "value": cost.seconds,
+            "floor": cost.floor,
+            "ratio": cost.seconds / cost.floor,
         }
-        yield {**common, "metric": "peak", "unit": "MiB", "value": peak}
+        yield {**common, "metric": "cpu", "unit": "s", "value": cost.cpu}
+        yield {**common, "metric": "peak", "unit": "MiB", "value": cost.peak}
 
 
 def _apart(case: str, n: int) -> Cost:
@@ -78,9 +97,11 @@ def cost_of(case: str, n: int) -> Cost:
     # What the libraries load when first called is no part of the figure.
     work(real[: DIM + 50], fake[: DIM + 50])
     held = psutil.Process().memory_info().rss
+    used = time.process_time()
     seconds = _seconds(work, real, fake)
+    used = time.process_time() - used
     peak = max(most_held() - held, 0) / 2**20
-    return seconds, _seconds(_product, real, fake), peak
+    return Cost(seconds, _seconds(_product, real, fake), used, peak)
 
 
 def _seconds(
