@@ -18,6 +18,7 @@ _CHOICES = (
     "qualityChosen",
     "strategyChosen",
     "sharesAsked",
+    "fieldAsked",
     "blindToggled",
 )
 _PAGES = {Tab.QUEUE: 0, Tab.PREDICTED: 0, Tab.SYNTHETIC: 1, Tab.EVIDENCE: 2}
@@ -78,6 +79,23 @@ class DetailLine(QLabel):
             self.show()
 
 
+class PendingKeys(QLabel):
+    """The keys of a chord begun, over the grid."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__("", parent)
+        self.setObjectName("pending")
+        self.hide()
+
+    def show_keys(self, keys: str, below: int) -> None:
+        """Show keys so many pixels below the top, or hide."""
+        self.setText(f" {keys} ")
+        self.adjustSize()
+        self.move(12, below)
+        self.setVisible(bool(keys))
+        self.raise_()
+
+
 class AnnotateWidget(QWidget):
     """Implements :class:`napari_cytosynth.app.views.AnnotateView`.
 
@@ -119,9 +137,7 @@ class AnnotateWidget(QWidget):
         self.banner = SearchBanner(self)
         self.details = DetailLine(self)
         self.comment = CommentLine(self)
-        self.pending = QLabel("", self)
-        self.pending.setObjectName("pending")
-        self.pending.hide()
+        self.pending = PendingKeys(self)
         self.pages = QStackedWidget(self)
         for page in (self.grid, review, evidence):
             self.pages.addWidget(page)
@@ -139,8 +155,6 @@ class AnnotateWidget(QWidget):
         self.grid.keyPressed.connect(self.keyPressed)
         self.grid.cellChosen.connect(self.cellChosen)
         self.grid.menuAsked.connect(self._ask_menu)
-        self.tools.fieldAsked.connect(self.fieldAsked)
-        self.tools.fieldAsked.connect(self.take_keys)
         self.banner.left.connect(self.searchLeft)
         self.banner.left.connect(self.take_keys)
         self.comment.given.connect(self.commentGiven)
@@ -184,11 +198,7 @@ class AnnotateWidget(QWidget):
 
     def show_pending(self, keys: str) -> None:
         """Show the keys of a chord begun, over the grid."""
-        self.pending.setText(f" {keys} ")
-        self.pending.adjustSize()
-        self.pending.move(12, self.tools.height() + 12)
-        self.pending.setVisible(bool(keys))
-        self.pending.raise_()
+        self.pending.show_keys(keys, self.tools.height() + 12)
 
     def show_tab(self, tab: Tab) -> None:
         """Bring a tab forward."""

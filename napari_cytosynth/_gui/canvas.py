@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_cytosynth._gui.bridge import Bridge
 from napari_cytosynth._gui.drawing import DrawQueue
+from napari_cytosynth._gui.eye import Eye
 from napari_cytosynth._gui.keys import LayerKeys
 from napari_cytosynth._gui.layers import OurLayers
 from napari_cytosynth._gui.mosaic import MOSAIC_MPP, MosaicPlan
@@ -19,16 +20,12 @@ from napari_cytosynth.app.panels import CellMarks, Density, FieldMark, FocusMark
 from napari_cytosynth.core.geometry import Box
 from napari_cytosynth.core.smear import SmearImage
 
-FIRST_ZOOM = 8.0
-"""Screen pixels a micrometre when the first cell is shown: a cell fills an inch."""
-
 KEPT_SMEARS = 4
 """Smears whose pixels stay in memory, if they are small."""
 
 MOSAIC_GAP_UM = 12.0
 _SETTLE_MS = 60
 _ORDER = ("smear", "stain", "centre", "density", "cells", "field", "focus", "mosaic")
-_MARGIN = 1.08  # a framed part leaves a little around it
 
 
 class CanvasAdapter(QObject):
@@ -57,7 +54,7 @@ class CanvasAdapter(QObject):
         self._resident: dict[str, list[ResidentLevel]] = {}
         self._mosaic: Mosaic | None = None
         self._late: tuple[CellMarks | None, ...] = ()
-        self._zoomed = False
+        self._eye = Eye(viewer)
         self._left_at: tuple[float, float] | None = None
         self._drawing = DrawQueue(_ORDER, self)
         self._settle = QTimer(self)
@@ -112,7 +109,7 @@ class CanvasAdapter(QObject):
 
     def centre_on(self, x: float, y: float) -> None:
         """Move the camera; the zoom is kept, but for the first time."""
-        self._drawing.put("centre", lambda: self._centre(x, y))
+        self._drawing.put("centre", lambda: self._eye.centre(self._bridge, x, y))
 
     def show_focus(self, mark: FocusMark | None) -> None:
         """Draw box and outline of the focused cell."""
@@ -124,7 +121,7 @@ class CanvasAdapter(QObject):
 
     def frame(self, box: Box) -> None:
         """Show just this part of the smear; any other move that waits is forgotten."""
-        self._drawing.put("centre", lambda: self._frame(box))
+        self._drawing.put("centre", lambda: self._eye.frame(self._bridge, box))
 
     def show_cells(self, marks: CellMarks | None) -> None:
         """Draw cells in view as rings."""
@@ -183,7 +180,7 @@ class CanvasAdapter(QObject):
             levels = self._keep(image)
         self._layers.show_smear(levels, self._bridge, name)
         self._layers.select()
-        if self._zoomed:
+        if self._eye.zoomed:
             camera.zoom = zoom
         if self._mosaic is not None:
             self._show_mosaic()
@@ -195,21 +192,6 @@ class CanvasAdapter(QObject):
         while len(self._resident) > KEPT_SMEARS:
             self._resident.pop(next(iter(self._resident)))
         return levels
-
-    def _frame(self, box: Box) -> None:
-        camera, length = self._viewer.scene.camera, self._bridge.length
-        height, width = self._viewer.canvas.size
-        high, wide = length(box.height), length(box.width)
-        self._zoomed = True
-        camera.zoom = min(height / high, width / wide) / _MARGIN
-        camera.center = tuple(self._bridge.to_world([box.centre])[0])
-
-    def _centre(self, x: float, y: float) -> None:
-        camera = self._viewer.scene.camera
-        if not self._zoomed:
-            self._zoomed = True
-            camera.zoom = FIRST_ZOOM
-        camera.center = tuple(self._bridge.to_world([(x, y)])[0])
 
     def _exchange(self, mosaic: Mosaic | None) -> None:
         before, self._mosaic = self._mosaic, mosaic
@@ -231,11 +213,7 @@ class CanvasAdapter(QObject):
     @property
     def view_rectangle(self) -> tuple[float, float, float, float]:
         """What is in view: x, y, width, height in level-0 pixels."""
-        camera = self._viewer.scene.camera
-        height, width = self._viewer.canvas.size
-        centre = camera.center[-2], camera.center[-1]
-        span = height / camera.zoom, width / camera.zoom
-        box = self._bridge.view_box(centre, span)
+        box = self._eye.rectangle(self._bridge)
         return box.x, box.y, box.width, box.height
 
     def _show_mosaic(self) -> None:

@@ -101,7 +101,7 @@ class AnnotatePresenter:
     def _explain(self, *_: object) -> None:
         """Say why nothing is listed, where nothing is."""
         if not len(self._session.state.listing):
-            self._view.show_nothing(self._session.why_empty())
+            self._view.show_nothing(self._session.lists.why_empty())
 
     def _show_focus(self) -> None:
         focus = self._session.state.focus

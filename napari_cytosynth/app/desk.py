@@ -7,21 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_cytosynth.app.cellindex import CellIndex
-from napari_cytosynth.app.learner import LEARN, RANK
 from napari_cytosynth.app.listing import Listing, refreshed
-from napari_cytosynth.app.navigate import (
-    Choice,
-    Ranking,
-    next_open,
-    resolve,
-    why_empty,
-)
+from napari_cytosynth.app.lists import Lists
+from napari_cytosynth.app.navigate import Ranking, next_open
 from napari_cytosynth.app.panels import DOUBTED, FAULTY, OPINION, Quality, Sort, Tab
 from napari_cytosynth.app.state import SessionEvents, SessionState
 from napari_cytosynth.core.ids import CellId, SmearId
 from napari_cytosynth.core.journal import Mode
 from napari_cytosynth.core.project import Project
-from napari_cytosynth.core.rereading import fault, faulty, is_settled, readings
+from napari_cytosynth.core.rereading import fault, readings
 
 if TYPE_CHECKING:
     from napari_cytosynth.workflows.suggest import Suggestion
@@ -41,13 +35,14 @@ class Desk:
     ----------
     index : CellIndex
         All cells as arrays.
+    lists : Lists
+        What the grid may list.
     """
 
     def __init__(self, project: Project, state: SessionState) -> None:
         self.project, self.state = project, state
         self.index = CellIndex(project.taxonomy)
-        self._ranking = Ranking()
-        self._found: Listing | None = None
+        self.lists = Lists(project, state, self.index)
         self._drawn: frozenset[int] = frozenset()
         self._repeats: frozenset[int] = frozenset()
         self._dealt: set[CellId] = set()
@@ -56,7 +51,7 @@ class Desk:
     @property
     def ranking(self) -> Ranking:
         """The queue as the strategy ranked it last."""
-        return self._ranking
+        return self.lists.ranking
 
     @property
     def events(self) -> SessionEvents:
@@ -85,7 +80,7 @@ class Desk:
 
     def deal(self, cell: CellId) -> None:
         """Bring the next card of the grid before the reader, as the queue dealt it."""
-        if self._choice().audits and int(cell) in self._drawn:
+        if self.lists.choice().audits and int(cell) in self._drawn:
             self._dealt.add(cell)
         self.focus_cell(cell)
 
@@ -119,7 +114,7 @@ class Desk:
         return (int(cell) in self._drawn and free) or self._is_repeat(cell)
 
     def _is_repeat(self, cell: CellId) -> bool:
-        if int(cell) not in self._repeats or not self._choice().is_plain:
+        if int(cell) not in self._repeats or not self.lists.choice().deals_repeats:
             return False
         return len(readings(self.project.journal, cell)) == 1
 
@@ -178,7 +173,7 @@ class Desk:
         if self.state.filter == FAULTY:
             return bool(fault(journal, cell))
         if self.state.filter == DOUBTED:
-            return cell in self.doubted().reasons and not journal.skipped(cell)
+            return cell in self.lists.doubted().reasons and not journal.skipped(cell)
         return not self.code(cell) and not journal.skipped(cell)
 
     def set_tab(self, tab: Tab) -> None:
@@ -207,60 +202,22 @@ class Desk:
         self.state.blind = hidden
         self._relist()
 
-    def _choice(self) -> Choice:
-        state = self.state
-        tab = Tab.PREDICTED if state.tab is Tab.PREDICTED else Tab.QUEUE
-        search = self._found is not None and tab is Tab.QUEUE
-        return Choice(tab, state.filter, state.sort, state.blind, state.quality, search)
-
-    def why_empty(self) -> str:
-        """Say why the list holds no cell, and the way out."""
-        tasks = {task.key for task in self.state.tasks}
-        busy = bool(tasks & {LEARN, RANK})
-        return why_empty(self.index, self._choice(), busy=busy)
-
-    def _resolved(self) -> Listing:
-        choice = self._choice()
-        named = Listing()
-        if choice.filter == OPINION:
-            asked = self.project.journal.awaiting_opinion()
-            named = Listing(np.array(sorted(asked), np.int64))
-        elif choice.filter == FAULTY:
-            reasons = {int(c): f for c, f in faulty(self.project.journal).items()}
-            named = Listing(np.array([*reasons], np.int64), reasons)
-        elif choice.filter == DOUBTED and not choice.blind:
-            named = self.doubted()
-        ranking = self._ranking
-        if self._found is not None:
-            ranking = Ranking(self._found, ranking.draws)
-        return resolve(ranking, self.index, choice, named)
-
     def show_found(self, found: Listing | None, title: str) -> None:
         """List what a search found in the queue's place; None: the queue again."""
-        self._found = found
+        self.lists.found = found
         self.state.set({"search": title, "tab": Tab.QUEUE})
         self.state.focus = None
         self._relist()
 
     def take_found(self, found: Listing) -> None:
         """Take in that a search found more; the card under the user's eye stays."""
-        self._found = found
+        self.lists.found = found
         self._refresh()
 
     def return_to(self, cell: CellId) -> None:
         """Bring the cell back on which the reader left the queue, if it waits still."""
         if self._wants(cell):
             self.focus_cell(cell)
-
-    def doubted(self) -> Listing:
-        """Return the labels that are still doubted, the most doubtful first."""
-        journal = self.project.journal
-        reasons = {
-            doubt.cell: doubt.reason
-            for doubt in self.state.doubts
-            if not is_settled(journal, CellId(doubt.cell), doubt.given)
-        }
-        return Listing(np.array([*reasons], np.int64), reasons)
 
     def take_doubts(self) -> None:
         """List the labels doubted now, where the reader works through them."""
@@ -270,8 +227,8 @@ class Desk:
     def _relist(self) -> None:
         """List anew, as the user asked for another list."""
         self._lingers = None
-        listing, focus = self._resolved(), self.state.focus
-        if self._choice().audits and focus is not None:
+        listing, focus = self.lists.resolved(), self.state.focus
+        if self.lists.choice().audits and focus is not None:
             # In its place of the new list it would leave the cards above it behind.
             listing = listing.led_by(focus)
         self.state.listing = listing
@@ -282,7 +239,7 @@ class Desk:
     def _refresh(self) -> None:
         """List anew behind the reader's back: the focused card stays where it is."""
         old, focus = self.state.listing, self.state.focus
-        self.state.listing = refreshed(old, self._resolved(), focus)
+        self.state.listing = refreshed(old, self.lists.resolved(), focus)
         if self.state.focus is None:
             self._focus_first()
 
@@ -309,7 +266,7 @@ class Desk:
         reasons = {i: why for i, why in zip(ids, query.reasons, strict=True) if why}
         listing = Listing(query.ids, reasons)
         late, repeats = suggestion.late, suggestion.repeats
-        self._ranking = Ranking(listing, suggestion.draws, late, repeats)
+        self.lists.ranking = Ranking(listing, suggestion.draws, late, repeats)
         self._drawn = frozenset(suggestion.draws.tolist())
         self._repeats = frozenset(repeats.tolist())
         self._refresh()

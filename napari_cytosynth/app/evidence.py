@@ -65,7 +65,7 @@ class EvidencePresenter:
 
     def _show_progress(self) -> None:
         """Say how good the model is, and what more labels would bring."""
-        lines = progress_lines(self._session.state, len(self._session.doubted()))
+        lines = progress_lines(self._session.state, len(self._session.lists.doubted()))
         if lines != self._progress:
             self._progress = lines
             self._view.show_progress(lines)

@@ -64,6 +64,11 @@ class Choice:
         return queue and self.filter not in NAMED
 
     @property
+    def deals_repeats(self) -> bool:
+        """True where the reader's own labels are asked again, as if they had none."""
+        return self.audits and self.is_plain
+
+    @property
     def is_plain(self) -> bool:
         """True for the queue as it was ranked, or for what was found as it was."""
         plain = not self.filter and self.sort is Sort.WORTH

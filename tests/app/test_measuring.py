@@ -152,7 +152,7 @@ def test_hidden_predictions_hide_what_is_doubted(
     taught.session.set_filter(DOUBTED)
     taught.session.set_blind(True)
     assert len(taught.session.state.listing) == 0
-    assert "hidden" in taught.session.why_empty()
+    assert "hidden" in taught.session.lists.why_empty()
 
 
 def test_new_doubts_join_the_list_behind_the_focused_card(

@@ -363,25 +363,25 @@ def test_flagged_cells_come_last_among_predictions(taught: Desk) -> None:
 def test_an_empty_list_says_why(desk: Desk, taught: Desk) -> None:
     session = taught.session
     session.state.tasks = ()
-    assert "Nothing here waits" in session.why_empty()
+    assert "Nothing here waits" in session.lists.why_empty()
     session.state.tasks = (TaskStatus("learn", "Learning"),)
-    assert "learning" in session.why_empty()
+    assert "learning" in session.lists.why_empty()
     session.state.tasks = ()
     session.set_quality(Quality.BLURRED)
-    assert "None of the unlabelled cells here is blurred" in session.why_empty()
+    assert "None of the unlabelled cells here is blurred" in session.lists.why_empty()
     session.set_quality(Quality.ONLY)
-    assert "here is flagged" in session.why_empty()
+    assert "here is flagged" in session.lists.why_empty()
     session.set_quality(Quality.LAST)
     session.set_filter(OPINION)
-    assert "second opinion" in session.why_empty()
+    assert "second opinion" in session.lists.why_empty()
     assert "second opinion" in taught.views.annotate.shown("show_nothing")
     session.set_filter("BA")
-    assert "No cell here is BA" in session.why_empty()
+    assert "No cell here is BA" in session.lists.why_empty()
     desk.session.set_tab(Tab.PREDICTED)
-    assert "No model yet" in desk.session.why_empty()
+    assert "No model yet" in desk.session.lists.why_empty()
     assert "No model yet" in desk.views.annotate.shown("show_nothing")
     desk.session.set_blind(True)
-    assert "Predictions are hidden" in desk.session.why_empty()
+    assert "Predictions are hidden" in desk.session.lists.why_empty()
 
 
 def test_no_filter_of_flaws_drops_an_audit_card(taught: Desk) -> None:
