@@ -16,6 +16,7 @@ from napari_cytosynth.app.session import Session
 from napari_cytosynth.app.synthetic_views import BlindedView
 from napari_cytosynth.core.errors import CytoSynthError
 from napari_cytosynth.core.journal import Author
+from napari_cytosynth.core.protocols import Crops
 from napari_cytosynth.core.tasks import Progress, Task
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class BlindedPresenter:
     ) -> None:
         self._session, self._view, self._seed = session, view, seed
         self._test: ReaderTest | None = None
+        self._pictures: Crops = np.zeros((0, 0, 0, 3), np.uint8)
         self._place = 0
         view.begun.connect(self._begin)
         view.resumed.connect(self._resume)
@@ -76,35 +78,49 @@ class BlindedPresenter:
         return open_test(self._session.project, self._session.state.annotator)
 
     def _begin(self, cells: int) -> None:
-        if not self._session.has_name():
-            return
+        if self._session.has_name():
+            self._start("Drawing a blinded test", self._dealt(cells))
+
+    def _resume(self) -> None:
+        test = self._open_test()
+        if test is not None:
+            self._start("Opening a blinded test", self._with_pictures(test))
+
+    def _start(self, title: str, task: Task[tuple[ReaderTest, Crops]]) -> None:
+        """Draw or open a test in the background; where that fails, say why."""
         order = Order(
             DEAL,
-            "Drawing a blinded test",
-            self._deal(cells),
-            self._go_on,
+            title,
+            task,
+            self._take,
             on_error=lambda error: self._show_start(str(error)),
         )
         self._session.jobs.start(order)
 
-    def _deal(self, cells: int) -> Task[ReaderTest]:
+    def _dealt(self, cells: int) -> Task[tuple[ReaderTest, Crops]]:
         from napari_cytosynth.workflows.reader_test import deal
 
         yield Progress(0, 0, "drawing cells")
         rng = np.random.default_rng(self._seed)
         reader = self._session.state.annotator
-        return deal(self._session.project, reader, rng, cells=cells)
+        test = deal(self._session.project, reader, rng, cells=cells)
+        return (yield from self._with_pictures(test))
 
-    def _resume(self) -> None:
-        test = self._open_test()
-        if test is not None:
-            self._go_on(test)
+    def _with_pictures(self, test: ReaderTest) -> Task[tuple[ReaderTest, Crops]]:
+        from napari_cytosynth.workflows.reader_test import pictures_of
+
+        yield Progress(0, 0, "reading pictures")
+        return test, pictures_of(self._session.project, test)
+
+    def _take(self, opened: tuple[ReaderTest, Crops]) -> None:
+        self._session.set_tab(Tab.QUEUE)
+        test, self._pictures = opened
+        self._go_on(test)
 
     def _go_on(self, test: ReaderTest) -> None:
         """Show the first cell that was not called yet; beside it, no synthetic one."""
         from napari_cytosynth.workflows.reader_test import calls_of
 
-        self._session.set_tab(Tab.QUEUE)
         self._test = test
         called = calls_of(self._session.project, test)
         left = (p for p in range(len(test.cells)) if p not in called)
@@ -115,11 +131,8 @@ class BlindedPresenter:
             self._show(test, place)
 
     def _show(self, test: ReaderTest, place: int) -> None:
-        from napari_cytosynth.workflows.reader_test import picture_of
-
         self._place = place
-        crop = picture_of(self._session.project, test.cells[place])
-        self._view.show_cell(crop, place + 1, len(test.cells))
+        self._view.show_cell(self._pictures[place], place + 1, len(test.cells))
 
     def _on_key_pressed(self, key: str) -> None:
         if key in _KEYS:

@@ -57,11 +57,18 @@ class ReviewPresenter:
         number, shelf = self._session.state.review, self._session.fills.shelf
         self._view.show_focus(None if number is None else self._cards.row_of(number))
         if number is not None and number in shelf:
-            self._view.show_details(details(shelf[number]))
+            self._view.show_details((*details(shelf[number]), *self._read(number)))
             self._show_nearest(shelf[number])
         else:
             self._view.show_details(())
             self._view.show_nearest(None, "")
+
+    def _read(self, number: int) -> tuple[str, ...]:
+        """Say what blinded readers took a cell for, once their tests are over."""
+        from napari_cytosynth.workflows.reader_test import read_as
+
+        taken, of = read_as(self._session.project).get(number, (0, 0))
+        return (f"Blinded: called synthetic {taken} of {of} times.",) if of else ()
 
     def _show_nearest(self, cell: SyntheticCell) -> None:
         """Show the real cell that a copy would be of, as it stands now."""

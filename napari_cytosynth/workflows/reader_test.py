@@ -175,13 +175,15 @@ def give_up(project: Project, reader: str) -> None:
         _keep(project, test, JobState.CANCELLED)
 
 
-def picture_of(project: Project, shown: Shown) -> Crops:
-    """Return uint8[96, 96, 3]: the cell as it is shown, compressed as all are."""
-    if shown.synthetic:
-        pixels = next(c.pixels for c in project.synthetic() if c.id == shown.number)
-    else:
-        (pixels,) = project.crops([shown.number])
-    return compressed(pixels)
+def pictures_of(project: Project, test: ReaderTest) -> Crops:
+    """Return uint8[n, 96, 96, 3]: the cells as they are shown, compressed alike."""
+    wanted = {shown.number for shown in test.cells if shown.synthetic}
+    made = {int(c.id): c.pixels for c in project.synthetic() if c.id in wanted}
+    numbers = [shown.number for shown in test.cells if not shown.synthetic]
+    real = dict(zip(numbers, project.crops(numbers), strict=True))
+    return np.stack(
+        [compressed((made if s.synthetic else real)[s.number]) for s in test.cells]
+    )
 
 
 def compressed(pixels: Crops) -> Crops:

@@ -121,3 +121,20 @@ def test_without_a_name_no_test_begins(open_desk: OpenDesk) -> None:
     view.begun.emit(12)
     assert view.count("show_cell") == 0
     assert any("carry a name" in said for said in nobody.failures)
+
+
+def test_what_readers_took_a_cell_for_is_told_with_it_afterwards(full: Desk) -> None:
+    session, review = full.session, full.views.review
+    session.fills.load()
+    _presenter, view = seated(full)
+    view.begun.emit(12)
+    test = open_test(session.project, "Ada")
+    assert test is not None
+    number = next(s.number for s in test.cells if s.synthetic)
+    for _ in range(12):
+        session.fills.focus(number)
+        assert not any("Blinded" in line for line in review.shown("show_details"))
+        view.keyPressed.emit("r")
+    session.fills.focus(None)
+    session.fills.focus(number)
+    assert "Blinded: called synthetic 0 of 1 times." in review.shown("show_details")

@@ -96,7 +96,7 @@ def test_it_is_closed_by_escape_and_gone_on_with(qtbot: QtBot, full: Any) -> Non
     again = opened(full)
     assert again.start.resume.text() == "Go on at 4 of 10"
     QTest.mouseClick(again.start.resume, Left)
-    assert again.cell.place.text() == "4 of 10"
+    qtbot.waitUntil(lambda: again.cell.place.text() == "4 of 10", timeout=20_000)
     again.close()
 
 
