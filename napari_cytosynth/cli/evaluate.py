@@ -6,7 +6,7 @@ Example: cytosynth evaluate smears.cytosynth --out report.html
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,10 @@ from napari_cytosynth.cli.output import Json, Seed, drive, show
 from napari_cytosynth.cli.project import Embedder, opened
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.registry import DEFAULT_EMBEDDER
+
+if TYPE_CHECKING:
+    from napari_cytosynth.evidence.inspection import Inspection
+    from napari_cytosynth.evidence.record import Evidence
 
 _SOURCE = "Folder NAME.cytosynth; for a study also a folder of cells, one a class."
 _STUDY = "Repeat an experiment on labelled real cells: ratio protocol regenerate time."
@@ -82,17 +86,30 @@ def run(
         plan = Plan(study, shots, seeds, head, seconds)
         studied(path, plan, embedder, mpp=mpp, keep=keep, as_json=as_json)
         return
+    evidence, inspection = _measured(path, embedder, seed)
+    if out is not None:
+        from napari_cytosynth.evidence.report import write_report
+
+        write_report(evidence, out)
+    document = evidence.to_json() | {
+        "inspection": inspection.to_json(),
+        "report": str(out) if out else None,
+    }
+    found = [str(finding) for finding in inspection.findings]
+    lines = [evidence.verdict, *found, *([str(out)] if out else [])]
+    show(document, lines, as_json)
+
+
+def _measured(path: Path, embedder: str, seed: int) -> tuple[Evidence, Inspection]:
+    """Evaluate a project and inspect its accepted synthetic cells."""
     from napari_cytosynth.worker import InlineCompute
     from napari_cytosynth.workflows.embed import embed_cells
     from napari_cytosynth.workflows.evaluate import evaluate
+    from napari_cytosynth.workflows.fidelity import inspect_synthetic
 
     compute = InlineCompute()
     with opened(path) as project:
         key = drive(embed_cells(project, compute, embedder=embedder), "embed")
         evidence = drive(evaluate(project, key, compute, seed=seed), "evaluate")
-    if out is not None:
-        from napari_cytosynth.evidence.report import write_report
-
-        write_report(evidence, out)
-    document = evidence.to_json() | {"report": str(out) if out else None}
-    show(document, [evidence.verdict, *([str(out)] if out else [])], as_json)
+        inspection = inspect_synthetic(project, key, compute, seed=seed)
+        return evidence, drive(inspection, "inspect")
