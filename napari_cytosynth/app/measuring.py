@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 MEASURE = "measure"
 """Key of the task."""
 
-GROWN = 1.1
+GROWN = 0.2
 """Growth of the labels after which is measured again: it takes some hundred fits."""
+
+AT_LEAST = 10
+"""Labels by which they must have grown all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Measured:
 
 
 class Measuring:
-    """Keeps curve, doubts and forecast up to date, when labels grew by a tenth.
+    """Keeps curve, doubts and forecast up to date, when labels grew by a fifth.
 
     Parameters
     ----------
@@ -83,7 +86,8 @@ class Measuring:
             self._key, self._labels = key, 0
             self._recall(key)
         now = len(self._project.journal.labels())
-        if not self._running and (now > GROWN * self._labels or now < self._labels):
+        change = abs(now - self._labels)
+        if not self._running and change >= max(AT_LEAST, GROWN * self._labels):
             # What fails is not tried again after the next label.
             self._running, self._labels = True, now
             self._jobs.start(

@@ -34,6 +34,8 @@ from napari_cytosynth._gui.theme import Colours, ink_on
 from napari_cytosynth._gui.toolrow import ToolRow
 from napari_cytosynth._gui.turns import SWITCH_SECONDS, QuickTurns
 from napari_cytosynth.app.panels import (
+    DOUBTED,
+    FAULTY,
     ClassRow,
     Curve,
     Figure,
@@ -330,6 +332,29 @@ def test_the_fill_form_tells_vectors_from_cells(qtbot: QtBot) -> None:
         QTest.mouseClick(panel.remove, Left)
     assert told.args == ["BA"]
     assert panel.isHidden()
+
+
+def test_evidence_says_how_far_the_labelling_is(qtbot: QtBot) -> None:
+    widget = EvidenceWidget(DARK)
+    qtbot.addWidget(widget)
+    widget.show()
+    widget.show_progress(("Accuracy on audit cells: 0.90.", "More labels help."))
+    assert widget.progress.isVisible()
+    assert widget.progress.text().splitlines()[1] == "More labels help."
+    widget.show_progress(())
+    assert not widget.progress.isVisible()
+
+
+def test_the_filter_lists_doubted_labels_and_wrong_boxes(qtbot: QtBot) -> None:
+    tools = ToolRow()
+    qtbot.addWidget(tools)
+    tools.show_choices((("BA", "Basophil"),), ("balanced",))
+    chosen: list[str] = []
+    tools.filterChosen.connect(chosen.append)
+    for named in (DOUBTED, FAULTY):
+        tools.filter.setCurrentIndex(tools.filter.findData(named))
+        tools.filter.activated.emit(tools.filter.currentIndex())
+    assert chosen == [DOUBTED, FAULTY]
 
 
 def test_evidence_leaves_no_word_cut(qtbot: QtBot) -> None:
