@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass
+from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from napari_cytosynth.workflows.quality import KEY, measure_cells
 from napari_cytosynth.workflows.sample import sample_smear_path, sample_truth
 
 CHUNK = 512
-"""Side of a chunk at level 0; halved at each level, so that a tile stays whole."""
+"""Side of a chunk."""
 
 NOISE = 0.35
 """Of the vectors of copies, in standard deviations of each number."""
@@ -177,21 +178,35 @@ def write_tiled(
     path.mkdir(parents=True)
     shutil.copy(sample_smear_path() / "zarr.json", path / "zarr.json")
     for number, level in enumerate(levels):
-        tile, side = np.flip(level, flips), CHUNK >> number
+        tile = np.flip(level, flips)
         _, height, width = tile.shape
         array = zarr.create_array(
             path / str(number),
             shape=(3, height * down, width * across),
-            chunks=(3, side, side),
+            chunks=(3, CHUNK, CHUNK),
             dtype="uint8",
             dimension_names=("c", "y", "x"),
         )
-        array[:, :height, :width] = tile
-        rows, columns = height // side, width // side
+        rows, columns = min(_period(height), down), min(_period(width), across)
+        array[:, : rows * height, : columns * width] = np.tile(tile, (1, rows, columns))
         chunks = path / str(number) / "c" / "0"
-        for row in range(rows * down):
-            (chunks / str(row)).mkdir(exist_ok=True)
-            for column in range(columns * across):
-                target = chunks / str(row) / str(column)
-                if not target.exists():
-                    os.link(chunks / str(row % rows) / str(column % columns), target)
+        written = (rows * height // CHUNK or 1, columns * width // CHUNK or 1)
+        _link(
+            chunks, written, (-(-height * down // CHUNK), -(-width * across // CHUNK))
+        )
+
+
+def _period(side: int) -> int:
+    """Return how many tiles stand in a row until chunks repeat."""
+    return CHUNK // gcd(CHUNK, side)
+
+
+def _link(chunks: Path, written: tuple[int, int], wanted: tuple[int, int]) -> None:
+    """Give the chunks written the names of all others that hold the same."""
+    for row in range(wanted[0]):
+        (chunks / str(row)).mkdir(exist_ok=True)
+        for column in range(wanted[1]):
+            target = chunks / str(row) / str(column)
+            if not target.exists():
+                source = chunks / str(row % written[0]) / str(column % written[1])
+                os.link(source, target)
