@@ -81,7 +81,7 @@ def run(
 
 def _last_reader(project: Project) -> str:
     """Return who labelled last; empty: nobody."""
-    given = (e for e in reversed(project.journal.events()) if e.kind == "label")
+    given = (e for e in project.journal.newest_first() if e.kind == "label")
     last = next(given, None)
     return "" if last is None else last.annotator
 

@@ -6,7 +6,7 @@ so undo and redo have no limit and survive retraining, a crash and a session's e
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import takewhile
 
 from napari_cytosynth.core.errors import InputError
@@ -316,6 +316,12 @@ class Journal:
                 "Give the id of a recorded event."
             )
         return self._events[number]
+
+    def newest_first(self) -> Iterator[Event]:
+        """Yield events from the last one back; what is not asked for costs nothing."""
+        for number in range(self.last_id, 0, -1):
+            if (event := self._events.get(number)) is not None:
+                yield event
 
     def events(self) -> tuple[Event, ...]:
         """Return all events, oldest first."""

@@ -63,7 +63,7 @@ def pace_of(journal: Journal, annotator: str) -> Pace:
     """
     last = first = None
     labels = -1
-    for event in reversed(journal.events()):
+    for event in journal.newest_first():
         own = event.annotator == annotator and event.mode is not Mode.IMPORT
         if event.kind is not EventKind.LABEL or not own or event.cell is None:
             continue
