@@ -143,6 +143,7 @@ def ranked(
     n: int = 200,
     seed: int = 0,
     synthetic: SyntheticVectors | None = None,
+    only: _Ids | None = None,
 ) -> Query:
     """Rank the cells that :func:`suggest` would, and deal no audit card among them.
 
@@ -165,6 +166,8 @@ def ranked(
     synthetic : SyntheticVectors, optional
         What the strategy is shown beside the real cells; by default all examples that
         the project keeps.
+    only : int64[k], optional
+        Rank these alone, as far as they wait for a label.
 
     Raises
     ------
@@ -178,6 +181,8 @@ def ranked(
         )
     if synthetic is not None:
         pool = replace(pool, synthetic=synthetic)
+    if only is not None:
+        pool = replace(pool, open=pool.open & np.isin(pool.ids, only))
     return _taught(strategy, pool, (n, 0), np.random.default_rng(seed))[0]
 
 

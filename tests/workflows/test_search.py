@@ -16,6 +16,8 @@ from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.fakes import FakeCompute
 from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
 from napari_cytosynth.worker import InlineCompute
+from napari_cytosynth.workflows import search
+from napari_cytosynth.workflows import suggest as workflow_suggest
 from napari_cytosynth.workflows.embed import embed_cells
 from napari_cytosynth.workflows.examples import DRAWN
 from napari_cytosynth.workflows.kept import vector_counts
@@ -144,6 +146,24 @@ def test_more_like_a_held_out_or_labelled_cell(bench: Bench) -> None:
     bench.label("EO", 1)
     labelled = bench.teaching("EO")[0]
     assert len(find_alike(bench.project, labelled, bench.key, n=5).query.ids) == 5
+
+
+def test_of_a_pool_beyond_memory_the_likest_cells_are_compared(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = bench.teaching("EO")[0]
+    whole = find_alike(bench.project, cell, bench.key, n=5).query
+    for part in (search, workflow_suggest):
+        monkeypatch.setattr(part, "IN_MEMORY", 1000)
+    monkeypatch.setattr(search, "LISTED", 60)
+    near = find_alike(bench.project, cell, bench.key, n=176).query
+    # The scale is that of the short list, so the order within it may be another.
+    assert set(whole.ids.tolist()) <= set(near.ids.tolist())
+    assert 5 <= len(near.ids) < 60
+    bench.label("PMY", 2)
+    bench.label("LY", 6)
+    found = run_to_end(find_class(bench.project, bench.compute, "PMY", bench.key))
+    assert 0 < len(found.query.ids) < 60
 
 
 def test_nothing_is_like_a_cell_that_does_not_stand(bench: Bench) -> None:
