@@ -25,7 +25,7 @@ from napari_cytosynth.learning.ranking import best_of, doubt_between, two_likeli
 from napari_cytosynth.learning.space import PoolSpace, in_order
 from napari_cytosynth.learning.steadying import Guessed, steadying
 
-COLD = 20
+COLD = 10
 """Labels up to which typical cells are shown."""
 
 KEPT = 300
