@@ -7,7 +7,8 @@ where that was asked for, under pseudonyms.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,7 +147,8 @@ def exporting_dataset(
     for generator, said in cards_of(project, card.generators).items():
         files[CARD_NAME.format(generator)] = said
     target = Path(folder)
-    write_folder(target, files, _ours)
+    known = _written(target)
+    write_folder(target, files, lambda _, name: name in known)
     return DatasetReport(
         str(target),
         len(made),
@@ -230,6 +232,8 @@ def _config(made: Provenance, names: Pseudonyms) -> dict[str, Any]:
 
 def _verdict(said: Assessment, names: Pseudonyms) -> dict[str, Any]:
     told = asdict(said)
+    if not math.isfinite(said.score):
+        told["score"] = None
     if said.nearest is not None:
         near = names.of("cell", said.nearest)
         told["nearest"] = near
@@ -262,23 +266,22 @@ def _real(project: Project, names: Pseudonyms) -> Task[list[Sample]]:
     return sorted(found, key=lambda sample: sample.name)
 
 
-def _ours(folder: Path, name: str) -> bool:
-    """Tell whether an export wrote a file: the tables of its folder list pictures."""
+def _written(folder: Path) -> frozenset[str]:
+    """Return what an export wrote into a folder: its tables list the pictures."""
     try:
         told = json.loads((folder / NAME).read_text(encoding="utf-8"))
         if told["conformsTo"] != list(CONFORMS_TO):
-            return False
-        return name in {NAME, _README} or is_card(name) or name in _listed(folder)
+            return frozenset()
+        return frozenset({NAME, _README, *_listed(folder)})
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return frozenset()
 
 
-def _listed(folder: Path) -> set[str]:
-    """Return the tables of a data set, and the pictures that they name."""
-    found = set()
+def _listed(folder: Path) -> Iterator[str]:
+    """Yield the tables of a data set, its cards, and the pictures that it names."""
+    yield from filter(is_card, (path.name for path in folder.iterdir()))
     for table in folder.glob(f"*/*/{METADATA}"):
         place = table.parent.relative_to(folder).as_posix()
-        found.add(f"{place}/{METADATA}")
+        yield f"{place}/{METADATA}"
         for line in table.read_text(encoding="utf-8").splitlines():
-            found.add(f"{place}/{json.loads(line)['file_name']}")
-    return found
+            yield f"{place}/{json.loads(line)['file_name']}"

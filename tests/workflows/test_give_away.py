@@ -271,6 +271,18 @@ def test_a_parent_is_named_as_its_real_cell_is(
     assert verdict["reason"] == f"nearest ({parent})"
 
 
+def test_a_number_that_json_lacks_is_null(
+    project: MemoryProject, tmp_path: Path
+) -> None:
+    (cell,) = tiny_synthetic(project.taxonomy, "EO", 1)
+    said = Assessment("manifold", float("inf"), True, "far off")
+    (stored,) = project.add_synthetic([replace(cell, assessments=(said,))])
+    project.record(AUTHOR.verdict(stored.id, accept=True))
+    written(project, tmp_path / "out")
+    row = rows(tmp_path / "out", "synthetic", "train")[-1]
+    assert json.loads(row["verdicts"])[0]["score"] is None
+
+
 def test_two_exports_share_no_pseudonym(project: MemoryProject, tmp_path: Path) -> None:
     for name in ("a", "b"):
         export_dataset(project, tmp_path / name, DatasetOptions(ABOUT, real=True))

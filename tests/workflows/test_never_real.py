@@ -27,6 +27,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from napari_cytosynth.app.exchange import ExportForm
 from napari_cytosynth.cli import main
 from napari_cytosynth.core.errors import InputError, ProvenanceError
 from napari_cytosynth.core.events import REAL
@@ -49,6 +50,7 @@ from napari_cytosynth.workflows.doubts import doubted_labels
 from napari_cytosynth.workflows.embed import embed_cells
 from napari_cytosynth.workflows.evaluate import evaluate, stored_evidence
 from napari_cytosynth.workflows.exchange import export_labels, import_labels
+from napari_cytosynth.workflows.exporting import ExportOptions
 from napari_cytosynth.workflows.exporting_datasets import (
     DatasetOptions,
     export_dataset,
@@ -454,6 +456,14 @@ def painted() -> tuple[SyntheticCell, ...]:
 def test_a_split_refuses_synthetic_cells() -> None:
     with pytest.raises(ProvenanceError, match="a split"):
         split_cells(painted(), {}, {})  # type: ignore[arg-type]
+
+
+def test_every_form_of_an_export_leaves_them_out_unless_asked() -> None:
+    form = ExportForm("csv", Path("l.csv"))
+    asked = (form.include_synthetic, form.include_adapter, form.real)
+    assert asked == (False, False, False)
+    assert not ExportOptions().include_synthetic
+    assert not DatasetOptions().real
 
 
 def test_an_evaluation_refuses_them_as_audit() -> None:
