@@ -20,8 +20,8 @@ ROW_HEIGHT = 40
 _SMALLEST = 8
 _HINTS = (
     "Key, or chord of two keys, that labels the focused cell",
-    "Click a row to label the focused cell. Below: precision (P) and recall (R), "
-    "measured on audit cells only",
+    "Click a row to label the focused cell; a right click finds more of the class. "
+    "Below: precision (P) and recall (R), measured on audit cells only",
     "Real cells with this label. Click: show only these",
     "Unlabelled cells that the model takes for this class. Click: show only these",
     "Synthetic cells: accepted, and after + those that passed the gate and wait for "

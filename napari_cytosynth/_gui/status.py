@@ -30,6 +30,8 @@ KEYS = (
     "<tr><td>Delete</td><td>this is no cell</td></tr>"
     "<tr><td>-</td><td>box wrong: it waits for a new one</td></tr>"
     "<tr><td>/</td><td>two cells in a box: it waits to be split</td></tr>"
+    "<tr><td>=</td><td>show more like this; Escape goes back to the queue</td></tr>"
+    "<tr><td>+</td><td>make a cell of a place marked in the field</td></tr>"
     "<tr><td>Ctrl+Z, Ctrl+Y</td><td>undo, redo</td></tr></table>"
     "<b>Synthetic</b><table>"
     "<tr><td>A or Return&nbsp;&nbsp;</td><td>accept</td></tr>"
@@ -47,7 +49,8 @@ KEYS = (
     "<tr><td>Shift and drag&nbsp;&nbsp;</td><td>take cells together; a class key "
     "then labels them all</td></tr></table>"
     "<b>Class list</b><table>"
-    "<tr><td>right click&nbsp;&nbsp;</td><td>show only, fill, count as another</td>"
+    "<tr><td>right click&nbsp;&nbsp;</td><td>show only, fill, find more, "
+    "count as another</td>"
     "</tr></table>"
 )
 """What keys and mouse do, as rich text."""
