@@ -95,16 +95,17 @@ def told(vectors: Any, codes: Codes, strategy: str, seed: int) -> Iterator[Any]:
     before, then = recalls(real, test), recalls(after, test)
     found = run_to_end(look_ahead(real, measure, fit_head, seed=seed, steps=(STEP,)))
     known = [f for f in found.forecasts if f.now is not None]
-    each = [f.code for f in known if f.code]
-    before[""] = float(np.mean([before[c] for c in each]))
-    then[""] = float(np.mean([then[c] for c in each]))
+    shares = {code: test.count(code) / len(test) for code in before}
+    # Without a class it is the accuracy, as there are ten audit cells.
+    before[""] = sum(before[code] * share for code, share in shares.items())
+    then[""] = sum(then[code] * share for code, share in shares.items())
     yield from ((f, before[f.code], then[f.code]) for f in known)
 
 
 def forecasts(vectors: Any, codes: Codes, strategy: str, pools: int) -> Iterator[str]:
     """Foretell pool after pool and say how far it went wrong."""
     rows = [r for seed in range(pools) for r in told(vectors, codes, strategy, seed)]
-    for what, mean in (("mean recall", True), ("recall of a class", False)):
+    for what, mean in (("accuracy", True), ("recall of a class", False)):
         own = [row for row in rows if (row[0].code == "") is mean]
         yield f"{strategy}, {what} ({len(own)}): {_error(own)}"
 

@@ -18,7 +18,7 @@ LEVEL = 0.8
 "would raise" may be wrong."""
 
 ALL = ""
-"""Code that stands for the mean recall of all classes that can be forecast."""
+"""Code that stands for all classes together."""
 
 
 class Source(StrEnum):
@@ -44,7 +44,8 @@ class Forecast:
     Parameters
     ----------
     code : str
-        The class; empty: the mean over all classes that can be forecast.
+        The class; empty: the accuracy on audit cells or, under ten of them, the mean
+        recall of the classes that can be forecast.
     outlook : Outlook
         UNKNOWN: fewer than ten cells to try it on. UNCLEAR: the interval of the gain
         allows for none. FLAT: the interval leaves no gain worth labels.
@@ -64,7 +65,7 @@ class Forecast:
     rest : Interval or None
         What twice the labels there are would bring beyond that, with its 80 % interval.
     classes : int
-        Of a mean, classes that it covers.
+        Of a mean recall, classes that it covers.
     """
 
     code: str
@@ -87,8 +88,9 @@ class Forecast:
         """The figure: ``"recall of MMY"``."""
         if self.code:
             return f"recall of {self.code}"
-        which = f" of {self.classes} classes" if self.classes else ""
-        return f"the mean recall{which}"
+        if self.classes:
+            return f"the mean recall of {self.classes} classes"
+        return "the accuracy"
 
     def _unknown(self) -> str:
         return f"What more labels would bring to {self.what} {NOT_YET} (n = {self.n})."
@@ -163,7 +165,7 @@ class Stopping:
     Parameters
     ----------
     forecasts : tuple of Forecast
-        Of the mean recall first, then one a class of the labels.
+        Of all classes together first, then one a class of the labels.
     labels : int
         Labels of the training split that it rests on.
     caveat : str

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from napari_cytosynth.core.protocols import LabelledCells
 from napari_cytosynth.core.splits import MIN_AUDIT
 from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.learning.extrapolation import carried_on
 from napari_cytosynth.learning.folds import (
     CELLWISE,
     FOLDS,
@@ -65,7 +66,6 @@ _APART = 0.5
 """Deviation of the gains of classes from the common one, as a share of it."""
 
 _SOUND = 1e-3
-_EXPONENTS = (0.25, 0.5, 0.75, 1.0, 1.5)
 _RESAMPLES = 300
 Floats = npt.NDArray[np.float64]
 
@@ -184,6 +184,9 @@ def forecasts(
 ) -> tuple[Forecast, ...]:
     """Say what more labels would bring: over all classes, then to each.
 
+    Over all, that is the accuracy on audit cells where there are ten of them, else the
+    mean recall of the classes that can be told of.
+
     The curve of one class rests on few cells. So its gain is drawn towards the one that
     it would have if its errors went down as those of all classes do, the more the less
     its own curve tells.
@@ -200,15 +203,17 @@ def forecasts(
         Further labels looked at, as parts of those there are.
     """
     codes = sorted(set(real.codes))
-    tried = {code: _tried(code, real, audit, trials, rng) for code in codes}
-    known = [t for t in tried.values() if t.recalls is not None]
-    if not known:
-        least = (Forecast(c, n=t.n, source=t.source) for c, t in tried.items())
-        return (Forecast(ALL, n=max((t.n for t in tried.values()), default=0)), *least)
+    tried = [_tried(code, real, audit, trials, rng) for code in codes]
+    known = [t for t in tried if t.recalls is not None]
+    drawn = _drawn(len(real), audit, trials, rng)
+    if not known and drawn.recalls is None:
+        most = max((t.n for t in tried), default=0)
+        return (Forecast(ALL, n=most), *(_unknown(t) for t in tried))
     ahead = _Ahead.of(len(real), trials.sizes, steps)
-    together = _together(known, ahead, rng)
-    each = (_forecast(t, ahead, together[1], rng) for t in tried.values())
-    return (together[0], *each)
+    whole, left = _together(known, ahead, rng)
+    if drawn.recalls is not None:
+        whole = _overall(drawn, ahead, rng)
+    return (whole, *(_forecast(t, ahead, left, rng) for t in tried))
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +296,25 @@ def _tried(
     return replace(found, recalls=_recalls(hits[:, :, own], cells.groups[own], rng))
 
 
+def _drawn(
+    labels: int, audit: LabelledCells, trials: Trials, rng: np.random.Generator
+) -> _Tried:
+    """Return how all audit cells together fared: their recall is the accuracy."""
+    found = _Tried(ALL, len(audit), Source.AUDIT, labels)
+    if len(audit) < MIN_AUDIT:
+        return found
+    return replace(found, recalls=_recalls(trials.drawn, audit.groups, rng))
+
+
+def _overall(drawn: _Tried, ahead: _Ahead, rng: np.random.Generator) -> Forecast:
+    """Forecast the accuracy on audit cells: no ranking chose those."""
+    assert drawn.recalls is not None
+    later = ahead.later(drawn.recalls)
+    gains = later[:, 1:] - later[:, :1]
+    gains[1:] += rng.normal(0, drawn.unrest, gains[1:].shape)
+    return ahead.told(drawn, later[:, 0], gains)
+
+
 def _together(
     known: Sequence[_Tried], ahead: _Ahead, rng: np.random.Generator
 ) -> tuple[Forecast, Floats]:
@@ -298,24 +322,28 @@ def _together(
 
     That is float64[b, steps]: the mean error later, as a share of the one now.
     """
+    if not known:
+        return Forecast(ALL), np.ones((_RESAMPLES + 1, len(ahead.steps)))
     recalls = np.mean([t.recalls for t in known if t.recalls is not None], axis=0)
     later = ahead.later(recalls)
     left = (1 - later[:, 1:]) / np.maximum(1 - later[:, :1], _SOUND)
     gains = later[:, 1:] - later[:, :1]
     unrest = float(np.sqrt(sum(t.unrest**2 for t in known))) / len(known)
     gains[1:] += rng.normal(0, unrest, gains[1:].shape)
-    drawn = {t.source for t in known} == {Source.AUDIT}
-    source = Source.AUDIT if drawn else Source.CROSS
-    whole = _Tried(ALL, sum(t.n for t in known), source, ahead.labels, recalls)
+    whole = _Tried(ALL, sum(t.n for t in known), Source.CROSS, ahead.labels, recalls)
     found = replace(ahead.told(whole, later[:, 0], gains), classes=len(known))
     return found, np.clip(left, 0.0, 2.0)
+
+
+def _unknown(tried: _Tried) -> Forecast:
+    return Forecast(tried.code, n=tried.n, source=tried.source)
 
 
 def _forecast(
     tried: _Tried, ahead: _Ahead, left: Floats, rng: np.random.Generator
 ) -> Forecast:
     if tried.recalls is None:
-        return Forecast(tried.code, n=tried.n, source=tried.source)
+        return _unknown(tried)
     later = ahead.later(tried.recalls)
     own, common = later[:, 1:] - later[:, :1], (1 - tried.now) * (1 - left)
     # How far the gain of a class lies from the common one, and how sure its own is.
@@ -357,40 +385,3 @@ def _recalls(
     turns = draw_counts(repeats, _RESAMPLES, rng) / repeats
     recalls: Floats = np.einsum("br,brs->bs", turns, each)
     return recalls
-
-
-def carried_on(sizes: Floats, values: Floats, at: Floats) -> Floats:
-    """Return where curves ``a - b n^-c`` through these values lead.
-
-    Parameters
-    ----------
-    sizes : float64[s]
-        Labels, > 0; larger ones weigh more, as they are nearer to what is asked.
-    values : float64[b, s]
-        One curve a row, 0..1.
-    at : float64[m]
-        Labels asked for.
-
-    Returns
-    -------
-    float64[b, m]
-        Means over the exponents ``c`` from 0.25 to 1.5, weighted by how well each fits;
-        within 0..1.
-    """
-    weights = sizes / sizes.sum()
-    found, misfits = [], []
-    for exponent in _EXPONENTS:
-        x, far = sizes**-exponent, at**-exponent
-        middle, mean = weights @ x, values @ weights
-        spread = weights @ (x - middle) ** 2
-        slope = (values - mean[:, None]) @ (weights * (x - middle)) / spread
-        line = mean[:, None] + slope[:, None] * (x - middle)
-        misfits.append(((values - line) ** 2) @ weights)
-        found.append(mean[:, None] + slope[:, None] * (far - middle))
-    # As likely as normal errors of the size that the best of them leaves make it.
-    misfit = np.stack(misfits)
-    scale = np.maximum(misfit.min(axis=0), 1e-6)
-    trust = np.exp(-0.5 * len(sizes) * (misfit - misfit.min(axis=0)) / scale)
-    trust /= trust.sum(axis=0)
-    joined: Floats = np.einsum("cb,cbm->bm", trust, np.stack(found))
-    return np.clip(joined, 0.0, 1.0)

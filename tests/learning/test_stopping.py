@@ -9,10 +9,11 @@ import pytest
 
 from napari_cytosynth.core.protocols import LabelledCells
 from napari_cytosynth.core.tasks import run_to_end
+from napari_cytosynth.learning.extrapolation import carried_on
 from napari_cytosynth.learning.fitting import fit_head
 from napari_cytosynth.learning.folds import fitted
 from napari_cytosynth.learning.outlook import Forecast, Outlook, Source, Stopping
-from napari_cytosynth.learning.stopping import STEPS, carried_on, look_ahead
+from napari_cytosynth.learning.stopping import STEPS, look_ahead
 from napari_cytosynth.metrics.intervals import Interval
 from tests.learning.toys import toy_cells
 
@@ -103,8 +104,7 @@ def test_under_ten_cells_it_says_how_many_there_are() -> None:
     )
     few = ahead(toy_cells({"BA": 4, "LY": 5}))
     assert few.sentence == (
-        "What more labels would bring to the mean recall cannot be estimated yet "
-        "(n = 5)."
+        "What more labels would bring to the accuracy cannot be estimated yet (n = 5)."
     )
     assert "cannot be estimated yet (n = 3)" in ahead(toy_cells({"BA": 3})).sentence
 
@@ -114,7 +114,11 @@ def test_audit_cells_are_tried_where_there_are_ten_of_a_class() -> None:
     stopping = ahead(toy_cells(FEW), audit)
     assert (of(stopping, "LY").source, of(stopping, "LY").n) == (Source.AUDIT, 12)
     assert (of(stopping, "BA").source, of(stopping, "BA").n) == (Source.CROSS, 15)
-    assert of(stopping, "").source is Source.CROSS
+    # Over all classes audit cells tell the accuracy: no ranking chose them.
+    assert (of(stopping, "").source, of(stopping, "").n) == (Source.AUDIT, 21)
+    assert "accuracy" in of(stopping, "").what
+    none = ahead(toy_cells(FEW), audit.take(np.arange(9)))
+    assert of(none, "").source is Source.CROSS
     assert "n = 12 audit cells" in str(of(stopping, "LY"))
 
 
@@ -177,7 +181,7 @@ def test_what_the_interval_does_not_bear_is_not_claimed() -> None:
 
 
 def test_the_surest_gain_of_a_class_is_told_else_the_mean() -> None:
-    mean = replace(RISING, code="", outlook=Outlook.UNCLEAR)
+    mean = replace(RISING, code="", outlook=Outlook.UNCLEAR, classes=4)
     other = replace(RISING, code="PMY", gain=Interval(0.3, 0.01, 0.6, 23))
     assert Stopping((mean, other, RISING)).sentence == str(RISING)
     unclear = replace(RISING, outlook=Outlook.UNCLEAR)
