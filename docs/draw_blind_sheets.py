@@ -35,20 +35,21 @@ from scipy import ndimage
 
 from napari_cytosynth.bench.pack import figure_files
 from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.events import REAL, SYNTHETIC
 from napari_cytosynth.core.protocols import Crops, Request, Weights
 from napari_cytosynth.core.provenance import SyntheticCell
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.metrics.discrimination import Answers, d_prime, leaning
 from napari_cytosynth.synthesis._torch.train_latent import CONCEPTS, read_crop
 from napari_cytosynth.synthesis.latent import LatentGenerator
+from napari_cytosynth.workflows.reader_test import QUALITY
 
 TEST, PLANTED = 200, 40
 """Cells of each test, half of them real."""
 
 COLUMNS, ON_SHEET = 10, 50
-QUALITY, ZOOM = 90, 2
+ZOOM = 2
 _STRIP = 22
-REAL, SYNTHETIC = "real", "synthetic"
 
 Picture = npt.NDArray[np.uint8]
 
