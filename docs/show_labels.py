@@ -138,7 +138,7 @@ def show_doubts(window: Window, spoilt: list[CellId], out: Path) -> None:
     second, doubt = session.state.focus, session.state.doubts[1]
     QTest.keyClick(panel.grid, taxonomy[doubt.likely].keys)
     wait("its label", lambda: journal.label(second).code == doubt.likely)
-    assert len(session.doubted()) == len(listed) - 2
+    assert len(session.lists.doubted()) == len(listed) - 2
     box.setCurrentIndex(0)
     box.activated.emit(0)
 
