@@ -35,8 +35,9 @@ class Fields:
     """Goes from field to field, the one that teaches most first.
 
     The cells of a field are listed in the queue's place, as what a search found is. The
-    ranking allows for what better fields teach, so the next one comes at once; behind
-    it the rest is ranked anew with what was labelled since.
+    ranking allows for what better fields teach, so the next one comes at once. Behind
+    it the rest is ranked anew with what was labelled since, and missed cells are looked
+    for in the best, which takes longer.
 
     Parameters
     ----------
@@ -106,16 +107,28 @@ class Fields:
                 self.next()
             elif going:
                 self._desk.state.say("No field holds anything more to label.")
+            else:
+                self._mark(found)
 
         title = "Looking for the field that teaches most"
-        self._jobs.start(Order(FIELDS, title, self._task(), done, quiet=not going))
+        task = self._task(0 if going else _LOOKED)
+        self._jobs.start(Order(FIELDS, title, task, done, quiet=not going))
 
-    def _task(self) -> Task[list[Field]]:
+    def _mark(self, found: list[Field]) -> None:
+        """Mark what was missed in the field that is open, once it was looked for."""
+        mark = self._desk.state.outlined
+        for field in found:
+            if mark is not None and (field.smear, field.box) == (mark.smear, mark.box):
+                self._desk.state.outlined = replace(mark, places=field.missed)
+        # A cell may have been added while they were looked for.
+        self._on_cells()
+
+    def _task(self, looked: int) -> Task[list[Field]]:
         from napari_cytosynth.workflows.fields import FieldConfig, rank_fields
 
         state, project = self._desk.state, self._desk.project
         key = yield from embed(project, self._compute, state.embedder)
-        config = FieldConfig(state.strategy, looked=_LOOKED, opener=self._opener)
+        config = FieldConfig(state.strategy, looked=looked, opener=self._opener)
         return (yield from rank_fields(project, key, head=self.head, config=config))
 
     def _open(self, field: Field) -> Listing:
