@@ -15,13 +15,10 @@ from napari_cytosynth._gui.keys import LayerKeys
 from napari_cytosynth._gui.layers import OurLayers
 from napari_cytosynth._gui.mosaic import MOSAIC_MPP, MosaicPlan
 from napari_cytosynth._gui.mouse import Gestures, Mouse, World
-from napari_cytosynth._gui.resident import ResidentLevel, resident_levels
+from napari_cytosynth._gui.resident import KeptPixels, ResidentLevel
 from napari_cytosynth.app.panels import CellMarks, Density, FieldMark, FocusMark, Mosaic
 from napari_cytosynth.core.geometry import Box
 from napari_cytosynth.core.smear import SmearImage
-
-KEPT_SMEARS = 4
-"""Smears whose pixels stay in memory, if they are small."""
 
 MOSAIC_GAP_UM = 12.0
 _SETTLE_MS = 60
@@ -51,7 +48,7 @@ class CanvasAdapter(QObject):
         self._layers = OurLayers(viewer, LayerKeys(self.keyPressed.emit))
         self._bridge = Bridge(1.0)
         self._image: SmearImage | None = None
-        self._resident: dict[str, list[ResidentLevel]] = {}
+        self._pixels = KeptPixels()
         self._mosaic: Mosaic | None = None
         self._late: tuple[CellMarks | None, ...] = ()
         self._eye = Eye(viewer)
@@ -111,6 +108,12 @@ class CanvasAdapter(QObject):
         """Move the camera; the zoom is kept, but for the first time."""
         self._drawing.put("centre", lambda: self._eye.centre(self._bridge, x, y))
 
+    def expect(self, x: float, y: float) -> None:
+        """Read the pixels around a place of the smear shown, as they are shown now."""
+        if self._image is not None:
+            span, level = self.view_rectangle[2:], self._layers.smear_level
+            self._pixels.read_ahead(self._image, level, (x, y), span)
+
     def show_focus(self, mark: FocusMark | None) -> None:
         """Draw box and outline of the focused cell."""
         self._drawing.put("focus", lambda: self._layers.show_focus(mark, self._bridge))
@@ -144,10 +147,7 @@ class CanvasAdapter(QObject):
         self._drawing.put("mosaic", lambda: self._exchange(mosaic))
 
     def adopt(self, layer: Image) -> bool:
-        """Take over a layer that shows a smear already, if there is none of ours.
-
-        To remove it and add one of our own would stop the window for longer.
-        """
+        """Take over a layer that shows a smear: one of our own would take longer."""
         return self._layers.smear.adopt(layer)
 
     def select(self) -> None:
@@ -173,25 +173,14 @@ class CanvasAdapter(QObject):
             return
         self._bridge = Bridge(mpp)
         camera = self._viewer.scene.camera
-        zoom = camera.zoom
-        name = PurePath(image.smear.uri).name
-        levels = self._resident.get(image.smear.fingerprint)
-        if levels is None:
-            levels = self._keep(image)
-        self._layers.show_smear(levels, self._bridge, name)
+        zoom, name = camera.zoom, PurePath(image.smear.uri).name
+        self._layers.show_smear(self._pixels.of(image), self._bridge, name)
         self._layers.select()
         if self._eye.zoomed:
             camera.zoom = zoom
         if self._mosaic is not None:
             self._show_mosaic()
         self._moved()
-
-    def _keep(self, image: SmearImage) -> list[ResidentLevel]:
-        levels = resident_levels(image.levels)
-        self._resident[image.smear.fingerprint] = levels
-        while len(self._resident) > KEPT_SMEARS:
-            self._resident.pop(next(iter(self._resident)))
-        return levels
 
     def _exchange(self, mosaic: Mosaic | None) -> None:
         before, self._mosaic = self._mosaic, mosaic

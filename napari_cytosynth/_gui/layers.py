@@ -129,6 +129,12 @@ class OurLayers:
             self._viewer.layers.append(layer)
             self._viewer.layers.remove(layer)
 
+    @property
+    def smear_level(self) -> int:
+        """Which level of the smear is shown; 0: the finest."""
+        layer = self.smear.layer
+        return 0 if layer is None else int(layer.data_level)
+
     def owns(self, layer: Layer | None) -> bool:
         """Tell whether a layer is one of ours."""
         return layer is not None and layer.metadata.get(_MARK) is not None

@@ -317,6 +317,8 @@ class CanvasPresenter:
         self._render()
         if not self._clicking and not self._is_just_added():
             self._centre()
+        for place in self._session.places_ahead():
+            self._view.expect(*place)
 
     def _is_just_added(self) -> bool:
         """Tell whether this is the cell that a double click asked for."""

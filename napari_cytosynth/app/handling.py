@@ -236,6 +236,14 @@ class Handling(Reading):
         self.summarise()
         self.on_labels_changed()
 
+    def places_ahead(self) -> list[tuple[float, float]]:
+        """Return where the next cell lies, if on the smear shown; level-0 pixels."""
+        cell = self.upcoming()
+        if cell is None or self.index.table.smear_of(cell) != self.state.smear:
+            return []
+        x, y = self.index.centres(self.index.table.rows([cell]))[0].tolist()
+        return [(x, y)]
+
     def _prefetch(self) -> None:
         """Open the smears of the next cells ahead, where they are others."""
         focus, listing, index = self.state.focus, self.state.listing, self.index

@@ -253,6 +253,10 @@ class CanvasView(Protocol):
         """Move the camera; the zoom is kept (the first time: a cell at true scale)."""
         ...
 
+    def expect(self, x: float, y: float) -> None:
+        """Take in that this place of the smear is looked at next; draw nothing."""
+        ...
+
     def show_focus(self, mark: FocusMark | None) -> None:
         """Draw box and outline of the focused cell."""
         ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
@@ -12,6 +14,7 @@ from napari_cytosynth._gui.mosaic import COLUMNS, MosaicPlan, paint_mosaic
 from napari_cytosynth._gui.resident import (
     RESIDENT_BYTES,
     ResidentLevel,
+    read_ahead,
     resident_levels,
 )
 from napari_cytosynth.app.panels import CellMarks, Mosaic, Tile
@@ -43,6 +46,29 @@ def test_a_large_smear_stays_lazy() -> None:
     (level,) = resident_levels([disk])
     assert not level.is_resident
     assert disk.reads == 0
+
+
+def test_squares_of_a_large_level_are_read_once_and_ahead(qtbot: QtBot) -> None:
+    disk = Disk((1300, 1700, 3))
+    level, whole = ResidentLevel(disk), disk[:]
+    part = level[500:1290, 30:1100]
+    np.testing.assert_array_equal(part, whole[500:1290, 30:1100])
+    reads = disk.reads
+    np.testing.assert_array_equal(level[600:900, 40:500, :], whole[600:900, 40:500])
+    assert disk.reads == reads
+    read_ahead(level, (900, 9000, 1300, 9000))
+    qtbot.waitUntil(lambda: disk.reads > reads)
+    qtbot.waitUntil(lambda: not _reading())
+    reads = disk.reads
+    np.testing.assert_array_equal(level[1200:1300, 1600:1700], whole[1200:, 1600:])
+    assert disk.reads == reads, "the window read what was read ahead"
+    assert level[5, 7].tolist() == whole[5, 7].tolist()
+    np.testing.assert_array_equal(level[::2, :10], whole[::2, :10])
+    read_ahead(level, (-50, -10, 0, 10))
+
+
+def _reading() -> bool:
+    return any(t.name == "cytosynth-ahead" for t in threading.enumerate())
 
 
 def test_a_failed_read_leaves_the_level_lazy() -> None:
