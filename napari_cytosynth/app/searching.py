@@ -15,8 +15,8 @@ from napari_cytosynth.core.tasks import Progress, Task
 if TYPE_CHECKING:
     from napari_cytosynth.workflows.search import Found
 
-SEARCH = "search"
-"""Key of the task that searches."""
+SEARCH, DRAW = "search", "search-draw"
+"""Keys of the tasks that search, and that draw examples for a search."""
 
 _CARDS = 200
 
@@ -44,8 +44,12 @@ class Searching:
         self._before: CellId | None = None
 
     def find_class(self, code: str) -> None:
-        """Look for unlabelled cells of a class, and list them in the tab *Queue*."""
-        self._start(self._search_class(code), code, code)
+        """Look for unlabelled cells of a class, and list them in the tab *Queue*.
+
+        What the examples at hand find comes at once; vectors are drawn behind it, which
+        takes a backend some seconds, and sharpen the list.
+        """
+        self._start(self._at_hand(code), code, code)
 
     def like_cell(self, cell: CellId | None = None) -> None:
         """Look for cells like one; by default like the focused one."""
@@ -58,6 +62,7 @@ class Searching:
     def leave(self) -> bool:
         """Go back to the queue and to the cell that was focused; False: no search."""
         self._jobs.cancel(SEARCH)
+        self._jobs.cancel(DRAW)
         if not self._desk.state.search:
             return False
         before, self._before, self._code = self._before, None, ""
@@ -72,7 +77,10 @@ class Searching:
             return
         task = self._search_class(self._code, self._found)
         title = f"Looking for {self._code}"
-        self._jobs.start(Order(SEARCH, title, task, self._sharpened, quiet=True))
+        # What draws is not begun anew by every label, or it would never end.
+        key = SEARCH if self._found is not None else DRAW
+        if key == SEARCH or not self._jobs.is_running(DRAW):
+            self._jobs.start(Order(key, title, task, self._sharpened, quiet=True))
 
     def _search_class(self, code: str, known: Found | None = None) -> Task[Found]:
         from napari_cytosynth.workflows.search import find_class
@@ -82,6 +90,22 @@ class Searching:
         key = yield from embed(project, self._compute, state.embedder)
         compute = self._compute
         return (yield from find_class(project, compute, code, key, n=_CARDS, made=made))
+
+    def _at_hand(self, code: str) -> Task[Found]:
+        """Search by what is kept, where a real cell of the class has its label."""
+        from napari_cytosynth.workflows.examples import synthetic_examples
+        from napari_cytosynth.workflows.search import find_class
+
+        project, made = self._desk.project, None
+        key = yield from embed(project, self._compute, self._desk.state.embedder)
+        if self._desk.index.first_labelled(code) is not None:
+            dim = project.embeddings(key, project.cells().ids[:1]).shape[1]
+            made = synthetic_examples(project, key, dim)
+        return (
+            yield from find_class(
+                project, self._compute, code, key, n=_CARDS, made=made
+            )
+        )
 
     def _search_alike(self, cell: CellId) -> Task[Found]:
         from napari_cytosynth.workflows.search import find_alike
@@ -94,7 +118,8 @@ class Searching:
     def _start(self, task: Task[Found], like: str, code: str = "") -> None:
         def done(found: Found) -> None:
             self._show(found)
-            self._code, self._found = code, found
+            self._code, self._found = code, None
+            self.again()
 
         self._jobs.start(Order(SEARCH, f"Looking for more like {like}", task, done))
 
@@ -113,9 +138,14 @@ class Searching:
         self.show(_listing(found), found.title(desk.project.taxonomy))
 
     def _sharpened(self, found: Found) -> None:
-        if self._desk.state.search:
-            self._found = found
-            self._desk.take_found(_listing(found))
+        desk = self._desk
+        if not desk.state.search or found.like != self._code:
+            return
+        if found.note and self._found is None:
+            desk.state.say(f"No synthetic example was drawn. {found.note}")
+        self._found = found
+        desk.take_found(_listing(found))
+        desk.state.search = found.title(desk.project.taxonomy)
 
 
 def _listing(found: Found) -> Listing:

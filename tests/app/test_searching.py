@@ -88,6 +88,9 @@ def test_a_search_is_made_again_with_what_was_labelled_since(
     code = next(c for c in taught.truth.values() if session.index.first_labelled(c))
     session.searching.find_class(code)
     runner.release("search")
+    assert "synthetic" not in session.state.search
+    runner.release("search-draw")
+    assert "synthetic example" in session.state.search
     focus = session.state.focus
     assert focus is not None
     session.label(taught.truth[focus])
