@@ -16,7 +16,7 @@ from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.registry import DEFAULT_EMBEDDER
 
 if TYPE_CHECKING:
-    from napari_cytosynth.evidence.inspection import Inspection
+    from napari_cytosynth.evidence.appendix import Appendix
     from napari_cytosynth.evidence.record import Evidence
 
 _SOURCE = "Folder NAME.cytosynth; for a study also a folder of cells, one a class."
@@ -86,30 +86,30 @@ def run(
         plan = Plan(study, shots, seeds, head, seconds)
         studied(path, plan, embedder, mpp=mpp, keep=keep, as_json=as_json)
         return
-    evidence, inspection = _measured(path, embedder, seed)
+    evidence, appendix = _measured(path, embedder, seed)
     if out is not None:
         from napari_cytosynth.evidence.report import write_report
 
-        write_report(evidence, out)
+        write_report(evidence, out, appendix)
     document = evidence.to_json() | {
-        "inspection": inspection.to_json(),
+        "inspection": appendix.inspection.to_json(),
         "report": str(out) if out else None,
     }
-    found = [str(finding) for finding in inspection.findings]
+    found = [str(finding) for finding in appendix.inspection.findings]
     lines = [evidence.verdict, *found, *([str(out)] if out else [])]
     show(document, lines, as_json)
 
 
-def _measured(path: Path, embedder: str, seed: int) -> tuple[Evidence, Inspection]:
+def _measured(path: Path, embedder: str, seed: int) -> tuple[Evidence, Appendix]:
     """Evaluate a project and inspect its accepted synthetic cells."""
     from napari_cytosynth.worker import InlineCompute
+    from napari_cytosynth.workflows.appendix import gather_appendix
     from napari_cytosynth.workflows.embed import embed_cells
     from napari_cytosynth.workflows.evaluate import evaluate
-    from napari_cytosynth.workflows.fidelity import inspect_synthetic
 
     compute = InlineCompute()
     with opened(path) as project:
         key = drive(embed_cells(project, compute, embedder=embedder), "embed")
         evidence = drive(evaluate(project, key, compute, seed=seed), "evaluate")
-        inspection = inspect_synthetic(project, key, compute, seed=seed)
-        return evidence, drive(inspection, "inspect")
+        task = gather_appendix(project, key, compute, seed=seed)
+        return evidence, drive(task, "inspect")

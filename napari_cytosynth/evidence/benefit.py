@@ -266,7 +266,21 @@ def _case_result(
         )
     kept = _estimable(question)
     macro = interval_of(_macro(scores, kept), len(truth)) if kept else None
-    return CaseResult(case, question.cases[case], macro, results)
+    confusion = _confusion(question, predictions)
+    return CaseResult(case, question.cases[case], macro, results, confusion)
+
+
+def _confusion(
+    question: Question, predictions: _Predictions
+) -> tuple[tuple[float, ...], ...]:
+    """Count truth against guess, as a mean over the runs; the last column is none."""
+    classes = list(question.classes)
+    counts = np.zeros((len(classes), len(classes) + 1))
+    for code, guesses in zip(question.audit.codes, predictions.T, strict=True):
+        if code in classes:
+            for guess in guesses:
+                counts[classes.index(code), guess] += 1 / len(guesses)
+    return tuple(tuple(row) for row in counts.round(6).tolist())
 
 
 def _share(hits: int, n: int) -> Interval | None:

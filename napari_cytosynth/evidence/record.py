@@ -47,12 +47,17 @@ class CaseResult:
         Over :attr:`Evidence.covered`.
     classes : mapping of code to ClassResult
         Every class of the taxonomy.
+    confusion : tuple of tuple of float
+        Audit cells of each class, by the class that they were taken for; means over the
+        runs, both in the order of ``classes``, and last those taken for none of them.
+        Empty where an older version evaluated.
     """
 
     case: str
     title: str
     macro_f1: Interval | None
     classes: Mapping[str, ClassResult]
+    confusion: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +230,7 @@ def _case_to_json(case: CaseResult) -> dict[str, Any]:
             }
             for code, result in case.classes.items()
         },
+        "confusion": [list(row) for row in case.confusion],
     }
 
 
@@ -236,7 +242,8 @@ def _case_from_json(value: Mapping[str, Any]) -> CaseResult:
         for code, result in value["classes"].items()
     }
     macro = maybe_from_json(value["macro_f1"])
-    return CaseResult(value["case"], value["title"], macro, classes)
+    confusion = tuple(map(tuple, value.get("confusion", ())))
+    return CaseResult(value["case"], value["title"], macro, classes, confusion)
 
 
 def _difference_from_json(value: Mapping[str, Any]) -> Difference:

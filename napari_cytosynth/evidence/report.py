@@ -3,37 +3,58 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
 from napari_cytosynth.core.files import demand_ours, is_text, refusal, write_durably
 from napari_cytosynth.core.splits import MIN_AUDIT, NOT_YET
+from napari_cytosynth.evidence.appendix import Appendix
+from napari_cytosynth.evidence.plots import confusion_table, dot_plot
 from napari_cytosynth.evidence.record import NOTICE, CaseResult, Difference, Evidence
+from napari_cytosynth.evidence.sections import Section, sections_of, table
 from napari_cytosynth.evidence.verdict import control_name
 from napari_cytosynth.metrics.intervals import Interval
 
-_COLOURS = {
-    "none": "#4d4d4d",
-    "class_weights": "#b35900",
-    "duplicates": "#0072b2",
-    "synthetic": "#7b3fa0",
-    "embedding": "#00704f",
-}
-_LEFT, _RIGHT, _ROW = 190, 560, 20
+_TITLE = "Did synthetic cells help?"
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
-  padding: 0 1rem; color: #1c1c1c; background: #fff; }
-.verdict { font-size: 1.25rem; border-left: .4rem solid #7b3fa0; padding-left: 1rem; }
-.notice { background: #fff4d6; padding: .5rem 1rem; }
-table { border-collapse: collapse; } td, th { padding: .2rem .7rem; text-align: right; }
-td:first-child, th:first-child { text-align: left; }
-tr + tr { border-top: 1px solid #ddd; } svg text { font: 12px system-ui, sans-serif; }
+:root { color-scheme: light dark; --ink: #1c1c1c; --page: #fff; --line: #d5d5d5;
+  --faint: #666; --accent: #7b3fa0; --drawn: #00704f; --control: #4d4d4d;
+  --notice: #fff4d6; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8e8e8; --page: #191919;
+  --line: #4a4a4a; --faint: #a8a8a8; --accent: #c99be8; --drawn: #63c9a4;
+  --control: #b9b9b9; --notice: #4a3c12; } }
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto;
+  padding: 1rem; color: var(--ink); background: var(--page); }
+a { color: var(--accent); } :focus-visible { outline: 3px solid var(--accent); }
+.skip { position: absolute; left: -99rem; } .skip:focus { position: static; }
+.verdict { font-size: 1.25rem; border-left: .4rem solid var(--accent);
+  padding-left: 1rem; }
+.notice { background: var(--notice); padding: .5rem 1rem; }
+.wide { overflow-x: auto; margin: .7rem 0; } pre { font-size: .85rem; }
+table { border-collapse: collapse; } caption { text-align: left; font-weight: 600; }
+td, th { padding: .2rem .7rem; text-align: right; vertical-align: top; }
+th[scope=row], tr > :first-child { text-align: left; font-weight: 400; }
+tr + tr { border-top: 1px solid var(--line); }
+.matrix td { background: color-mix(in srgb, var(--accent) var(--share), var(--page)); }
+figure { margin: 1rem 0; } img { max-width: 100%; height: auto; display: block; }
+svg { color: var(--ink); } svg text { font: 12px system-ui, sans-serif;
+  fill: currentColor; } svg .faint { fill: var(--faint); }
+svg .tick { stroke: var(--line); } svg line { stroke-width: 2; }
+.control { stroke: var(--control); fill: var(--control); }
+.made { stroke: var(--accent); fill: var(--accent); }
+.drawn { stroke: var(--drawn); fill: var(--drawn); }
+@media print { :root { color-scheme: light; --ink: #000; --page: #fff; --line: #bbb;
+  --faint: #444; --accent: #5a2d78; --drawn: #005a40; --control: #333;
+  --notice: #fff; } nav, .skip { display: none; } figure, svg, tr {
+  break-inside: avoid; } .wide { overflow: visible; } pre { white-space: pre-wrap; } }
 """
 
 
-def write_report(evidence: Evidence, path: str | Path) -> tuple[Path, Path]:
+def write_report(
+    evidence: Evidence, path: str | Path, appendix: Appendix | None = None
+) -> tuple[Path, Path]:
     """Write the report as HTML, and the same figures as JSON beside it.
 
     Parameters
@@ -42,6 +63,8 @@ def write_report(evidence: Evidence, path: str | Path) -> tuple[Path, Path]:
         What the evaluation found.
     path : str or Path
         The HTML file; the JSON file ends in ``.json`` instead.
+    appendix : Appendix, optional
+        Pictures, provenance, fidelity and cards. It shows pictures of real cells.
 
     Returns
     -------
@@ -55,36 +78,69 @@ def write_report(evidence: Evidence, path: str | Path) -> tuple[Path, Path]:
     """
     page = Path(path)
     twin = page.with_suffix(".json")
-    document = json.dumps(evidence.to_json(), indent=2, ensure_ascii=False)
+    figures = evidence.to_json()
+    if appendix is not None:
+        figures["inspection"] = appendix.inspection.to_json()
+    document = json.dumps(figures, indent=2, ensure_ascii=False)
     try:
         demand_ours(page, is_text)
         demand_ours(twin, is_text)
-        write_durably(page, html_of(evidence).encode())
+        write_durably(page, html_of(evidence, appendix).encode())
         write_durably(twin, f"{document}\n".encode())
     except OSError as error:
         raise refusal(page, error) from error
     return page, twin
 
 
-def html_of(evidence: Evidence) -> str:
+def html_of(evidence: Evidence, appendix: Appendix | None = None) -> str:
     """Return the page; it needs no network and no other file."""
-    caveats = "".join(f"<li>{escape(c)}</li>" for c in evidence.caveats)
-    body = [
-        f"<p class='notice'>{escape(NOTICE)}</p>",
-        "<h1>Did synthetic cells help?</h1>",
-        f"<p class='verdict'>{escape(evidence.verdict)}</p>",
-        f"<ul>{caveats}</ul>" if caveats else "",
-        *_figures(evidence),
-        "<h2>Cells</h2>",
-        _counts(evidence),
-        f"<p>Runs {len(evidence.seeds)}, seed {evidence.seed}, embedder "
-        f"{escape(evidence.embedder)}, napari-cytosynth {escape(evidence.version)}, "
-        f"{escape(evidence.time)}.</p>",
-    ]
+    sections = list(_sections(evidence, appendix))
+    links = "".join(
+        f"<li><a href='#{key}'>{title}</a></li>" for key, title, _ in sections
+    )
+    body = "".join(
+        f"<section aria-labelledby='{key}'><h2 id='{key}'>{title}</h2>{html}</section>"
+        for key, title, html in sections
+    )
     return (
         "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
-        f"<title>Did synthetic cells help?</title><style>{_STYLE}</style></head>"
-        f"<body>{''.join(body)}</body></html>\n"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+        f"<title>{_TITLE}</title><style>{_STYLE}</style></head><body>"
+        "<a class='skip' href='#figures'>To the figures</a><header>"
+        f"<p class='notice'>{escape(NOTICE)}</p><h1>{_TITLE}</h1>"
+        f"<p class='verdict'>{escape(evidence.verdict)}</p></header>"
+        f"<nav aria-label='Contents'><ul>{links}</ul></nav><main>{body}</main>"
+        f"<footer><p>{_foot(evidence)}</p></footer></body></html>\n"
+    )
+
+
+def _sections(evidence: Evidence, appendix: Appendix | None) -> Iterator[Section]:
+    if evidence.caveats:
+        limits = "".join(f"<li>{escape(c)}</li>" for c in evidence.caveats)
+        yield "limits", "What limits it", f"<ul>{limits}</ul>"
+    yield "figures", "What was measured", "".join(_figures(evidence))
+    confusions = _confusions(evidence)
+    if confusions:
+        yield "confusion", "What was taken for what", confusions
+    yield "counts", "Cells", _counts(evidence)
+    if appendix is not None:
+        yield from sections_of(appendix)
+
+
+def _confusions(evidence: Evidence) -> str:
+    codes = list(evidence.counts)
+    return "".join(
+        confusion_table(codes, case.confusion, case.title)
+        for case in evidence.cases
+        if case.confusion
+    )
+
+
+def _foot(evidence: Evidence) -> str:
+    return (
+        f"Runs {len(evidence.seeds)}, seed {evidence.seed}, embedder "
+        f"{escape(evidence.embedder)}, napari-cytosynth {escape(evidence.version)}, "
+        f"{escape(evidence.time)}."
     )
 
 
@@ -93,16 +149,17 @@ def _figures(evidence: Evidence) -> list[str]:
         return [f"<p>Figures {NOT_YET}.</p>"]
     rows = [(case.title, case.macro_f1, case.case) for case in evidence.cases]
     parts = [
-        "<h2>Macro-F1 on audit cells</h2>",
-        _plot(rows),
+        "<h3>Macro-F1 on audit cells</h3>",
+        dot_plot(rows, "Macro-F1 on audit cells"),
         f"<p>{_covered(evidence)}</p>",
-        "<h2>Recall of each class on audit cells</h2>",
+        "<h3>Recall of each class on audit cells</h3>",
     ]
     for code, counts in evidence.counts.items():
         if counts["audit"] or counts["synthetic"]:
-            parts += [f"<h3>{escape(code)}</h3>", _plot(_recalls(evidence.cases, code))]
+            plot = dot_plot(_recalls(evidence.cases, code), f"Recall of {code}")
+            parts += [f"<h4>{escape(code)}</h4>", plot]
     if evidence.differences:
-        parts += ["<h2>Against each control</h2>", _differences(evidence)]
+        parts += ["<h3>Against each control</h3>", _differences(evidence)]
     return parts
 
 
@@ -127,20 +184,16 @@ def _differences(evidence: Evidence) -> str:
         for d in evidence.differences
         if not d.code or evidence.counts[d.code]["synthetic"] or d.case == "embedding"
     ]
-    rows = "".join(_difference_row(d, titles.get(d.case, d.case)) for d in asked)
-    return (
-        "<table><tr><th>trained on</th><th>figure</th><th>against</th>"
-        f"<th>difference</th></tr>{rows}</table>"
-    )
+    rows = [_difference_row(d, titles.get(d.case, d.case)) for d in asked]
+    heads = ("trained on", "figure", "against", "difference")
+    return table("Differences on the same audit cells", heads, rows)
 
 
-def _difference_row(difference: Difference, title: str) -> str:
+def _difference_row(difference: Difference, title: str) -> tuple[str, ...]:
     figure = f"{difference.metric} {difference.code}".strip()
     found, other = difference.interval, control_name(difference.other)
-    return (
-        f"<tr><td>{escape(title)}</td><td>{escape(figure)}</td><td>{escape(other)}</td>"
-        f"<td>{found.value:+.2f} [{found.low:+.2f}, {found.high:+.2f}]</td></tr>"
-    )
+    told = f"{found.value:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
+    return title, figure, other, told
 
 
 def _recalls(
@@ -149,55 +202,16 @@ def _recalls(
     return [(case.title, case.classes[code].recall, case.case) for case in cases]
 
 
-def _plot(rows: Sequence[tuple[str, Interval | None, str]]) -> str:
-    """Draw a dot and its interval a row, on an axis from 0 to 1."""
-    height = _ROW * len(rows) + 28
-    marks = [_axis(height)]
-    for number, (title, interval, case) in enumerate(rows):
-        y = _ROW * number + 14
-        marks.append(f"<text x='0' y='{y + 4}'>{escape(title)}</text>")
-        marks.append(_mark(interval, y, _COLOURS.get(case, "#000")))
-    return (
-        f"<svg role='img' width='720' height='{height}' viewBox='0 0 720 {height}'>"
-        f"{''.join(marks)}</svg>"
-    )
-
-
-def _axis(height: int) -> str:
-    ticks = []
-    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-        x = _x(share)
-        ticks.append(
-            f"<line x1='{x}' x2='{x}' y1='4' y2='{height - 20}' stroke='#ddd'/>"
-            f"<text x='{x}' y='{height - 6}' text-anchor='middle'>{share:g}</text>"
-        )
-    return "".join(ticks)
-
-
-def _mark(interval: Interval | None, y: int, colour: str) -> str:
-    if interval is None:
-        return f"<text x='{_x(0)}' y='{y + 4}' fill='#777'>{NOT_YET}</text>"
-    low, high, middle = _x(interval.low), _x(interval.high), _x(interval.value)
-    return (
-        f"<line x1='{low}' x2='{high}' y1='{y}' y2='{y}' stroke='{colour}' "
-        f"stroke-width='2'/><circle cx='{middle}' cy='{y}' r='4.5' fill='{colour}'/>"
-        f"<text x='{_RIGHT + 14}' y='{y + 4}'>{interval.value:.2f} "
-        f"[{interval.low:.2f}, {interval.high:.2f}]</text>"
-    )
-
-
-def _x(share: float) -> int:
-    return round(_LEFT + 30 + share * (_RIGHT - _LEFT - 30))
-
-
 def _counts(evidence: Evidence) -> str:
-    heading = (
-        "<tr><th>class</th><th>real, training</th><th>accepted synthetic</th>"
-        "<th>vectors drawn</th><th>real, audit</th></tr>"
+    heads = (
+        "class",
+        "real, training",
+        "accepted synthetic",
+        "vectors drawn",
+        "real, audit",
     )
-    rows = "".join(
-        f"<tr><td>{escape(code)}</td><td>{n['real']}</td><td>{n['synthetic']}</td>"
-        f"<td>{n.get('vectors', 0)}</td><td>{n['audit']}</td></tr>"
+    rows = [
+        (code, *(str(n.get(k, 0)) for k in ("real", "synthetic", "vectors", "audit")))
         for code, n in evidence.counts.items()
-    )
-    return f"<table>{heading}{rows}</table>"
+    ]
+    return table("Cells of each class", heads, rows)

@@ -1,0 +1,146 @@
+"""Sections of a report that come from its appendix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from napari_cytosynth.core.protocols import Crops
+from napari_cytosynth.evidence.appendix import (
+    Appendix,
+    Made,
+    PairSheet,
+    Sheet,
+    grid_uri,
+)
+from napari_cytosynth.evidence.figures import FIGURES, Fidelity
+from napari_cytosynth.evidence.inspection import Inspection
+from napari_cytosynth.evidence.memorisation import Memorisation, Rate
+
+Section = tuple[str, str, str]
+"""Anchor, heading and HTML."""
+
+_ALL = "all"
+
+
+def sections_of(appendix: Appendix) -> Iterator[Section]:
+    """Yield what there is to show."""
+    yield "made", "What was made", _made(appendix)
+    if appendix.sheets:
+        body = "".join(map(_sheet, appendix.sheets))
+        yield "cells", "Real and synthetic cells", body
+    if appendix.inspection.classes:
+        yield "fidelity", "How real, how varied", _fidelity(appendix.inspection)
+        yield "copies", "Whose copies", _copies(appendix.inspection, appendix.pairs)
+    if appendix.cards:
+        cards = "".join(f"<pre>{escape(card)}</pre>" for card in appendix.cards)
+        yield "cards", "Model cards", f"<div class='wide'>{cards}</div>"
+
+
+def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table that scrolls by itself where the page is narrow.
+
+    Parameters
+    ----------
+    caption : str
+        Plain text.
+    heads, rows : sequence
+        Plain text; the first column names its row.
+    """
+    top = "".join(f"<th scope='col'>{escape(head)}</th>" for head in heads)
+    body = "".join(
+        f"<tr><th scope='row'>{escape(row[0])}</th>"
+        + "".join(f"<td>{escape(value)}</td>" for value in row[1:])
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        f"<div class='wide' tabindex='0' role='region' aria-label='{escape(caption)}'>"
+        f"<table><caption>{escape(caption)}</caption><tr>{top}</tr>{body}</table></div>"
+    )
+
+
+def _made(appendix: Appendix) -> str:
+    told = f"{appendix.labels} real cells are labelled, on {appendix.smears} smears."
+    about = f"<p>{told}</p>"
+    if not appendix.made:
+        return f"{about}<p>No synthetic cell was made.</p>"
+    heads = ("class", "generator", "accepted", "not looked at", "refused")
+    return about + table("Synthetic cells", heads, list(map(_fate, appendix.made)))
+
+
+def _fate(made: Made) -> tuple[str, ...]:
+    numbers = (made.accepted, made.proposed, made.refused)
+    return made.code, made.generator, *map(str, numbers)
+
+
+def _sheet(sheet: Sheet) -> str:
+    alt = (
+        f"{len(sheet.real)} real cells of {sheet.name} above {len(sheet.synthetic)} "
+        "synthetic ones"
+    )
+    return _figure(alt, [sheet.real, sheet.synthetic], f"{sheet.code}, {alt}")
+
+
+def _figure(alt: str, rows: Sequence[Crops], words: str) -> str:
+    return (
+        f"<figure><img alt='{escape(alt)}' src='{grid_uri(rows)}'>"
+        f"<figcaption>{escape(words)}</figcaption></figure>"
+    )
+
+
+def _fidelity(inspection: Inspection) -> str:
+    told = "".join(f"<li>{escape(f.sentence)}</li>" for f in inspection.findings)
+    tables = "".join(map(_figures, inspection.classes))
+    limits = "".join(f"<li>{escape(c)}</li>" for c in inspection.caveats)
+    return f"<ul>{told}</ul>{tables}" + (
+        f"<p>Limits:</p><ul>{limits}</ul>" if limits else ""
+    )
+
+
+def _figures(found: Fidelity) -> str:
+    rows = []
+    for figure in found.figures:
+        meaning = FIGURES[figure.key]
+        beside = figure.beside
+        if beside is None:
+            rows.append((meaning.title, figure.hidden, "", "", meaning.tells))
+            continue
+        rows.append(
+            (
+                meaning.title,
+                f"{beside.value:.3g}",
+                f"{beside.real:.3g} +/- {beside.real_spread:.2g}",
+                str(beside.n),
+                meaning.tells,
+            )
+        )
+    heads = ("figure", "synthetic", "as many real", "n", "tells")
+    return table(f"Class {found.code or _ALL}", heads, rows)
+
+
+def _copies(inspection: Inspection, pairs: Sequence[PairSheet]) -> str:
+    heads = ("class", "copies (1/3 rule)", "real", "authentic", "real", "C_T")
+    rows = [_memory(found) for found in inspection.memorisation]
+    sheets = "".join(
+        _figure(
+            f"{len(sheet.pairs)} synthetic cells above the real cell nearest to each",
+            [sheet.synthetic, sheet.real],
+            f"{sheet.code}: synthetic above, the nearest real training cell below; "
+            + ", ".join(
+                f"{p.distance:.2f}{' (copy)' if p.copy else ''}" for p in sheet.pairs
+            ),
+        )
+        for sheet in pairs
+    )
+    return table("Copies of training cells", heads, rows) + sheets
+
+
+def _memory(found: Memorisation) -> tuple[str, ...]:
+    third, own = _rate(found.third), _rate(found.authentic)
+    copying = found.hidden if found.copying is None else f"{found.copying.value:.2f}"
+    return found.code or _ALL, *third, *own, copying
+
+
+def _rate(rate: Rate) -> tuple[str, str]:
+    return str(rate.synthetic), "too few" if rate.real is None else str(rate.real)
