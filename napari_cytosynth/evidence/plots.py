@@ -97,5 +97,6 @@ def confusion_table(
 
 
 def _shaded(count: float, total: float) -> str:
-    share = round(100 * count / total)
-    return f"<td style='--share:{share}%'>{count:.3g}</td>"
+    # At most half of the accent, so that the number stays legible on it.
+    share = round(50 * count / total)
+    return f"<td style='--share:{share}%'>{count:.3g}</td>" if count else "<td></td>"

@@ -13,8 +13,16 @@ from napari_cytosynth.evidence.appendix import Appendix
 from napari_cytosynth.evidence.plots import confusion_table, dot_plot
 from napari_cytosynth.evidence.record import NOTICE, CaseResult, Difference, Evidence
 from napari_cytosynth.evidence.sections import Section, sections_of, table
-from napari_cytosynth.evidence.verdict import control_name
+from napari_cytosynth.evidence.verdict import (
+    EMBEDDING,
+    NONE,
+    SYNTHETIC,
+    control_name,
+)
 from napari_cytosynth.metrics.intervals import Interval
+
+_COMPARED = (NONE, SYNTHETIC, EMBEDDING)
+"""Cases whose confusions stand open; the controls are folded."""
 
 _TITLE = "Did synthetic cells help?"
 
@@ -38,7 +46,7 @@ td, th { padding: .2rem .7rem; text-align: right; vertical-align: top; }
 th[scope=row], tr > :first-child { text-align: left; font-weight: 400; }
 tr + tr { border-top: 1px solid var(--line); }
 .matrix td { background: color-mix(in srgb, var(--accent) var(--share), var(--page)); }
-figure { margin: 1rem 0; } img { max-width: 100%; height: auto; display: block; }
+figure { margin: 1rem 0; } img, svg { max-width: 100%; height: auto; display: block; }
 svg { color: var(--ink); } svg text { font: 12px system-ui, sans-serif;
   fill: currentColor; } svg .faint { fill: var(--faint); }
 svg .tick { stroke: var(--line); } svg line { stroke-width: 2; }
@@ -129,11 +137,14 @@ def _sections(evidence: Evidence, appendix: Appendix | None) -> Iterator[Section
 
 def _confusions(evidence: Evidence) -> str:
     codes = list(evidence.counts)
-    return "".join(
-        confusion_table(codes, case.confusion, case.title)
-        for case in evidence.cases
-        if case.confusion
-    )
+    shown: list[str] = []
+    folded: list[str] = []
+    for case in evidence.cases:
+        if case.confusion:
+            part = shown if case.case in _COMPARED else folded
+            part.append(confusion_table(codes, case.confusion, case.title))
+    others = _folded("The other controls", "".join(folded)) if folded else ""
+    return "".join(shown) + others
 
 
 def _foot(evidence: Evidence) -> str:
@@ -154,8 +165,8 @@ def _figures(evidence: Evidence) -> list[str]:
         f"<p>{_covered(evidence)}</p>",
         "<h3>Recall of each class on audit cells</h3>",
     ]
-    for code, counts in evidence.counts.items():
-        if counts["audit"] or counts["synthetic"]:
+    for code in evidence.covered:
+        if code in evidence.cases[0].classes:
             plot = dot_plot(_recalls(evidence.cases, code), f"Recall of {code}")
             parts += [f"<h4>{escape(code)}</h4>", plot]
     if evidence.differences:
@@ -184,9 +195,25 @@ def _differences(evidence: Evidence) -> str:
         for d in evidence.differences
         if not d.code or evidence.counts[d.code]["synthetic"] or d.case == "embedding"
     ]
-    rows = [_difference_row(d, titles.get(d.case, d.case)) for d in asked]
     heads = ("trained on", "figure", "against", "difference")
-    return table("Differences on the same audit cells", heads, rows)
+    parts = []
+    for of_class, words in (
+        (False, "of macro-F1"),
+        (True, "of recall, class by class"),
+    ):
+        rows = [
+            _difference_row(d, titles.get(d.case, d.case))
+            for d in asked
+            if bool(d.code) is of_class
+        ]
+        shown = table(f"Differences {words}, same audit cells", heads, rows)
+        parts.append(_folded(f"Differences {words}", shown) if of_class else shown)
+    return "".join(parts)
+
+
+def _folded(words: str, html: str) -> str:
+    """Return what opens by key or click; it is printed as it stands."""
+    return f"<details><summary>{escape(words)}</summary>{html}</details>"
 
 
 def _difference_row(difference: Difference, title: str) -> tuple[str, ...]:

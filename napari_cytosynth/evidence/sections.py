@@ -61,7 +61,7 @@ def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 
 def _made(appendix: Appendix) -> str:
-    told = f"{appendix.labels} real cells are labelled, on {appendix.smears} smears."
+    told = f"{appendix.labels} real cells are labelled; smears: {appendix.smears}."
     about = f"<p>{told}</p>"
     if not appendix.made:
         return f"{about}<p>No synthetic cell was made.</p>"
@@ -90,7 +90,7 @@ def _figure(alt: str, rows: Sequence[Crops], words: str) -> str:
 
 
 def _fidelity(inspection: Inspection) -> str:
-    told = "".join(f"<li>{escape(f.sentence)}</li>" for f in inspection.findings)
+    told = "".join(f"<li>{escape(str(f))}</li>" for f in inspection.findings)
     tables = "".join(map(_figures, inspection.classes))
     limits = "".join(f"<li>{escape(c)}</li>" for c in inspection.caveats)
     return f"<ul>{told}</ul>{tables}" + (
