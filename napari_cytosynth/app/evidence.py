@@ -78,7 +78,10 @@ class EvidencePresenter:
         limits = caveats(evidence)
         gate = self._session.state.use_gate
         told = f"training: {gate}" if gate else ""
-        said = verdict(evidence), tuple(s for s in (old, told, *limits) if s)
+        said = (
+            verdict(evidence),
+            tuple(s for s in (old, told, *self._session.state.findings, *limits) if s),
+        )
         if said != self._said:
             self._said = said
             self._view.show_verdict(*said)
@@ -87,7 +90,7 @@ class EvidencePresenter:
         """Write the page that ``cytosynth evaluate --out`` writes."""
         evidence = self._session.state.evidence
         if evidence is not None:
-            task = _written(evidence, path)
+            task = _written(self._session, evidence, path)
             self._session.jobs.start(
                 Order(REPORT, "Writing the report", task, self._session.state.say)
             )
@@ -99,9 +102,10 @@ class EvidencePresenter:
             self._view.show_busy(busy)
 
 
-def _written(evidence: Evidence, path: str) -> Task[str]:
+def _written(session: Session, evidence: Evidence, path: str) -> Task[str]:
     from napari_cytosynth.evidence.report import write_report
 
-    yield Progress(0, 1, "writing")
-    page, twin = write_report(evidence, path)
+    yield Progress(0, 1, "gathering pictures and figures")
+    appendix = yield from session.appendix()
+    page, twin = write_report(evidence, path, appendix)
     return f"The report was written to {page}, its figures to {twin.name}."

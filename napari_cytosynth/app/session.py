@@ -137,13 +137,14 @@ class Session(Handling):
 
     def _restoring(self) -> Task[Any]:
         from napari_cytosynth.workflows.evaluate import stored_evidence
+        from napari_cytosynth.workflows.fidelity import stored_inspection
 
         yield Progress(0, 1, "reading the last evaluation")
-        return stored_evidence(self.project)
+        return stored_evidence(self.project), stored_inspection(self.project)
 
-    def _restore(self, evidence: Any) -> None:
+    def _restore(self, found: tuple[Any, Any]) -> None:
         if self.state.evidence is None:
-            self.state.evidence = evidence
+            self._on_evidence(found)
 
     def close(self) -> None:
         """Stop what runs, close pictures, backend and project. Idempotent.
@@ -279,15 +280,31 @@ class Session(Handling):
 
     def _evaluation(self) -> Task[Any]:
         from napari_cytosynth.workflows.evaluate import evaluate
+        from napari_cytosynth.workflows.fidelity import inspect_synthetic
 
         key = yield from embed(self.project, self._compute, self.state.embedder)
         seed, fit = self._config.seed, self.learner.fitter
-        return (
-            yield from evaluate(self.project, key, self._compute, seed=seed, fit=fit)
+        evidence = yield from evaluate(
+            self.project, key, self._compute, seed=seed, fit=fit
         )
+        inspection = yield from inspect_synthetic(
+            self.project, key, self._compute, seed=seed
+        )
+        return evidence, inspection
 
-    def _on_evidence(self, evidence: Any) -> None:
+    def _on_evidence(self, found: tuple[Any, Any]) -> None:
+        evidence, inspection = found
+        told = () if inspection is None else inspection.findings
+        self.state.findings = tuple(map(str, told))
         self.state.evidence = evidence
+
+    def appendix(self) -> Task[Any]:
+        """Return what a report shows beside its figures."""
+        from napari_cytosynth.workflows.appendix import gather_appendix
+
+        key = yield from embed(self.project, self._compute, self.state.embedder)
+        seed = self._config.seed
+        return (yield from gather_appendix(self.project, key, self._compute, seed=seed))
 
     def summarise(self) -> None:
         """Count every class anew: the same cost at any number of labels."""

@@ -57,6 +57,7 @@ class SessionEvents(SignalGroup):
     sieve = Signal(str)
     sieves = Signal(object)
     evidence = Signal(object)
+    findings = Signal(object)
     use_gate = Signal(str)
     accuracy = Signal(object)
     curve = Signal(object)
@@ -133,6 +134,8 @@ class SessionState:
         What it can be limited to.
     evidence : object
         Result of the last evaluation, or None.
+    findings : tuple of str
+        What the last inspection found of the accepted synthetic cells.
     use_gate : str
         What the use gate found of the synthetic cells there are; empty: there are none.
     accuracy : Figure
@@ -178,6 +181,7 @@ class SessionState:
     sieve: str = ""
     sieves: tuple[tuple[str, str, int], ...] = ()
     evidence: Any = None
+    findings: tuple[str, ...] = ()
     use_gate: str = ""
     accuracy: Figure = field(default_factory=Figure)
     curve: Any = None

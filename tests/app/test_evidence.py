@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from napari_cytosynth.app.figures import NOT_EVALUATED, curves, figure
+from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.evidence.record import CaseResult, ClassResult, Evidence
 from napari_cytosynth.evidence.report import html_of
@@ -80,9 +81,13 @@ def test_the_report_is_the_one_of_the_command_line(desk: Desk, tmp_path: Path) -
     assert view.shown("show_report") is True
     view.reportAsked.emit(str(tmp_path / "report.html"))
     evidence = desk.session.state.evidence
-    assert (tmp_path / "report.html").read_text("utf-8") == html_of(evidence)
+    appendix = run_to_end(desk.session.appendix())
+    page = html_of(evidence, appendix)
+    assert (tmp_path / "report.html").read_text("utf-8") == page
     twin = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    inspection = twin.pop("inspection")
     assert twin == evidence.to_json()
+    assert inspection["classes"] == appendix.inspection.to_json()["classes"]
     (tmp_path / "file").write_text("in the way")
     view.reportAsked.emit(str(tmp_path / "file" / "report.html"))
     assert "could not be written" in desk.session.state.failure
