@@ -146,11 +146,10 @@ def told(study: Study) -> tuple[str, ...]:
     return (
         f"test folds of real and synthetic cells together say macro-F1 {span(flawed)}; "
         f"real test cells say {span(honest)} of the same cells",
-        f"of the gap, {flawed.value - real.value:+.3f} is there because synthetic "
-        f"cells are told apart at {made.value:.3f}, and "
-        f"{real.value - honest.value:+.3f} because the mixed folds also train on four "
-        "fifths of the real cells, those that the synthetic ones were painted after "
-        "among them",
+        f"of the gap, {flawed.value - real.value:+.3f} comes of scoring synthetic "
+        f"cells, which are told apart at {made.value:.3f}; "
+        f"{real.value - honest.value:+.3f} comes of folds that train on four fifths of "
+        "the real cells, those that the synthetic ones were painted after among them",
         f"without synthetic cells real test cells say {span(without)}",
     )
 
