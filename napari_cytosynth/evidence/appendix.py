@@ -14,6 +14,7 @@ from PIL import Image
 from napari_cytosynth.core.protocols import Crops
 from napari_cytosynth.evidence.inspection import Inspection
 from napari_cytosynth.evidence.memorisation import NearestPair
+from napari_cytosynth.evidence.reader import ReaderResult
 
 SHOWN = 12
 """Cells of a class on a contact sheet, real and synthetic each."""
@@ -97,6 +98,8 @@ class Appendix:
         The nearest pairs.
     cards : tuple of str
         Model cards, as Markdown.
+    readers : tuple of ReaderResult
+        Finished blinded tests.
     """
 
     smears: int
@@ -106,6 +109,7 @@ class Appendix:
     sheets: tuple[Sheet, ...] = ()
     pairs: tuple[PairSheet, ...] = ()
     cards: tuple[str, ...] = ()
+    readers: tuple[ReaderResult, ...] = ()
 
 
 def grid_uri(rows: Sequence[Crops]) -> str:

@@ -32,7 +32,7 @@ def dot_plot(rows: Sequence[tuple[str, Interval | None, str]], title: str) -> st
         marks.append(_mark(interval, y, KINDS.get(case, "control")))
     told = "; ".join(f"{words}: {interval or NOT_YET}" for words, interval, _ in rows)
     return (
-        f"<div class='wide'><svg role='img' width='700' height='{height}' "
+        f"<div class='plot'><svg role='img' width='700' height='{height}' "
         f"viewBox='0 0 700 {height}' aria-label='{escape(f'{title}. {told}')}'>"
         f"{''.join(marks)}</svg></div>"
     )

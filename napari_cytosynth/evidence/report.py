@@ -40,7 +40,7 @@ a { color: var(--accent); } :focus-visible { outline: 3px solid var(--accent); }
 .verdict { font-size: 1.25rem; border-left: .4rem solid var(--accent);
   padding-left: 1rem; }
 .notice { background: var(--notice); padding: .5rem 1rem; }
-.wide { overflow-x: auto; margin: .7rem 0; } pre { font-size: .85rem; }
+.wide { overflow-x: auto; } .wide, .plot { margin: .7rem 0; } pre { font-size: .85rem; }
 table { border-collapse: collapse; } caption { text-align: left; font-weight: 600; }
 td, th { padding: .2rem .7rem; text-align: right; vertical-align: top; }
 th[scope=row], tr > :first-child { text-align: left; font-weight: 400; }

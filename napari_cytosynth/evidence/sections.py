@@ -16,6 +16,7 @@ from napari_cytosynth.evidence.appendix import (
 from napari_cytosynth.evidence.figures import FIGURES, Fidelity
 from napari_cytosynth.evidence.inspection import Inspection
 from napari_cytosynth.evidence.memorisation import Memorisation, Rate
+from napari_cytosynth.evidence.reader import ReaderResult
 
 Section = tuple[str, str, str]
 """Anchor, heading and HTML."""
@@ -32,9 +33,20 @@ def sections_of(appendix: Appendix) -> Iterator[Section]:
     if appendix.inspection.classes:
         yield "fidelity", "How real, how varied", _fidelity(appendix.inspection)
         yield "copies", "Whose copies", _copies(appendix.inspection, appendix.pairs)
+    if appendix.readers:
+        body = "".join(map(_reader, appendix.readers))
+        yield "readers", "Blinded readers", body
     if appendix.cards:
         cards = "".join(f"<pre>{escape(card)}</pre>" for card in appendix.cards)
-        yield "cards", "Model cards", f"<div class='wide'>{cards}</div>"
+        yield "cards", "Model cards", _wide("Model cards, as text", cards)
+
+
+def _wide(words: str, html: str) -> str:
+    """Return what scrolls by itself where the page is narrow, by key, too."""
+    return (
+        f"<div class='wide' tabindex='0' role='region' aria-label='{escape(words)}'>"
+        f"{html}</div>"
+    )
 
 
 def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -54,10 +66,20 @@ def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> 
         + "</tr>"
         for row in rows
     )
-    return (
-        f"<div class='wide' tabindex='0' role='region' aria-label='{escape(caption)}'>"
-        f"<table><caption>{escape(caption)}</caption><tr>{top}</tr>{body}</table></div>"
+    return _wide(
+        caption,
+        f"<table><caption>{escape(caption)}</caption><tr>{top}</tr>{body}</table>",
     )
+
+
+def _reader(result: ReaderResult) -> str:
+    """Show a test without the reader's name: over all, by class and by strategy."""
+    parts = {"all": result.over_all, **result.by_class, **result.by_strategy}
+    rows = [
+        (name, str(part.accuracy), str(part.d_prime)) for name, part in parts.items()
+    ]
+    caption = f"Real or synthetic, a reader's calls of {result.time[:10]}"
+    return table(caption, ("cells", "right", "d'"), rows)
 
 
 def _made(appendix: Appendix) -> str:

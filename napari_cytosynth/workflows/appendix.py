@@ -20,6 +20,7 @@ from napari_cytosynth.evidence.appendix import (
 from napari_cytosynth.evidence.memorisation import Memorisation
 from napari_cytosynth.workflows.fidelity import inspect_synthetic
 from napari_cytosynth.workflows.model_card import cards_of
+from napari_cytosynth.workflows.reader_test import results
 
 _KEPT = frozenset({Status.PROPOSED, Status.ACCEPTED})
 
@@ -53,6 +54,7 @@ def gather_appendix(
         cards=tuple(
             cards_of(project, {c.provenance.generator for c in cells}).values()
         ),
+        readers=results(project),
     )
 
 

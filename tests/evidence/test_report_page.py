@@ -22,11 +22,15 @@ from napari_cytosynth.evidence.appendix import (
 from napari_cytosynth.evidence.inspection import Inspection
 from napari_cytosynth.evidence.memorisation import NearestPair
 from napari_cytosynth.evidence.plots import confusion_table, dot_plot
+from napari_cytosynth.evidence.reader import Shown, score
 from napari_cytosynth.evidence.record import Evidence
 from napari_cytosynth.evidence.report import html_of
 from napari_cytosynth.metrics.intervals import Interval
 
 CROPS = np.random.default_rng(0).integers(0, 255, (3, 96, 96, 3), np.uint8)
+
+
+SHOWN = [Shown(i % 2 == 0, i, "BA", "latent, class" * (i % 2 == 0)) for i in range(20)]
 
 
 class _Page(HTMLParser):
@@ -71,6 +75,7 @@ def page() -> str:
         sheets=(Sheet("BA", "Basophil", CROPS, CROPS[:2]),),
         pairs=(PairSheet("BA", (NearestPair(1, 2, 0.5, 0.9, True),), CROPS, CROPS),),
         cards=("# Generator <latent>",),
+        readers=(score(SHOWN, [True, False] * 10, ("t", "Dr Who", "2026-11-21")),),
     )
     evidence = Evidence("no benefit found", ("few",), (), (), {}, (0,), 0, "s")
     return html_of(evidence, appendix)
@@ -89,6 +94,12 @@ def test_it_asks_nobody_and_escapes_what_it_is_given(page: str) -> None:
     assert not re.search(r"https?://|@import|url\(", page)
     assert "&lt;BA&gt;" in page
     assert "&lt;latent&gt;" in page
+
+
+def test_blinded_readers_are_told_without_their_names(page: str) -> None:
+    assert "Blinded readers" in page
+    assert "latent, class" in page
+    assert "Dr Who" not in page
 
 
 def test_light_dark_and_print_are_thought_of(page: str) -> None:
