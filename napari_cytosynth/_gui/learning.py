@@ -9,6 +9,7 @@ from qtpy.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QWidget
 
 from napari_cytosynth._gui.theme import Colours
+from napari_cytosynth.app.measuring import GROWN
 from napari_cytosynth.app.panels import Learning
 
 HEIGHT = 200
@@ -19,7 +20,7 @@ _TITLE, _AXIS, _LEFT, _RIGHT = 24, 36, 40, 16
 
 NO_CURVE = (
     "No learning curve yet. It comes once cells of two classes are labelled, and anew "
-    "whenever the labels grew by a tenth."
+    f"whenever the labels grew by {100 * GROWN:.0f} %."
 )
 
 

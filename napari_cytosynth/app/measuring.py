@@ -95,7 +95,7 @@ class Measuring:
                     MEASURE,
                     "Measuring the labels",
                     self._measuring(key),
-                    self._take,
+                    lambda found: self._take(key, found),
                     on_end=self._end,
                     quiet=True,
                 )
@@ -126,7 +126,10 @@ class Measuring:
         told = agreements(self._project.journal)
         return Measured(curve, doubts.found, stopping, told)
 
-    def _take(self, measured: Measured) -> None:
+    def _take(self, key: str, measured: Measured) -> None:
+        if key != self._key:
+            # Of the vectors of another embedder; those chosen since come next.
+            return
         self._state.doubts = measured.doubts
         self._state.curve = measured.curve
         self._state.agreements = measured.agreements

@@ -39,7 +39,7 @@ class Searching:
 
     def __init__(self, desk: Desk, compute: Compute, jobs: Jobs) -> None:
         self._desk, self._compute, self._jobs = desk, compute, jobs
-        self._code = ""
+        self._code = self._drawing = ""
         self._found: Found | None = None
         self._before: CellId | None = None
 
@@ -63,6 +63,7 @@ class Searching:
         """Go back to the queue and to the cell that was focused; False: no search."""
         self._jobs.cancel(SEARCH)
         self._jobs.cancel(DRAW)
+        self._drawing = ""
         if not self._desk.state.search:
             return False
         before, self._before, self._code = self._before, None, ""
@@ -72,15 +73,26 @@ class Searching:
         return True
 
     def again(self) -> None:
-        """Search for the same class once more, as more is known now."""
-        if not self._code or not self._desk.state.search:
+        """Search for the same class once more, as more is known now.
+
+        Not while something else is looked for, which it would supersede.
+        """
+        code, key = self._code, SEARCH if self._found is not None else DRAW
+        if not code or not self._desk.state.search or self._jobs.is_running(SEARCH):
             return
-        task = self._search_class(self._code, self._found)
-        title = f"Looking for {self._code}"
         # What draws is not begun anew by every label, or it would never end.
-        key = SEARCH if self._found is not None else DRAW
-        if key == SEARCH or not self._jobs.is_running(DRAW):
-            self._jobs.start(Order(key, title, task, self._sharpened, quiet=True))
+        if key == DRAW and code == self._drawing:
+            return
+        task, title = self._search_class(code, self._found), f"Looking for {code}"
+        if key == DRAW:
+            self._drawing = code
+        end = self._drawn if key == DRAW else None
+        self._jobs.start(
+            Order(key, title, task, self._sharpened, on_end=end, quiet=True)
+        )
+
+    def _drawn(self) -> None:
+        self._drawing = ""
 
     def _search_class(self, code: str, known: Found | None = None) -> Task[Found]:
         from napari_cytosynth.workflows.search import find_class

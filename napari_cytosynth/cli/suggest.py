@@ -36,7 +36,7 @@ PartShares = Annotated[
     typer.Option(
         metavar="PART=N,...",
         help="What part of the cards 'balanced' deals to what, kept with the project: "
-        "uncertain=90,rare=7,novel=3,typical=0 unless set.",
+        "uncertain=95,rare=3,novel=2,typical=0 unless set.",
     ),
 ]
 Like = Annotated[

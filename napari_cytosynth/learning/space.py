@@ -95,12 +95,13 @@ def likeness_to(candidates: Candidates, examples: Vectors) -> npt.NDArray[np.flo
     Parameters
     ----------
     candidates : Candidates
-        The pool.
+        The pool. A cell without a vector has no likeness: NaN.
     examples : float32[m, dim]
         At least one.
     """
     rows = in_order(candidates)
     sample = candidates.vectors[rows[:: max(1, len(rows) // _SAMPLE)]]
+    sample = sample[np.isfinite(sample).all(axis=1)]
     out = np.zeros(len(candidates.ids), np.float32)
     if not len(sample):
         return out

@@ -124,13 +124,7 @@ def find_class(
     yield Progress(2, 3, f"looking for {name}")
     near = _likest(project, embedder_key, _vectors_of_class(name, real, made))
     query = ranked(
-        project,
-        embedder_key,
-        Search(name),
-        n=n,
-        seed=seed,
-        synthetic=made,
-        only=near,
+        project, embedder_key, Search(name), n=n, seed=seed, synthetic=made, only=near
     )
     return Found(query, name, real.count(name), made.codes.count(name), note, made)
 

@@ -282,7 +282,8 @@ class _Pool:
         probabilities: npt.NDArray[np.float32] | None = None
         if head is not None and vectors.shape[1] != head.dim:
             head = None
-        if head is not None:
+        # Beyond memory the list scores what it reads: no pass over the disk before it.
+        if head is not None and vectors.nbytes <= IN_MEMORY:
             probabilities = head.predict_proba(vectors)
         held_out = splits_of(project, table).audit
         labelled, skipped = _touched(project, ids, held_out)
@@ -303,8 +304,8 @@ class _Pool:
     @property
     def embedded(self) -> bool:
         """Whether there are vectors to rank by."""
-        rows = self.vectors[self.open]
-        return bool(rows.shape[1]) and bool(np.isfinite(rows[:, 0]).all())
+        first = self.vectors[:, :1][self.open]
+        return bool(self.vectors.shape[1]) and bool(np.isfinite(first).all())
 
     @property
     def teach(self) -> _Mask:
@@ -326,18 +327,18 @@ class _Pool:
 
     def candidates(self, mask: _Mask, rng: np.random.Generator) -> Candidates:
         """Return the cells of a mask as strategies see them; of a large pool a list."""
-        known = None
-        if self.probabilities is not None:
-            known = self.probabilities[np.searchsorted(self.ids, self.labelled.ids)]
+        head, labelled = self.head, self.labelled
+        known = None if head is None else head.predict_proba(labelled.vectors)
         rows, vectors, chances = self._seen(mask, rng)
         return Candidates(
             ids=self.ids[rows],
             vectors=vectors,
             probabilities=chances,
-            codes=() if self.head is None else self.head.codes_,
+            codes=() if head is None else head.codes_,
             taxonomy=self.project.taxonomy,
-            counts=label_counts(self.project),
-            labelled=self.labelled,
+            # What measures does not count: a class of audit labels alone is lacking.
+            counts={c: labelled.count(c) for c in self.project.taxonomy.codes},
+            labelled=labelled,
             synthetic=self.synthetic,
             labelled_probabilities=known,
         )
@@ -393,8 +394,7 @@ def _mixed(teach: Query, draws: _Ids, rng: np.random.Generator) -> tuple[Query, 
     for low, high in pairwise(edges):
         audit[rng.integers(low, high)] = True
     ids, worth = np.empty(k, np.int64), np.full(k, np.nan, np.float32)
-    ids[audit], ids[~audit] = draws, teach.ids
-    worth[~audit] = teach.utilities
+    ids[audit], ids[~audit], worth[~audit] = draws, teach.ids, teach.utilities
     reasons = iter(teach.reasons)
     told = tuple("" if drawn else next(reasons) for drawn in audit)
     return Query(ids, worth, told), audit

@@ -223,3 +223,12 @@ def test_the_curve_is_drawn_and_the_pace_told(taught: Desk) -> None:
     assert line.pace is not None
     session.state.curve = None
     assert taught.views.evidence.shown("show_learning").points == ()
+
+
+def test_what_was_measured_of_other_vectors_is_not_shown(
+    taught: Desk, runner: HeldRunner
+) -> None:
+    taught.session.measuring.follow("another:1")
+    runner.release("measure")
+    assert taught.session.state.curve is None
+    assert taught.session.state.stopping is None

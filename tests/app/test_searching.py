@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from napari_cytosynth.app.listing import Listing
 from napari_cytosynth.app.panels import Tab
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Mode
@@ -128,3 +131,53 @@ def test_the_queue_learns_on_behind_a_search(open_desk: OpenDesk) -> None:
     found = desk.session.state.listing
     desk.session.learner.rerank()
     assert desk.session.state.listing == found
+
+
+def _finding(taught: Desk, runner: HeldRunner) -> CellId:
+    """List cells of a class, label the first, and return a cell of the queue."""
+    session = taught.session
+    queue = session.state.listing.ids
+    code = next(c for c in taught.truth.values() if session.index.first_labelled(c))
+    session.searching.find_class(code)
+    runner.release("search")
+    focus = session.state.focus
+    assert focus is not None
+    session.label(taught.truth[focus])
+    return CellId(int(queue[-1]))
+
+
+def test_a_round_of_learning_does_not_drop_what_is_looked_for(
+    taught: Desk, runner: HeldRunner
+) -> None:
+    other = _finding(taught, runner)
+    taught.session.searching.like_cell(other)
+    runner.release("learn")
+    assert runner.count("search") == 1
+    runner.release("search")
+    assert taught.session.state.search == f"Cells like cell {other}."
+
+
+def test_a_late_search_does_not_replace_other_cells_listed_since(
+    taught: Desk, runner: HeldRunner
+) -> None:
+    session, other = taught.session, _finding(taught, runner)
+    runner.release("learn")
+    session.searching.show(Listing(np.array([other], np.int64)), "This field.")
+    runner.release("search-draw")
+    assert session.state.search == "This field."
+    assert session.state.listing.ids.tolist() == [other]
+
+
+def test_examples_are_drawn_once_however_many_labels_come_meanwhile(
+    taught: Desk, runner: HeldRunner
+) -> None:
+    session = taught.session
+    _finding(taught, runner)
+    runner.release("learn")
+    focus = session.state.focus
+    assert focus is not None
+    session.label(taught.truth[focus])
+    runner.release("learn")
+    assert runner.count("search-draw") == 1
+    runner.release("search-draw")
+    assert "synthetic example" in session.state.search

@@ -16,6 +16,7 @@ from napari_cytosynth.core.protocols import (
 from napari_cytosynth.core.registry import load, names
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.learning.ranking import best_of, rare_codes
+from napari_cytosynth.learning.space import likeness_to
 from napari_cytosynth.learning.strategies.badge import Badge
 from napari_cytosynth.learning.strategies.balanced import COLD, Balanced, Shares
 from napari_cytosynth.learning.strategies.committee import Committee
@@ -328,3 +329,16 @@ def test_search_with_one_class_known_ranks_it_against_the_pool() -> None:
         replace(pool, labelled=alone), 12, np.random.default_rng(0)
     )
     assert own[found.ids - 1].sum() >= 6
+
+
+def test_cells_without_a_vector_leave_the_likeness_of_others_alone() -> None:
+    vectors = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
+    vectors[::7] = np.nan
+    known = np.flatnonzero(np.isfinite(vectors[:, 0]))
+    pools = [
+        Candidates(rows, vectors[rows], None, (), built_in("blood5"), {})
+        for rows in (np.arange(60), known)
+    ]
+    whole, alone = (likeness_to(pool, vectors[[1]]) for pool in pools)
+    assert np.isnan(whole[::7]).all()
+    np.testing.assert_allclose(whole[known], alone, rtol=1e-6)

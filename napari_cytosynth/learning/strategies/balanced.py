@@ -70,7 +70,7 @@ class Shares:
         return {f.name: float(getattr(self, f.name)) for f in fields(self)}
 
     def __str__(self) -> str:
-        """For a person: ``"90 % uncertain, 7 % rare, 3 % novel"``."""
+        """For a person: ``"95 % uncertain, 3 % rare, 2 % novel"``."""
         whole = sum(self.parts().values())
         parts = [(100 * part / whole, name) for name, part in self.parts().items()]
         return ", ".join(f"{part:.3g} % {name}" for part, name in parts if part)
