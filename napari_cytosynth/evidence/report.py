@@ -55,7 +55,8 @@ svg .tick { stroke: var(--line); } svg line { stroke-width: 2; }
 .drawn { stroke: var(--drawn); fill: var(--drawn); }
 @media print { :root { color-scheme: light; --ink: #000; --page: #fff; --line: #bbb;
   --faint: #444; --accent: #5a2d78; --drawn: #005a40; --control: #333;
-  --notice: #fff; } nav, .skip { display: none; } figure, svg, tr {
+  --notice: #fff; } nav, .skip { display: none; }
+  h2, h3, h4, caption { break-after: avoid; } figure, svg, tr {
   break-inside: avoid; } .wide { overflow: visible; } pre { white-space: pre-wrap; } }
 """
 
