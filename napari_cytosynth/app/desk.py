@@ -173,7 +173,7 @@ class Desk:
         if self.state.filter == FAULTY:
             return bool(fault(journal, cell))
         if self.state.filter == DOUBTED:
-            return cell in self.lists.doubted().reasons and not journal.skipped(cell)
+            return self.lists.is_doubted(cell) and not journal.skipped(cell)
         return not self.code(cell) and not journal.skipped(cell)
 
     def set_tab(self, tab: Tab) -> None:

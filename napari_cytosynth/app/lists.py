@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from napari_cytosynth.app.cellindex import CellIndex
@@ -13,6 +15,9 @@ from napari_cytosynth.app.state import SessionState
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.rereading import faulty, is_settled
+
+if TYPE_CHECKING:
+    from napari_cytosynth.learning.doubts import Doubt
 
 
 class Lists:
@@ -70,12 +75,14 @@ class Lists:
             ranking = Ranking(self.found, ranking.draws)
         return resolve(ranking, self._index, choice, named)
 
+    def is_doubted(self, cell: CellId) -> bool:
+        """Tell whether the label of one cell is still doubted."""
+        return any(self._stands(d) for d in self._state.doubts if d.cell == cell)
+
+    def _stands(self, doubt: Doubt) -> bool:
+        return not is_settled(self._project.journal, CellId(doubt.cell), doubt.given)
+
     def doubted(self) -> Listing:
         """Return the labels that are still doubted, the most doubtful first."""
-        journal = self._project.journal
-        reasons = {
-            doubt.cell: doubt.reason
-            for doubt in self._state.doubts
-            if not is_settled(journal, CellId(doubt.cell), doubt.given)
-        }
+        reasons = {d.cell: d.reason for d in self._state.doubts if self._stands(d)}
         return Listing(np.array([*reasons], np.int64), reasons)

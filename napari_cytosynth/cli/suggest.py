@@ -15,7 +15,7 @@ import typer
 from napari_cytosynth.cli.output import Json, Seed, complain, drive, show, table
 from napari_cytosynth.cli.project import Embedder, ProjectPath, opened
 from napari_cytosynth.cli.searching import Wish, list_fields, list_found, places
-from napari_cytosynth.core.errors import StorageError
+from napari_cytosynth.core.errors import InputError, StorageError
 from napari_cytosynth.core.quality import names
 from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, DEFAULT_STRATEGY
 from napari_cytosynth.core.splits import BLOCK_UM
@@ -94,13 +94,17 @@ def run(
     from napari_cytosynth.workflows.fields import FieldConfig
     from napari_cytosynth.workflows.shares import keep_shares, shares_of
 
-    wanted = None if shares is None else shares_of(shares)
+    wanted, wish = None if shares is None else shares_of(shares), Wish(like, like_cell)
+    if wish and fields:
+        raise InputError(
+            "Both --fields and cells to look for were asked for. Ask for one at a time."
+        )
     with opened(path, reading=wanted is None) as project:
         if wanted is not None:
             keep_shares(project, wanted)
         key = drive(embed_cells(project, InlineCompute(), embedder=embedder), "embed")
         _check(project)
-        if wish := Wish(like, like_cell):
+        if wish:
             list_found(project, key, wish, n=n, seed=seed, as_json=as_json)
         elif fields:
             config = FieldConfig(strategy, field_um, seed=seed)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.protocols import Candidates, Vectors
+from napari_cytosynth.metrics.neighbours import nearest
 
 AXES = 32
 """Principal axes kept at most, unless more are asked for."""
@@ -151,8 +152,9 @@ def farthest_first(
         return np.zeros(0, np.intp), np.zeros(0)
     spread = ((points - points.mean(axis=0)) ** 2).sum(axis=1).max()
     distance = np.full(len(points), spread, np.float64)
-    for point in known if known is not None else ():
-        distance = np.minimum(distance, ((points - point) ** 2).sum(axis=1))
+    if known is not None and len(known):
+        # All at once: one by one, labels take seven times as long.
+        distance = np.minimum(distance, nearest(points, known, 1)[0][:, 0] ** 2)
     chosen = np.empty(n, np.intp)
     gains = np.empty(n, np.float64)
     for i in range(n):

@@ -566,6 +566,7 @@ def test_suggest_looks_for_a_class_and_for_cells_like_one(
     assert main(["suggest", str(project), "--like", "BA"]) == 1
     assert "Label one, or fill" in capsys.readouterr().err
     assert main(["suggest", str(project), "--like", "BA", "--like-cell", "3"]) == 1
+    assert main(["suggest", str(project), "--like", "BA", "--fields"]) == 1
     assert "one at a time" in capsys.readouterr().err
 
 

@@ -16,7 +16,7 @@ from napari_cytosynth.core.protocols import (
 from napari_cytosynth.core.registry import load, names
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.learning.ranking import best_of, rare_codes
-from napari_cytosynth.learning.space import likeness_to
+from napari_cytosynth.learning.space import farthest_first, likeness_to
 from napari_cytosynth.learning.strategies.badge import Badge
 from napari_cytosynth.learning.strategies.balanced import COLD, Balanced, Shares
 from napari_cytosynth.learning.strategies.committee import Committee
@@ -342,3 +342,13 @@ def test_cells_without_a_vector_leave_the_likeness_of_others_alone() -> None:
     whole, alone = (likeness_to(pool, vectors[[1]]) for pool in pools)
     assert np.isnan(whole[::7]).all()
     np.testing.assert_allclose(whole[known], alone, rtol=1e-6)
+
+
+def test_points_far_from_the_known_ones_are_chosen() -> None:
+    rng = np.random.default_rng(0)
+    points, known = (rng.normal(size=(n, 4)).astype(np.float32) for n in (80, 30))
+    chosen, gains = farthest_first(points, 5, worth=np.ones(80), known=known)
+    apart = ((points[:, None] - known[None]) ** 2).sum(axis=2).min(axis=1)
+    assert chosen[0] == apart.argmax()
+    np.testing.assert_allclose(gains[0], apart.max(), rtol=1e-5)
+    assert (np.diff(gains) <= 0).all()
