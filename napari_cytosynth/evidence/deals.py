@@ -77,7 +77,7 @@ def deal(cells: LabelledCells, shots: int, seed: int) -> Deal:
     Raises
     ------
     InputError
-        If fewer than two classes have cells enough.
+        If fewer than two classes have cells enough, or lie on both sides.
     ProvenanceError
         If a cell is not a real one.
     """
@@ -89,10 +89,9 @@ def deal(cells: LabelledCells, shots: int, seed: int) -> Deal:
             f"classes have {shots + 2 * TESTED} cells or more. It takes two such "
             "classes: label more cells, or lower the shots."
         )
+    kept, fold = _halved(cells, names, seed)
+    names = tuple(code for code in names if code in kept.codes)
     rare = names[: max(len(names) // 3, 1)]
-    kept = cells.take(np.array([code in names for code in cells.codes], bool))
-    targets = np.searchsorted(sorted(names), kept.codes)
-    fold = deal_folds(np.asarray(targets, np.intp), kept.groups, 2, seed)
     rng = np.random.default_rng([shots, seed])
     train: list[Rows] = []
     more: list[Rows] = []
@@ -109,3 +108,22 @@ def deal(cells: LabelledCells, shots: int, seed: int) -> Deal:
         rare,
         seed,
     )
+
+
+def _halved(
+    cells: LabelledCells, names: tuple[str, ...], seed: int
+) -> tuple[LabelledCells, Rows]:
+    """Cut cells in two by groups; a class that came to one side only is left out."""
+    kept = cells.take(np.array([code in names for code in cells.codes], bool))
+    targets = np.searchsorted(sorted(names), kept.codes)
+    fold = deal_folds(np.asarray(targets, np.intp), kept.groups, 2, seed)
+    codes = np.asarray(kept.codes, np.str_)
+    both = np.intersect1d(codes[fold == 0], codes[fold == 1])
+    if len(both) < 2:
+        raise InputError(
+            f"A study was asked of cells of {len(np.unique(kept.groups))} patients, "
+            "slides or blocks. These stay whole, and with so few of them no two "
+            "classes can both be learned and tested: label cells of others."
+        )
+    there = np.isin(codes, both)
+    return kept.take(there), fold[there]

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from napari_cytosynth.core.splits import MIN_GROUPS
 from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.evidence.deals import Deal
 from napari_cytosynth.evidence.study import Floats, Key
@@ -57,8 +58,15 @@ class Jury:
 
     @cached_property
     def _weights(self) -> Floats:
+        test = self._deal.test
         rng = np.random.default_rng([self._deal.seed, len(self._truth)])
-        return draw_group_counts(self._deal.test.groups, REPEATS, rng, within=False)
+        codes = np.asarray(test.codes, np.str_)
+        # Whole groups alone would leave no doubt where a class has hardly any.
+        few = any(
+            len(np.unique(test.groups[codes == code])) < MIN_GROUPS
+            for code in self._classes
+        )
+        return draw_group_counts(test.groups, REPEATS, rng, within=few)
 
     def judge(self, case: str, setting: str, chances: Floats) -> dict[Key, Floats]:
         """Score a head.

@@ -179,15 +179,24 @@ def _holm(stacked: Mapping[Key, Floats]) -> dict[Key, float]:
 
 
 def two_sided(drawn: Floats) -> float:
-    """Return the two-sided bootstrap p of "it is 0": 0..1, never below 1 / resamples.
+    """Return the two-sided bootstrap p of "it is 0": 0..1, never below 2 / resamples.
 
     Parameters
     ----------
     drawn : float64[repeats]
-        A difference under resamples.
+        A difference under resamples; NaN where it was undefined, which speaks for
+        neither side.
+
+    Returns
+    -------
+    float
+        1 where it was defined under no resample.
     """
-    tail = min((drawn <= 0).mean(), (drawn >= 0).mean())
-    return float(min(1.0, 2 * max(float(tail), 1 / len(drawn))))
+    there = drawn[~np.isnan(drawn)]
+    if not len(there):
+        return 1.0
+    tail = min((there <= 0).mean(), (there >= 0).mean())
+    return float(min(1.0, 2 * max(float(tail), 1 / len(there))))
 
 
 def holm(p: Floats) -> Floats:

@@ -187,7 +187,8 @@ def average_precisions(
     wanted : bool[n]
         Whether each cell is of the class.
     scores : float64[n]
-        How likely the class was held; equal ones are taken in their order.
+        How likely the class was held; equal ones are taken together, so that the
+        order of the cells says nothing.
     weights : float64[resamples, n]
         How often each cell was drawn.
 
@@ -199,7 +200,9 @@ def average_precisions(
     """
     order = np.argsort(-scores, kind="stable")
     drawn, hits = weights[:, order], weights[:, order] * wanted[order]
-    precision = _ratio(hits.cumsum(axis=1), drawn.cumsum(axis=1))
+    # Each cell stands where the last one of the same score stands.
+    last = np.searchsorted(-scores[order], -scores[order], side="right") - 1
+    precision = _ratio(hits.cumsum(axis=1)[:, last], drawn.cumsum(axis=1)[:, last])
     total = np.where(hits > 0, precision * hits, 0.0).sum(axis=1)
     return _ratio(total, hits.sum(axis=1))
 

@@ -16,14 +16,21 @@ from PIL import Image
 from sklearn.metrics import average_precision_score
 
 from napari_cytosynth.core.errors import InputError
-from napari_cytosynth.core.protocols import LabelledCells
+from napari_cytosynth.core.protocols import LabelledCells, TrainingSet
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.tasks import Progress, run_to_end
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.evidence._torch.small_resnet import SmallResNet
 from napari_cytosynth.evidence.deals import COMMON, deal
 from napari_cytosynth.evidence.jury import Jury, with_gains
-from napari_cytosynth.evidence.study import Key, Study, hash_of, holm, rows_of
+from napari_cytosynth.evidence.study import (
+    Key,
+    Study,
+    hash_of,
+    holm,
+    rows_of,
+    two_sided,
+)
 from napari_cytosynth.metrics.scores import average_precisions, pooled
 from napari_cytosynth.testing.contracts_generator import tiny_labelled
 from napari_cytosynth.worker.inline import InlineCompute
@@ -68,6 +75,21 @@ class TestDeal:
         drawn = deal(replace(cells, groups=groups), 5, 1)
         assert not set(drawn.train.groups) & set(drawn.test.groups)
 
+    def test_a_class_that_lies_on_one_side_only_is_left_out(
+        self, cells: LabelledCells
+    ) -> None:
+        groups = np.array(
+            [c if c == "MO" else f"p{i % 40}" for i, c in enumerate(cells.codes)]
+        )
+        drawn = deal(replace(cells, groups=groups), 5, 0)
+        assert set(drawn.test.codes) == set(drawn.classes) == {"SNE", "LY"}
+        assert drawn.rare == ("LY",)
+
+    def test_one_patient_is_refused(self, cells: LabelledCells) -> None:
+        alone = replace(cells, groups=np.full(len(cells), "p"))
+        with pytest.raises(InputError, match="of 1 patients"):
+            deal(alone, 5, 0)
+
     def test_too_few_cells_are_refused(self, cells: LabelledCells) -> None:
         with pytest.raises(InputError, match="takes two such classes"):
             deal(cells.take(np.arange(30)), 5, 0)
@@ -91,6 +113,15 @@ class TestJury:
         assert near["b", "", "macro_f1", ""][0] < 0.7
         assert near["b", "", "tolerant_macro_f1", ""][0] == 1
 
+    def test_few_patients_leave_doubt(self, cells: LabelledCells) -> None:
+        groups = np.array([f"{c}{i % 2}" for i, c in enumerate(cells.codes)])
+        drawn = deal(replace(cells, groups=groups), 5, 0)
+        truth = np.searchsorted(drawn.classes, drawn.test.codes)
+        guesses = np.where(np.arange(len(truth)) % 2, truth, 0)
+        found = Jury(drawn, TAXONOMY).judge("a", "", np.eye(3)[guesses])
+        recall = found["a", "", "recall", "MO"]
+        assert np.nanstd(recall[1:]) > 0.01
+
     def test_gains_are_paired(self) -> None:
         base: dict[Key, np.ndarray] = {("w", "", "macro_f1", ""): np.full(3, 0.5)}
         base["s", "5", "macro_f1", ""] = np.array([0.6, 0.7, 0.8])
@@ -101,7 +132,7 @@ class TestJury:
 @given(st.integers(0, 1000))
 def test_average_precision_is_that_of_scikit_learn(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    wanted, scores = rng.random(40) < 0.3, rng.random(40)
+    wanted, scores = rng.random(40) < 0.3, rng.random(40).round(1)
     wanted[0] = True
     counts = np.vstack([np.ones(40), rng.multinomial(40, np.full(40, 1 / 40))])
     found = average_precisions(wanted, scores, counts.astype(float))
@@ -109,6 +140,12 @@ def test_average_precision_is_that_of_scikit_learn(seed: int) -> None:
         if (row * wanted).sum():
             told = average_precision_score(wanted, scores, sample_weight=row)
             assert value == pytest.approx(told)
+
+
+def test_a_gain_that_is_undefined_is_no_gain() -> None:
+    assert two_sided(np.full(100, np.nan)) == 1
+    drawn = np.r_[np.full(90, np.nan), np.full(5, -1.0), np.full(5, 1.0)]
+    assert two_sided(drawn) == 1
 
 
 def test_holm_is_the_step_down_rule() -> None:
@@ -143,6 +180,16 @@ def test_gains_of_classes_are_corrected_and_survive_json() -> None:
     assert rows[1].p > 0.1
     found = Study("ratio", rows, ("said",), (), (), {"seeds": 3}, "0" * 64, 1.0)
     assert Study.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+def test_a_further_real_cell_weighs_as_much_as_the_first(cells: LabelledCells) -> None:
+    drawn = deal(cells, 5, 0)
+    train = drawn.train
+    alone = TrainingSet(train.vectors, train.codes, np.ones(len(train)))
+    found = ratio._more_real(drawn, alone, {"MO": 15})
+    assert found.codes.count("MO") == 20
+    own = found.weights[[code == "MO" for code in found.codes]]
+    assert np.allclose(own, own[0])
 
 
 class TestRuns:

@@ -18,6 +18,7 @@ from napari_cytosynth.core.protocols import (
 )
 from napari_cytosynth.core.registry import load, names
 from napari_cytosynth.core.tasks import run_to_end
+from napari_cytosynth.core.training import balanced
 from napari_cytosynth.evidence.deals import Deal, deal
 from napari_cytosynth.evidence.jury import Jury, chances_of, with_gains
 from napari_cytosynth.evidence.study import Floats, Key, Study, span
@@ -102,9 +103,11 @@ def has_more(drawn: Deal, wanted: Mapping[str, int]) -> bool:
 def _more_real(
     drawn: Deal, alone: TrainingSet, wanted: Mapping[str, int]
 ) -> TrainingSet:
+    """Return the training cells and further real ones, each worth what those are."""
     rows = first_of(drawn.more.codes, wanted)
-    codes = [drawn.more.codes[i] for i in rows]
-    return joined(alone, drawn.more.vectors[rows], codes)
+    codes = (*alone.codes, *(drawn.more.codes[i] for i in rows))
+    vectors = np.concatenate([alone.vectors, drawn.more.vectors[rows]])
+    return TrainingSet(vectors, codes, balanced(codes))
 
 
 def _controlled(name: str, drawn: Deal, material: Material) -> TrainingSet:
