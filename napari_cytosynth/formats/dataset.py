@@ -10,6 +10,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from napari_cytosynth.core.errors import ProvenanceError
 from napari_cytosynth.core.provenance import Provenance, SyntheticCell
 
 NO_LICENCE = "https://choosealicense.com/no-permission/"
@@ -43,6 +44,12 @@ class Sample:
         What is known of it; the same keys for each cell of a part.
     cell : SyntheticCell or None
         The cell itself, if it is synthetic.
+
+    Raises
+    ------
+    ProvenanceError
+        If a synthetic cell would test, or does not say how it was made, or stands as a
+        real one.
     """
 
     name: str
@@ -51,6 +58,20 @@ class Sample:
     split: str
     columns: Mapping[str, str | int | bool]
     cell: SyntheticCell | None = None
+
+    def __post_init__(self) -> None:
+        """Keep synthetic cells out of what is measured on."""
+        if (self.part is Part.SYNTHETIC) is not (self.cell is not None):
+            raise ProvenanceError(
+                f"Picture '{self.name}' stands in the part '{self.part}', and its cell "
+                "says otherwise. A synthetic cell comes with its provenance, a real "
+                "one has none."
+            )
+        if self.part is Part.SYNTHETIC and self.split != "train":
+            raise ProvenanceError(
+                f"Synthetic cell '{self.name}' was put into the split '{self.split}'. "
+                "It can only train; evaluation splits hold real cells."
+            )
 
     @property
     def path(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +16,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.metrics import average_precision_score
 
-from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.errors import InputError, WorkerDiedError
 from napari_cytosynth.core.protocols import LabelledCells, TrainingSet
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.tasks import Progress, run_to_end
 from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.evidence._torch.small_resnet import SmallResNet
 from napari_cytosynth.evidence.deals import COMMON, deal
 from napari_cytosynth.evidence.jury import Jury, with_gains
@@ -34,9 +36,9 @@ from napari_cytosynth.evidence.study import (
 from napari_cytosynth.metrics.scores import average_precisions, pooled
 from napari_cytosynth.testing.contracts_generator import tiny_labelled
 from napari_cytosynth.worker.inline import InlineCompute
-from napari_cytosynth.workflows.studies import protocol, ratio, regenerate
+from napari_cytosynth.workflows.studies import protocol, race, ratio, regenerate
 from napari_cytosynth.workflows.studies.material import from_folder
-from napari_cytosynth.workflows.studies.plan import Material, Plan
+from napari_cytosynth.workflows.studies.plan import Material, Plan, key_of
 from napari_cytosynth.workflows.studies.running import one_run, study
 
 T = TypeVar("T")
@@ -192,6 +194,44 @@ def test_a_further_real_cell_weighs_as_much_as_the_first(cells: LabelledCells) -
     assert np.allclose(own, own[0])
 
 
+def of_ratio(share: float) -> Study:
+    same = np.ones(101)
+    rows = rows_of(
+        [
+            {
+                ("synthetic", "20", "macro_f1_gain", ""): 0.1 * same,
+                ("synthetic", "20", "passed", ""): share * same,
+            }
+        ]
+    )
+    return Study("ratio", rows, (), (), (), {"seeds": 1}, "0" * 64, 1.0)
+
+
+def test_what_the_gate_let_through_is_told() -> None:
+    assert ratio.told(of_ratio(1))[0].startswith("+0.100 [+0.100, +0.100] macro-F1")
+    assert "at 20 : 1 (40% of them passed the gate);" in ratio.told(of_ratio(0.4))[0]
+    assert ratio.told(of_ratio(0)) == (
+        "no synthetic cell passed the gate, so there is no curve",
+    )
+
+
+def test_a_race_tells_the_time_that_was_taken() -> None:
+    figures = {"macro_f1_gain": 0.1, "made": 30.0, "took": 61.2}
+    run = {
+        (case, "", metric, ""): np.full(101, value)
+        for case in ("embedding", "latent")
+        for metric, value in figures.items()
+    }
+    found = Study("time", rows_of([run]), (), (), (), {"seconds": 30}, "0" * 64, 1.0)
+    assert race.told(found)[1].startswith("latent: 30 draws in 61 s of the 30 s given")
+
+
+def test_what_a_resnet_did_not_run_is_told() -> None:
+    told = ratio.left_out(Plan("ratio", head="resnet"))
+    assert "ratios 0.25, 5, 20 : 1" in told[0]
+    assert "pre-training" in ratio.left_out(Plan("ratio"))[0]
+
+
 class TestRuns:
     def test_ratio_has_every_control_and_as_many_real_cells(
         self, material: Material
@@ -215,6 +255,26 @@ class TestRuns:
         assert first.said
         fewer = replace(material, cells=material.cells.take(np.arange(225)))
         assert hash_of(fewer.cells) != first.data
+
+    def test_a_run_is_another_where_the_taxonomy_is(self, material: Material) -> None:
+        first, *others = TAXONOMY.classes
+        apart = replace(first, neighbours=())
+        other = replace(material, taxonomy=Taxonomy(TAXONOMY.name, (apart, *others)))
+        plan = Plan("ratio")
+        assert first.neighbours
+        assert key_of(plan, other, "0", 0) != key_of(plan, material, "0", 0)
+
+    def test_a_killed_process_ends_the_study(
+        self, material: Material, tmp_path: Path
+    ) -> None:
+        task = study(material, Plan("ratio", shots=5, seeds=2), tmp_path)
+        next(task)
+        before = set(multiprocessing.active_children())
+        next(task)
+        (child,) = set(multiprocessing.active_children()) - before
+        child.kill()
+        with pytest.raises(WorkerDiedError, match="out of memory"):
+            list(task)
 
     def test_closing_ends_the_runs(self, material: Material, tmp_path: Path) -> None:
         task = study(material, Plan("ratio", shots=5, seeds=2), tmp_path)

@@ -25,7 +25,7 @@ from napari_cytosynth.core.pseudonyms import Pseudonyms
 from napari_cytosynth.core.splits import Split
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.formats.croissant import COLUMNS, MANY
-from napari_cytosynth.formats.dataset import NO_LICENCE, About
+from napari_cytosynth.formats.dataset import NO_LICENCE, About, Part, Sample
 from napari_cytosynth.formats.painted import is_painted
 from napari_cytosynth.store import MemoryProject, create_project, open_project
 from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
@@ -307,6 +307,22 @@ def test_cells_whose_generator_learned_a_test_cell_stay_when_those_leave(
     alone = export_dataset(project, tmp_path / "a", DatasetOptions(ABOUT))
     beside = export_dataset(project, tmp_path / "b", DatasetOptions(ABOUT, real=True))
     assert (alone.synthetic, beside.synthetic) == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("part", "split", "synthetic", "said"),
+    [
+        (Part.SYNTHETIC, "test", True, "can only train"),
+        (Part.SYNTHETIC, "train", False, "comes with its provenance"),
+        (Part.REAL, "test", True, "comes with its provenance"),
+    ],
+)
+def test_a_sample_cannot_be_what_no_data_set_may_hold(
+    project: MemoryProject, part: Part, split: str, synthetic: bool, said: str
+) -> None:
+    cell = project.synthetic()[0]
+    with pytest.raises(ProvenanceError, match=said):
+        Sample("a", cell.pixels, part, split, {}, cell if synthetic else None)
 
 
 def test_nothing_is_written_where_a_cell_has_no_provenance(

@@ -17,10 +17,12 @@ from napari_cytosynth.workflows.studies.plan import RESNET_RATIOS, Material, Pla
 from napari_cytosynth.workflows.studies.ratio import (
     ALONE,
     BASE,
+    PASSED,
     REAL,
     SYNTHETIC,
     first_of,
     has_more,
+    passed,
 )
 
 PRETRAINED = "synthetic, then real"
@@ -47,6 +49,8 @@ def run(
     for case, ratio, crops, codes, weights in _cases(drawn, made):
         network = SmallResNet(drawn.classes, seed=seed).fit(crops, codes, weights)
         found |= jury.judge(case, ratio, network.chances(drawn.test.crops))
+        if case == SYNTHETIC:
+            found[case, ratio, PASSED, ""] = passed(drawn, ratio, codes)
     if len(set(made[1])) > 1:
         train = drawn.train
         network = SmallResNet(drawn.classes, seed=seed)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.protocols import LabelledCells
+from napari_cytosynth.core.registry import names
 from napari_cytosynth.core.taxonomy import Taxonomy
 
 STUDIES = ("ratio", "protocol", "regenerate", "time")
@@ -94,21 +95,30 @@ class Material:
     caveats: tuple[str, ...] = ()
 
 
-def key_of(plan: Plan, data: str, embedder: str, seed: int) -> str:
+_METHOD = 2
+"""Number of the method; another one makes older runs void."""
+
+
+def key_of(plan: Plan, material: Material, data: str, seed: int) -> str:
     """Return the name under which a run is kept: it changes with all that it rests on.
 
     Parameters
     ----------
+    plan : Plan
+        What is done.
+    material : Material
+        The taxonomy decides what is tolerated, and by what names cells are painted.
     data : str
         Hash of the cells.
-    embedder : str
-        Fingerprint of the embedder.
     seed : int
         Of the run.
     """
     from napari_cytosynth import __version__
 
     about = asdict(plan) | {"seeds": None, "seed": seed}
-    about |= {"data": data, "embedder": embedder, "version": __version__}
+    about |= {"data": data, "embedder": material.cells.embedder}
+    about |= {"version": __version__, "method": _METHOD}
+    about["classes"] = [(c.code, c.concept, c.neighbours) for c in material.taxonomy]
+    about["controls"] = names("controls")
     told = json.dumps(about, sort_keys=True).encode()
     return f"{plan.study}-{seed}-{hashlib.sha256(told).hexdigest()[:16]}"

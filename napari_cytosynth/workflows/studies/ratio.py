@@ -20,17 +20,26 @@ from napari_cytosynth.core.registry import load, names
 from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.core.training import balanced
 from napari_cytosynth.evidence.deals import Deal, deal
-from napari_cytosynth.evidence.jury import Jury, chances_of, with_gains
+from napari_cytosynth.evidence.jury import REPEATS, Jury, chances_of, with_gains
 from napari_cytosynth.evidence.study import Floats, Key, Study, span
 from napari_cytosynth.learning.fitting import fit_head
 from napari_cytosynth.learning.training import joined
 from napari_cytosynth.workflows.drawn import fit_source
-from napari_cytosynth.workflows.studies.plan import RATIOS, Material, Plan
+from napari_cytosynth.workflows.studies.plan import (
+    HEADS,
+    RATIOS,
+    RESNET_RATIOS,
+    Material,
+    Plan,
+)
 
 BASE = "class_weights"
 """Control that every gain is told against."""
 
 ALONE, SYNTHETIC, ONLY, REAL = "none", "synthetic", "synthetic only", "more real"
+
+PASSED = "passed"
+"""Metric: of the synthetic cells that a ratio asks for, the share there was."""
 
 SATURATED = 0.95
 """The knee is where the gain reaches this share of the largest one."""
@@ -61,7 +70,31 @@ def run(
         found |= jury.judge(
             case, ratio, chances_of(head.codes_, chances, drawn.classes)
         )
+        if case == SYNTHETIC:
+            found[case, ratio, PASSED, ""] = passed(drawn, ratio, training.codes)
     return with_gains(found, BASE)
+
+
+def passed(drawn: Deal, ratio: str, codes: Sequence[str]) -> Floats:
+    """Return which share of the synthetic cells of a ratio there were to train with.
+
+    Parameters
+    ----------
+    drawn : Deal
+        Gives the real training cells.
+    ratio : str
+        Synthetic cells that were asked for, for each real one of a rare class.
+    codes : sequence of str
+        Class of each training cell, the real ones included.
+
+    Returns
+    -------
+    float64[REPEATS + 1]
+        0..1, the same throughout; under 1 where the gate let fewer through.
+    """
+    asked = sum(round(float(ratio) * drawn.train.count(code)) for code in drawn.rare)
+    share = (len(codes) - len(drawn.train)) / max(asked, 1)
+    return np.full(REPEATS + 1, share)
 
 
 def _cases(
@@ -143,19 +176,26 @@ def told(study: Study) -> tuple[str, ...]:
         for row in study.rows
         if (row.case, row.metric) == (SYNTHETIC, "macro_f1_gain")
     }
+    shares = {
+        float(row.setting): row.interval.value
+        for row in study.rows
+        if (row.case, row.metric) == (SYNTHETIC, PASSED)
+    }
+    gains = {ratio: gain for ratio, gain in gains.items() if shares.get(ratio, 1.0)}
     if not gains:
         return ("no synthetic cell passed the gate, so there is no curve",)
     best = max(gains, key=lambda ratio: gains[ratio].value)
-    top = gains[best]
+    top, share = gains[best], shares.get(best, 1.0)
+    lacking = f" ({share:.0%} of them passed the gate)" if share < 1 else ""
     if top.low <= 0:
         return (
             f"no benefit found: at best {span(top, '+')} macro-F1 against class "
-            f"weights, at {best:g} : 1",
+            f"weights, at {best:g} : 1{lacking}",
             *_real_worth(study),
         )
     knee = min(r for r in gains if gains[r].value >= SATURATED * top.value)
     return (
-        f"{span(top, '+')} macro-F1 against class weights at {best:g} : 1; "
+        f"{span(top, '+')} macro-F1 against class weights at {best:g} : 1{lacking}; "
         f"{SATURATED:.0%} of it is reached at {knee:g} : 1",
         *_real_worth(study),
     )
@@ -176,7 +216,13 @@ def _real_worth(study: Study) -> tuple[str, ...]:
 
 def left_out(plan: Plan) -> tuple[str, ...]:
     """Return what a run does not do, and why."""
-    del plan
+    if plan.head != HEADS[0]:
+        ratios = ", ".join(f"{r:g}" for r in RATIOS if r not in RESNET_RATIOS)
+        return (
+            f"ratios {ratios} : 1, the controls beside class weights and duplicates, "
+            "and synthetic cells only, with a ResNet: each takes a training from "
+            "scratch",
+        )
     return (
         "synthetic pre-training, then real, with the logistic head: a convex fit "
         "forgets where it started",

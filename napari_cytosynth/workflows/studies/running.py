@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
 from multiprocessing.pool import AsyncResult
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from time import monotonic
 
 import numpy as np
 
-from napari_cytosynth.core.errors import StorageError
+from napari_cytosynth.core.errors import StorageError, WorkerDiedError
 from napari_cytosynth.core.protocols import Compute
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.evidence.study import (
@@ -71,11 +72,12 @@ def study(material: Material, plan: Plan, kept: Path, *, jobs: int = 1) -> Task[
         If there are too few cells.
     StorageError
         If a finished run cannot be kept.
+    WorkerDiedError
+        If a process ended in the middle of a run.
     """
     data = hash_of(material.cells)
     paths = [
-        kept / f"{key_of(plan, data, material.cells.embedder, seed)}.npz"
-        for seed in range(plan.seeds)
+        kept / f"{key_of(plan, material, data, seed)}.npz" for seed in range(plan.seeds)
     ]
     todo = {seed: path for seed, path in enumerate(paths) if not path.is_file()}
     note = f"study of {plan.study}: {plan.seeds - len(todo)} of {plan.seeds} runs kept"
@@ -102,7 +104,9 @@ def _finished(
     """Do the runs in processes of their own; closing this ends them."""
     if not todo:
         return
+    others = set(multiprocessing.active_children())
     with multiprocessing.get_context("spawn").Pool(min(jobs, len(todo))) as pool:
+        begun = set(multiprocessing.active_children()) - others
         waiting: dict[int, AsyncResult[None]] = {
             seed: pool.apply_async(one_run, (material, plan, seed, path))
             for seed, path in todo.items()
@@ -111,8 +115,20 @@ def _finished(
             next(iter(waiting.values())).wait(_POLL)
             for seed in [s for s, answer in waiting.items() if answer.ready()]:
                 waiting.pop(seed).get()
+            _demand_alive(begun)
             done = plan.seeds - len(waiting)
             yield Progress(done, plan.seeds, f"study of {plan.study}: {done} runs done")
+
+
+def _demand_alive(processes: Iterable[BaseProcess]) -> None:
+    """Raise if a process ended: its pool would wait for its run for ever."""
+    for process in processes:
+        if process.exitcode is not None:
+            raise WorkerDiedError(
+                "A process of the study ended in the middle of a run (exit status "
+                f"{process.exitcode}). Finished runs are kept. The machine may be out "
+                "of memory: close other programs and try again."
+            )
 
 
 def one_run(material: Material, plan: Plan, seed: int, path: Path) -> None:
