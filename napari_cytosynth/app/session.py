@@ -220,6 +220,9 @@ class Session(Handling):
 
     def _take_embedder(self, name: str) -> None:
         self.state.embedder = name
+        # Examples and fields are of the old vectors, which cannot be compared with new.
+        self.searching.leave()
+        self.fields.forget()
         self.details.clear()
         self.learner.refit()
 

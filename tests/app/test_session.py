@@ -446,6 +446,26 @@ def test_another_embedder_is_taken_up_once_every_cell_has_its_vector(
     assert project.model("head").meta["embedder"] == new
 
 
+def test_another_embedder_leaves_the_search_that_went_by_other_vectors(
+    two_embedders: Desk, runner: HeldRunner
+) -> None:
+    held = two_embedders
+    session = held.session
+    held.label_truly(6)
+    runner.release("learn")
+    runner.release("learn")
+    code = next(c for c in held.truth.values() if session.index.first_labelled(c))
+    session.searching.find_class(code)
+    runner.release("search")
+    runner.release("search-draw")
+    session.set_embedder("morphology")
+    runner.release("embed")
+    runner.release("learn")
+    assert runner.count("search") == 0
+    assert session.state.search == ""
+    assert not held.failures
+
+
 def test_the_embedder_in_use_named_again_stops_the_change(
     two_embedders: Desk, runner: HeldRunner
 ) -> None:
