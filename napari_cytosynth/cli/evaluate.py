@@ -83,6 +83,11 @@ def run(
                 "A report was asked of a study. Reports are of projects; take --out "
                 "or --study away, or keep the study with --json."
             )
+        if seed:
+            raise InputError(
+                f"A study was asked with --seed {seed}. Its runs have the seeds 0 to "
+                "--seeds less one; leave --seed out."
+            )
         plan = Plan(study, shots, seeds, head, seconds)
         studied(path, plan, embedder, mpp=mpp, keep=keep, as_json=as_json)
         return

@@ -8,10 +8,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from napari_cytosynth.core.protocols import TrainingSet
 from napari_cytosynth.core.splits import MIN_GROUPS
 from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.evidence.deals import Deal
 from napari_cytosynth.evidence.study import Floats, Key
+from napari_cytosynth.learning.fitting import fit_head
 from napari_cytosynth.metrics.scores import (
     Scores,
     average_precisions,
@@ -67,6 +69,16 @@ class Jury:
             for code in self._classes
         )
         return draw_group_counts(test.groups, REPEATS, rng, within=few)
+
+    def tried(
+        self, case: str, setting: str, training: TrainingSet
+    ) -> dict[Key, Floats]:
+        """Fit a logistic head and score it; see :meth:`judge`."""
+        head = fit_head(training, folds=0)
+        chances = head.predict_proba(self._deal.test.vectors)
+        return self.judge(
+            case, setting, chances_of(head.codes_, chances, self._classes)
+        )
 
     def judge(self, case: str, setting: str, chances: Floats) -> dict[Key, Floats]:
         """Score a head.

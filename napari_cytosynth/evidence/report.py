@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
+from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.files import demand_ours, is_text, refusal, write_durably
 from napari_cytosynth.core.splits import MIN_AUDIT, NOT_YET
 from napari_cytosynth.evidence.appendix import Appendix
@@ -82,11 +83,18 @@ def write_report(
 
     Raises
     ------
+    InputError
+        If the page itself is to end in ``.json``.
     StorageError
         If they cannot be written, or would replace what is no text.
     """
     page = Path(path)
     twin = page.with_suffix(".json")
+    if twin == page:
+        raise InputError(
+            f"The report was to be written as '{page.name}', which is the name of its "
+            "figures. Let it end in .html; the figures come beside it."
+        )
     figures = evidence.to_json()
     if appendix is not None:
         figures["inspection"] = appendix.inspection.to_json()

@@ -133,8 +133,11 @@ def _draws(
         made: tuple[Drawn, ...] = ()
         for run in range(number):
             made += ((yield from source.draw(wanted, seed + run)),)
-    except (InputError, WorkerError) as error:
+    except InputError as error:
         return (), [f"synthetic vectors were not compared: {error}"]
+    except WorkerError:
+        # What it says names the machine, and a report goes to others.
+        return (), ["synthetic vectors were not compared: the worker was lost"]
     dim = real.vectors.shape[1]
     sets = tuple(
         TrainingSet(d.vectors(dim), d.codes, np.ones(len(d.codes))) for d in made

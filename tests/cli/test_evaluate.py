@@ -40,3 +40,9 @@ def test_evaluate_tells_what_is_wrong_with_synthetic_cells(project, capsys) -> N
     assert main(options) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert all(" ".join(sentence.split()) in said for sentence in told)
+
+
+def test_a_study_refuses_a_seed_that_it_would_not_heed(project, capsys) -> None:
+    options = ["evaluate", str(project), "--study", "ratio", "--seed", "3"]
+    assert main(options) == 1
+    assert "leave --seed out" in " ".join(capsys.readouterr().err.split())

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_cytosynth.core.errors import ProvenanceError, StorageError
+from napari_cytosynth.core.errors import InputError, ProvenanceError, StorageError
 from napari_cytosynth.core.ids import CellId, EventId, SyntheticId
 from napari_cytosynth.core.journal import Author, Journal
 from napari_cytosynth.core.protocols import LabelledCells, TrainingSet
@@ -372,6 +372,13 @@ def test_report_escapes_what_it_is_given() -> None:
     text = html_of(evidence)
     assert "<b>x</b>" not in text
     assert "&lt;b&gt;" in text
+
+
+def test_a_report_does_not_lose_its_page_to_its_figures(tmp_path: Path) -> None:
+    evidence = Evidence("x", (), (), (), {}, (0,), 0, "fake")
+    with pytest.raises(InputError, match=r"end in \.html"):
+        write_report(evidence, tmp_path / "report.json")
+    assert not list(tmp_path.iterdir())
 
 
 def test_report_into_what_is_no_folder(tmp_path: Path) -> None:

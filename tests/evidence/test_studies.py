@@ -227,9 +227,17 @@ def test_a_race_tells_the_time_that_was_taken() -> None:
 
 
 def test_what_a_resnet_did_not_run_is_told() -> None:
-    told = ratio.left_out(Plan("ratio", head="resnet"))
+    told = ratio.left_out(Plan("ratio", head="resnet"), ())
     assert "ratios 0.25, 5, 20 : 1" in told[0]
-    assert "pre-training" in ratio.left_out(Plan("ratio"))[0]
+    assert "pre-training" in ratio.left_out(Plan("ratio"), ())[0]
+
+
+def test_ratios_without_real_cells_are_told() -> None:
+    same = np.ones(101)
+    cases = (("synthetic", "5"), ("synthetic", "20"), ("more real", "5"))
+    rows = rows_of([{(case, at, "macro_f1", ""): same for case, at in cases}])
+    told = ratio.left_out(Plan("ratio"), rows)
+    assert told[-1].startswith("20 further real cells for each real one")
 
 
 class TestRuns:

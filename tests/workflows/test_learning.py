@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from napari_cytosynth.core.cells import CellTable
-from napari_cytosynth.core.errors import InputError, RegistryError
+from napari_cytosynth.core.errors import InputError, RegistryError, WorkerError
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Author, Mode
 from napari_cytosynth.core.protocols import (
@@ -45,7 +45,7 @@ from napari_cytosynth.testing.tiny import (
 )
 from napari_cytosynth.worker import InlineCompute
 from napari_cytosynth.workflows.audit import record_draws, stamped_by_number
-from napari_cytosynth.workflows.drawn import fit_source
+from napari_cytosynth.workflows.drawn import Source, fit_source
 from napari_cytosynth.workflows.embed import (
     embed_cells,
     embed_folder,
@@ -758,6 +758,25 @@ def test_without_a_head_nothing_is_predicted(loaded: Loaded) -> None:
 def test_evaluation_without_synthetic_cells_says_so(loaded: Loaded) -> None:
     evidence = run_to_end(evaluate(loaded.project, loaded.key, loaded.compute))
     assert evidence.verdict.startswith("cannot be estimated yet")
+
+
+def test_a_report_does_not_name_the_machine_of_a_lost_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lost(*_: object, **__: object) -> Task[Source]:
+        yield Progress(0, 1)
+        raise WorkerError("The line to the worker at https://ward7.example broke off.")
+
+    monkeypatch.setattr("napari_cytosynth.workflows.evaluate.fit_source", lost)
+    loaded = _loaded(smears=12)
+    train = loaded.split(audit=False)
+    rare = [i for i in train if loaded.truth[CellId(int(i))] == "BA"][3:]
+    loaded.label(np.setdiff1d(train, rare))
+    loaded.label(loaded.split(audit=True), AUDITOR)
+    task = evaluate(loaded.project, loaded.key, loaded.compute, seeds=1)
+    evidence = run_to_end(task)
+    assert "not compared: the worker was lost" in evidence.caveat
+    assert "ward7" not in str(evidence.to_json())
 
 
 def test_evaluation_is_kept_and_repeatable() -> None:

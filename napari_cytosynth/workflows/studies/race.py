@@ -6,7 +6,7 @@ included; heads then tell what the draws are worth on real test cells.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 
 import numpy as np
@@ -15,9 +15,8 @@ from napari_cytosynth.core.protocols import Compute, Request, TrainingSet, Vecto
 from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.core.training import balanced
 from napari_cytosynth.evidence.deals import Deal, deal
-from napari_cytosynth.evidence.jury import REPEATS, Jury, chances_of, with_gains
-from napari_cytosynth.evidence.study import Floats, Key, Study, span
-from napari_cytosynth.learning.fitting import fit_head
+from napari_cytosynth.evidence.jury import REPEATS, Jury, with_gains
+from napari_cytosynth.evidence.study import Floats, Key, Study, StudyRow, span
 from napari_cytosynth.learning.training import SYNTHETIC_CAP, joined
 from napari_cytosynth.workflows.drawn import closable, fit_source
 from napari_cytosynth.workflows.studies.painting import LATENT, Painter, pictures_of
@@ -43,7 +42,7 @@ def run(
     jury = Jury(drawn, material.taxonomy)
     train = drawn.train
     alone = TrainingSet(train.vectors, train.codes, balanced(train.codes))
-    found = _judged(jury, drawn, BASE, alone)
+    found = jury.tried(BASE, "", alone)
     makers: dict[str, Callable[..., Made]] = {VECTORS: _vectors, LATENT: _pictures}
     for case, make in makers.items():
         begun = monotonic()
@@ -51,18 +50,10 @@ def run(
         took = monotonic() - begun
         codes = [code for code, vectors in made.items() for _ in vectors]
         vectors = np.concatenate([train.vectors[:0], *made.values()])
-        found |= _judged(jury, drawn, case, joined(alone, vectors, codes))
+        found |= jury.tried(case, "", joined(alone, vectors, codes))
         found[case, "", "made", ""] = np.full(REPEATS + 1, float(len(codes)))
         found[case, "", "took", ""] = np.full(REPEATS + 1, took)
     return with_gains(found, BASE)
-
-
-def _judged(
-    jury: Jury, drawn: Deal, case: str, training: TrainingSet
-) -> dict[Key, Floats]:
-    head = fit_head(training, folds=0)
-    chances = head.predict_proba(drawn.test.vectors)
-    return jury.judge(case, "", chances_of(head.codes_, chances, drawn.classes))
 
 
 def _vectors(drawn: Deal, material: Material, compute: Compute, seconds: float) -> Made:
@@ -125,7 +116,7 @@ def told(study: Study) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def left_out(plan: Plan) -> tuple[str, ...]:
+def left_out(plan: Plan, rows: Sequence[StudyRow]) -> tuple[str, ...]:
     """Return what a run does not do, and why."""
-    del plan
+    del plan, rows
     return ("the gate: both generators are compared on their first draws",)

@@ -20,9 +20,8 @@ from napari_cytosynth.core.registry import load, names
 from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.core.training import balanced
 from napari_cytosynth.evidence.deals import Deal, deal
-from napari_cytosynth.evidence.jury import REPEATS, Jury, chances_of, with_gains
-from napari_cytosynth.evidence.study import Floats, Key, Study, span
-from napari_cytosynth.learning.fitting import fit_head
+from napari_cytosynth.evidence.jury import REPEATS, Jury, with_gains
+from napari_cytosynth.evidence.study import Floats, Key, Study, StudyRow, span
 from napari_cytosynth.learning.training import joined
 from napari_cytosynth.workflows.drawn import fit_source
 from napari_cytosynth.workflows.studies.plan import (
@@ -65,11 +64,7 @@ def run(
     jury = Jury(drawn, material.taxonomy)
     found: dict[Key, Floats] = {}
     for case, ratio, training in _cases(drawn, material, compute):
-        head = fit_head(training, folds=0)
-        chances = head.predict_proba(drawn.test.vectors)
-        found |= jury.judge(
-            case, ratio, chances_of(head.codes_, chances, drawn.classes)
-        )
+        found |= jury.tried(case, ratio, training)
         if case == SYNTHETIC:
             found[case, ratio, PASSED, ""] = passed(drawn, ratio, training.codes)
     return with_gains(found, BASE)
@@ -214,7 +209,7 @@ def _real_worth(study: Study) -> tuple[str, ...]:
     )
 
 
-def left_out(plan: Plan) -> tuple[str, ...]:
+def left_out(plan: Plan, rows: Sequence[StudyRow]) -> tuple[str, ...]:
     """Return what a run does not do, and why."""
     if plan.head != HEADS[0]:
         ratios = ", ".join(f"{r:g}" for r in RATIOS if r not in RESNET_RATIOS)
@@ -222,8 +217,27 @@ def left_out(plan: Plan) -> tuple[str, ...]:
             f"ratios {ratios} : 1, the controls beside class weights and duplicates, "
             "and synthetic cells only, with a ResNet: each takes a training from "
             "scratch",
+            *_too_few_real(rows),
         )
     return (
         "synthetic pre-training, then real, with the logistic head: a convex fit "
         "forgets where it started",
+        *_too_few_real(rows),
+    )
+
+
+def _too_few_real(rows: Sequence[StudyRow]) -> tuple[str, ...]:
+    """Name the ratios at which too few real cells could stand beside synthetic ones."""
+    there = {
+        case: [
+            row.setting for row in rows if (row.case, row.metric) == (case, "macro_f1")
+        ]
+        for case in (SYNTHETIC, REAL)
+    }
+    lacking = [ratio for ratio in there[SYNTHETIC] if ratio not in there[REAL]]
+    if not lacking:
+        return ()
+    return (
+        f"{', '.join(lacking)} further real cells for each real one: a rare class has "
+        "too few",
     )

@@ -7,7 +7,7 @@ other real cells. What the first passes is not what the second sees.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from napari_cytosynth.core.protocols import Compute, Crops, LabelledCells, Vecto
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.evidence.deals import Deal, deal
 from napari_cytosynth.evidence.jury import REPEATS
-from napari_cytosynth.evidence.study import Floats, Key, Study, span
+from napari_cytosynth.evidence.study import Floats, Key, Study, StudyRow, span
 from napari_cytosynth.metrics.scores import draw_counts, weighted_scores
 from napari_cytosynth.synthesis.gate import CRITICS_EMBEDDER, OTHER_EMBEDDER
 from napari_cytosynth.workflows.studies.painting import Painter, pictures_of
@@ -183,7 +183,7 @@ def told(study: Study) -> tuple[str, ...]:
     )
 
 
-def left_out(plan: Plan) -> tuple[str, ...]:
+def left_out(plan: Plan, rows: Sequence[StudyRow]) -> tuple[str, ...]:
     """Return what a run does not do, and why."""
-    del plan
+    del plan, rows
     return ()

@@ -85,12 +85,13 @@ def study(material: Material, plan: Plan, kept: Path, *, jobs: int = 1) -> Task[
     yield from _finished(material, plan, todo, jobs)
     runs = [_read(path) for path in paths]
     seconds = sum(float(run[_SECONDS][0]) for run in runs)
+    rows = rows_of([{k: v for k, v in run.items() if k != _SECONDS} for run in runs])
     found = Study(
         plan.study,
-        rows_of([{k: v for k, v in run.items() if k != _SECONDS} for run in runs]),
+        rows,
         (),
         joined_caveats(material.caveats),
-        _ABOUT[plan.study].left_out(plan),
+        _ABOUT[plan.study].left_out(plan, rows),
         asdict(plan),
         data,
         seconds,
