@@ -215,6 +215,22 @@ def test_what_the_gate_let_through_is_told() -> None:
     )
 
 
+@pytest.mark.parametrize("lost", [0, 2])
+def test_a_loop_tells_which_classes_it_lost(lost: int) -> None:
+    same = np.ones(101)
+    run: dict[Key, np.ndarray] = {
+        ("first draws", "by the loop's own judge", "macro_f1", ""): 0.6 * same,
+        ("after the loop", "", "acceptance", ""): 0.4 * same,
+        ("after the loop", "", "classes lost", ""): lost * same,
+    }
+    for case in ("first draws", "after the loop", "real test cells"):
+        run[case, "by a judge outside", "macro_f1", ""] = 0.5 * same
+    found = Study("regenerate", rows_of([run]), (), (), (), {}, "0" * 64, 1.0)
+    said = regenerate.told(found)[1]
+    assert "40% of the draws" in said
+    assert ("lack 2 classes a run" in said) is bool(lost)
+
+
 def test_a_race_tells_the_time_that_was_taken() -> None:
     figures = {"macro_f1_gain": 0.1, "made": 30.0, "took": 61.2}
     run = {

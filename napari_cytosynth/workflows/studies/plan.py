@@ -95,7 +95,7 @@ class Material:
     caveats: tuple[str, ...] = ()
 
 
-_METHOD = 2
+_METHOD = 3
 """Number of the method; another one makes older runs void."""
 
 

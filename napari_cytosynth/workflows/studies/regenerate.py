@@ -161,6 +161,8 @@ def _effort(slots: Mapping[str, _Slots]) -> dict[Key, Floats]:
     for code, own in slots.items():
         found[LOOP, "", "acceptance", code] = same * own.agreed.sum() / own.drawn
         found[LOOP, "", "rounds", code] = same * own.rounds.mean()
+    lost = sum(not own.agreed.any() for own in slots.values())
+    found[LOOP, "", "classes lost", ""] = same * lost
     drawn = sum(own.drawn for own in slots.values())
     agreed = sum(int(own.agreed.sum()) for own in slots.values())
     found[LOOP, "", "acceptance", ""] = same * agreed / drawn
@@ -174,12 +176,17 @@ def told(study: Study) -> tuple[str, ...]:
         study.find(case, "macro_f1", "by a judge outside")
         for case in (FIRST, LOOP, REAL)
     )
-    share = study.find(LOOP, "acceptance")
+    share, lost = (study.find(LOOP, what) for what in ("acceptance", "classes lost"))
+    without = (
+        f"; figures after the loop lack {lost.value:.2g} classes a run, of which no "
+        "draw was agreed to"
+    )
     return (
         f"of the first draws the loop's judge says macro-F1 {span(own)}, one outside "
         f"{span(first)}",
         f"after the loop the one outside says {span(after)}, and {span(real)} of as "
-        f"many real cells; {share.value:.0%} of the draws were agreed to",
+        f"many real cells; {share.value:.0%} of the draws were agreed to"
+        f"{without if lost.value else ''}",
     )
 
 
