@@ -168,8 +168,7 @@ def _lines(
     yield f"Accuracy on audit cells: {said}."
     for point in curve.points:
         yield f"{point.labels} labels: {curve.measure} {point.score}"
-    yield stopping.sentence
-    yield from (str(f) for f in stopping.forecasts if str(f) != stopping.sentence)
+    yield from stopping.sentences()
     if stopping.caveat:
         yield f"Limit: {stopping.caveat}."
     if per_minute is not None:

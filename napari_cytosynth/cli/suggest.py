@@ -5,7 +5,7 @@ Example: cytosynth suggest smears.cytosynth --strategy rare -n 20
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -102,6 +102,10 @@ def run(
     with opened(path, reading=wanted is None) as project:
         if wanted is not None:
             keep_shares(project, wanted)
+            if strategy != DEFAULT_STRATEGY or Wish(like, like_cell):
+                complain(
+                    f"The shares are kept; only '{DEFAULT_STRATEGY}' deals by them."
+                )
         key = drive(embed_cells(project, InlineCompute(), embedder=embedder), "embed")
         _check(project)
         if wish:
@@ -122,6 +126,8 @@ def _list_ranked(project: Project, key: str, asked: _Asked, as_json: bool) -> No
 
     strategy, seed, why = asked.strategy, asked.seed, asked.why
     head = stored_head(project, key)
+    if head is None and len(set(_codes(project))) > 1:
+        complain("No model yet: 'cytosynth train' fits one of the labels there are.")
     found = suggest(project, key, head=head, strategy=strategy, n=asked.n, seed=seed)
     if not why:
         _note_draws(project, found)
@@ -140,6 +146,11 @@ def _list_ranked(project: Project, key: str, asked: _Asked, as_json: bool) -> No
     if strategy == DEFAULT_STRATEGY:
         lines = [*lines, f"shares: {dealt}"]
     show({**document, "cells": rows}, lines, as_json)
+
+
+def _codes(project: Project) -> Iterator[str]:
+    """Yield the class of each label."""
+    return (label.code for label in project.journal.labels().values())
 
 
 def _check(project: Project) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -183,6 +183,12 @@ class Stopping:
         It names the classes of which nothing can be said.
         """
         return " ".join(filter(None, (self._main(), self._untold())))
+
+    def sentences(self) -> Iterator[str]:
+        """Yield :attr:`sentence`, then those of the forecasts that it does not hold."""
+        first = self.sentence
+        yield first
+        yield from (str(f) for f in self.forecasts if str(f) not in first)
 
     def _untold(self) -> str:
         unknown = [f.code for f in self.forecasts if f.outlook is Outlook.UNKNOWN]

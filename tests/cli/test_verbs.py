@@ -21,6 +21,7 @@ from napari_cytosynth.core.journal import Author, EventKind, Mode
 from napari_cytosynth.core.project import JobState
 from napari_cytosynth.core.provenance import Assessment, Status
 from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.learning.strategies.balanced import Shares
 from napari_cytosynth.store import create_project, open_project
 from napari_cytosynth.testing.fakes import FAKE, FakeCompute
 from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
@@ -265,6 +266,7 @@ def test_progress_says_how_far_the_labelling_is(
     out = capsys.readouterr().out
     assert "Accuracy on audit cells: cannot be estimated yet (n = 0)." in out
     assert found["stopping"]["said"] in out
+    assert all(out.count(row["said"]) == 1 for row in found["stopping"]["classes"])
     assert "labels are doubted." in out
 
 
@@ -542,6 +544,30 @@ def test_suggest_and_train(project: Path, capsys: pytest.CaptureFixture[str]) ->
     modes = Counter(label.mode for label in opened.journal.labels().values())
     opened.close()
     assert modes[Mode.AUDIT] == 1
+
+
+def test_suggest_says_what_its_options_cannot_tell(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["suggest", "--help"]) == 0
+    told = "".join(capsys.readouterr().out.split())
+    usual = ",".join(f"{k}={100 * v:g}" for k, v in Shares().parts().items())
+    assert f"{usual}unlessset" in told
+    opened = open_project(project)
+    cells = [int(c) for c in opened.cells().ids[~splits_of(opened).audit]]
+    opened.close()
+    for cell, code in zip(cells, ["EO", "LY"] * 3, strict=False):
+        document(capsys, "label", project, cell, code, "--annotator", "a")
+    asked = ["suggest", str(project), "--strategy", "margin"]
+    assert main([*asked, "--shares", "rare=1"]) == 0
+    told = capsys.readouterr().err
+    assert "only 'balanced' deals by them" in told
+    assert "'cytosynth train' fits one" in told
+    document(capsys, "train", project)
+    assert main(asked) == 0
+    told = capsys.readouterr().err
+    assert "deals" not in told
+    assert "cytosynth train" not in told
 
 
 def test_suggest_looks_for_a_class_and_for_cells_like_one(

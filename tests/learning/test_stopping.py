@@ -193,3 +193,13 @@ def test_classes_of_which_nothing_is_known_are_named() -> None:
     stopping = ahead(toy_cells({**FEW, "BA": 7}))
     assert "the mean recall of 3 classes" in stopping.sentence
     assert stopping.sentence.endswith(" Of BA it cannot be estimated yet.")
+
+
+def test_no_sentence_is_said_twice() -> None:
+    mean = replace(RISING, code="", classes=2, outlook=Outlook.FLAT)
+    known = replace(RISING, code="LY", outlook=Outlook.FLAT)
+    found = Stopping((mean, known, Forecast("BA", n=3)))
+    first, *others = found.sentences()
+    assert first == found.sentence
+    assert first.startswith(str(mean))
+    assert others == [str(known), str(Forecast("BA", n=3))]
