@@ -177,7 +177,8 @@ def ranked(
     pool = _Pool.of(project, embedder_key, head)
     if not pool.embedded:
         raise InputError(
-            "Cells cannot be compared before they have vectors. Embed them first."
+            "No cell has a vector yet, so cells cannot be compared. Add smears and "
+            "find their cells first; each verb that compares cells embeds them."
         )
     if synthetic is not None:
         pool = replace(pool, synthetic=synthetic)

@@ -148,7 +148,8 @@ def told(study: Study) -> tuple[str, ...]:
         f"of the gap, {flawed.value - real.value:+.3f} comes of scoring synthetic "
         f"cells, which are told apart at {made.value:.3f}; "
         f"{real.value - honest.value:+.3f} comes of folds that train on four fifths of "
-        "the real cells, those that the synthetic ones were painted after among them",
+        "the real cells, those that the synthetic ones were painted after among them, "
+        "and weigh synthetic ones in full",
         f"without synthetic cells real test cells say {span(without)}",
     )
 

@@ -99,23 +99,22 @@ def _looped(
 ) -> _Slots:
     """Fill the slots of one class; stop where all are agreed, or after eight rounds."""
     open_, rounds = np.arange(EACH), np.zeros(EACH, np.intp)
-    kept: list[npt.NDArray[np.float32]] = [np.zeros(0, np.float32)] * EACH
     agreed = np.zeros(EACH, bool)
-    first = np.zeros((0, 0), np.float32)
+    first = kept = np.zeros((0, 0), np.float32)
     total = 0
     for number in range(ROUNDS):
         cells = list(painter.draws(code, len(open_), 1000 * seed + number))
         vectors = embed(pictures_of(cells))
         total += len(cells)
         if number == 0:
-            first = vectors
+            first, kept = vectors, np.zeros((EACH, vectors.shape[1]), np.float32)
         says = judge.says(vectors)
         for slot, vector, said in zip(open_, vectors, says, strict=False):
             kept[slot], agreed[slot], rounds[slot] = vector, said == code, number + 1
         open_ = np.flatnonzero(~agreed)
         if not len(open_):
             break
-    return _Slots(first, np.stack(kept).astype(np.float32), agreed, rounds, total)
+    return _Slots(first, kept, agreed, rounds, total)
 
 
 def _first(slots: Mapping[str, _Slots]) -> dict[str, Vectors]:
@@ -140,6 +139,8 @@ def _scored(
     """Score what a judge says of cells that were meant to be of a class."""
     classes = drawn.classes
     there = {code: vectors for code, vectors in sets.items() if len(vectors)}
+    if not there:
+        return {(case, by, "macro_f1", ""): np.zeros(REPEATS + 1)}
     meant = [classes.index(code) for code, vectors in there.items() for _ in vectors]
     says = judge.says(np.concatenate(list(there.values())))
     truth = np.array(meant, np.intp)
