@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from napari_cytosynth.core.cells import CROP_UM, CellTable
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.events import REAL, SYNTHETIC
 from napari_cytosynth.core.ids import CellId
@@ -22,6 +24,7 @@ from napari_cytosynth.core.journal import Author, Event, now
 from napari_cytosynth.core.project import Job, JobState, Project
 from napari_cytosynth.core.protocols import Crops
 from napari_cytosynth.core.provenance import Provenance, Status
+from napari_cytosynth.core.smear import FALLBACK_MPP
 from napari_cytosynth.evidence.reader import ReaderResult, Shown, score
 from napari_cytosynth.workflows.quality import flaws_by_cell
 from napari_cytosynth.workflows.train import held_out_cells
@@ -65,7 +68,8 @@ def deal(
 
     Synthetic cells are drawn from all that passed the gate, whatever a reader said of
     them, so that a test tells of the generator and not of a choice. Real cells are
-    labelled ones of the same classes whose picture has no flaw, held-out ones first.
+    labelled ones of the same classes whose picture has no flaw and no blank rim, as it
+    has beyond the edge of a smear; held-out ones first.
 
     Parameters
     ----------
@@ -124,7 +128,7 @@ def strategy_of(made: Provenance) -> str:
 def _real(project: Project, rng: np.random.Generator) -> dict[str, list[int]]:
     """Return sound labelled cells by class: held-out ones first, else by chance."""
     table, labels = project.cells(), project.journal.labels()
-    sound = table.ids[flaws_by_cell(project, table) == 0]
+    sound = table.ids[(flaws_by_cell(project, table) == 0) & _inside(project, table)]
     mixed = sound[rng.permutation(len(sound))]
     first = np.isin(mixed, held_out_cells(project))
     found: dict[str, list[int]] = {}
@@ -133,6 +137,20 @@ def _real(project: Project, rng: np.random.Generator) -> dict[str, list[int]]:
         if label is not None and not project.taxonomy[label.code].abstain:
             found.setdefault(label.code, []).append(number)
     return found
+
+
+def _inside(project: Project, table: CellTable) -> npt.NDArray[np.bool_]:
+    """Tell whose picture lies within its smear: a blank rim betrays a real cell."""
+    inside = np.zeros(len(table.ids), bool)
+    for smear in project.smears():
+        known = project.calibration(smear.id)
+        mpp = smear.mpp or FALLBACK_MPP if known is None else known.mpp
+        here = table.smears == smear.id
+        boxes = table.boxes[here].astype(np.float64)
+        middle, half = boxes[:, :2] + boxes[:, 2:] / 2, CROP_UM / mpp / 2
+        size = np.array([smear.width, smear.height])
+        inside[here] = ((middle >= half) & (middle <= size - half)).all(axis=1)
+    return inside
 
 
 def _pairs(

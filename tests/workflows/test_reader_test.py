@@ -21,7 +21,7 @@ from napari_cytosynth.evidence.reader import Shown, score
 from napari_cytosynth.metrics.discrimination import Answers, d_prime
 from napari_cytosynth.metrics.intervals import wilson
 from napari_cytosynth.store import MemoryProject, create_project, open_project
-from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
+from napari_cytosynth.testing.tiny import tiny_detections, tiny_project, tiny_synthetic
 from napari_cytosynth.workflows.reader_test import (
     ReaderTest,
     call,
@@ -97,6 +97,20 @@ def test_held_out_cells_come_first(project: MemoryProject) -> None:
     for code in ("BA", "EO", "LY"):
         mine = [s.number in held_out for s in shown if s.code == code]
         assert sum(mine) == min(there[code], len(mine))
+
+
+def test_no_blank_rim_betrays_a_real_cell(project: MemoryProject) -> None:
+    rng, rim = np.random.default_rng(5), set()
+    for smear in project.smears():
+        found = tiny_detections(20, rng)
+        found.boxes[:, 0] = np.where(np.arange(20) % 2, smear.width - 60, 10)
+        crops = np.full((20, 96, 96, 3), 200, np.uint8)
+        ids = project.add_cells(smear.id, found, crops).tolist()
+        project.record(*(ADA.label(CellId(n), "BA") for n in ids))
+        rim.update(ids)
+    shown = [s for s in dealt(project).cells if not s.synthetic]
+    assert sum(s.code == "BA" for s in shown) == 6
+    assert not rim & {s.number for s in shown}
 
 
 def test_the_order_betrays_nothing(project: MemoryProject) -> None:
