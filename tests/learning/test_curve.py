@@ -58,6 +58,18 @@ def test_before_that_labels_measure_each_other() -> None:
     assert blind.points[-1].score.value < 0.4
 
 
+def test_a_class_that_fails_is_not_forgotten_where_no_cell_of_it_is_drawn() -> None:
+    # Two cells of one class among clouds that lie apart: it fails, and many resamples
+    # hold neither of them. The point must lie inside its interval all the same.
+    real = toy_cells({"BA": 2, "LY": 60, "MO": 60, "SNE": 60}, apart=2.0)
+    none = real.take(NONE)
+    curve = run_to_end(learning_curve(real, none, fit_head))
+    last = curve.points[-1].score
+    assert last.value < 0.8
+    assert last.high < 0.9
+    assert last.low <= last.value <= last.high
+
+
 def test_few_groups_are_said() -> None:
     real = toy_cells(MANY, groups=3)
     curve = run_to_end(learning_curve(real, real.take(NONE), fit_head))
