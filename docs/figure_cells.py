@@ -9,6 +9,7 @@ other people's pictures, so it stays out of this repository.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -19,13 +20,19 @@ from napari_cytosynth.bench.pack import figure_cells
 from napari_cytosynth.bench.stains import other_stains
 
 ALL = 10_000
+PACK = "pack_pbc128"
+SETS = (PACK, "bccd", "wbc_dataset1")
 
 
 def main() -> None:
     """Write one set."""
-    folder, name = Path(sys.argv[1]), (sys.argv[2:] or ["pack_pbc128"])[0]
+    asked = argparse.ArgumentParser(description="Write one set of single cells.")
+    asked.add_argument("folder", type=Path)
+    asked.add_argument("set", nargs="?", default=PACK, choices=SETS)
+    arguments = asked.parse_args()
+    folder, name = arguments.folder, arguments.set
     data = Path(os.environ.get("CYTOSYNTH_DATA", "../shared/data"))
-    whole = name == "pack_pbc128"
+    whole = name == PACK
     pack = figure_cells(data, each=ALL) if whole else other_stains(data)[name]
     for number, (crop, code) in enumerate(zip(pack.crops, pack.codes, strict=True)):
         own = folder / str(code)
