@@ -31,7 +31,7 @@ from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.smear import Calibration, MppSource, Smear
 from napari_cytosynth.ingest.identity import fingerprint
-from napari_cytosynth.workflows.train import held_out_cells
+from napari_cytosynth.workflows.splitting import held_out_cells
 
 if TYPE_CHECKING:
     from napari_cytosynth._gui.main import Window

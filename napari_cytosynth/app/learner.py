@@ -246,7 +246,8 @@ class Learner:
 
         Synthetic cells train if the use gate let them; it is asked after the round.
         """
-        from napari_cytosynth.workflows.train import labelled_cells, train_head
+        from napari_cytosynth.workflows.splitting import labelled_cells
+        from napari_cytosynth.workflows.train import train_head
         from napari_cytosynth.workflows.use_gate import Offer, standing_answer
 
         yield Progress(0, 0, "fitting")
@@ -332,6 +333,6 @@ def accuracy_of(project: Project, key: str, head: Head | None) -> Interval:
 
 def caveat_of(project: Project) -> str:
     """Return what every figure must say of how the cells are split."""
-    from napari_cytosynth.workflows.train import splits_of
+    from napari_cytosynth.workflows.splitting import splits_of
 
     return splits_of(project).caveat

@@ -21,9 +21,10 @@ from napari_cytosynth.workflows.evaluate import evaluate
 from napari_cytosynth.workflows.exchange import export_labels
 from napari_cytosynth.workflows.review import judge
 from napari_cytosynth.workflows.sample import sample_smear_path, sample_truth
+from napari_cytosynth.workflows.splitting import splits_of
 from napari_cytosynth.workflows.suggest import suggest
 from napari_cytosynth.workflows.synthesize import fill
-from napari_cytosynth.workflows.train import splits_of, train_head
+from napari_cytosynth.workflows.train import train_head
 
 if TYPE_CHECKING:
     from napari_cytosynth.core.protocols import Compute

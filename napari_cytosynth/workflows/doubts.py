@@ -15,7 +15,7 @@ from napari_cytosynth.core.splits import Split
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.learning.doubts import Doubts, find_doubts
 from napari_cytosynth.learning.head import HeadFitter, fitter_here
-from napari_cytosynth.workflows.train import labelled_cells
+from napari_cytosynth.workflows.splitting import labelled_cells
 
 
 def doubted_labels(

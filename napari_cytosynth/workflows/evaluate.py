@@ -23,7 +23,7 @@ from napari_cytosynth.workflows.controls import controls_for
 from napari_cytosynth.workflows.drawn import Drawn, fit_source, shortfall
 from napari_cytosynth.workflows.embed import embed_synthetic
 from napari_cytosynth.workflows.kept import accepted_cells
-from napari_cytosynth.workflows.train import (
+from napari_cytosynth.workflows.splitting import (
     held_out_cells,
     labelled_cells,
     splits_of,

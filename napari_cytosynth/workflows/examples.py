@@ -12,7 +12,7 @@ from napari_cytosynth.core.tasks import Task
 from napari_cytosynth.workflows.drawn import fit_source
 from napari_cytosynth.workflows.embed import embed_synthetic, embedded_synthetic
 from napari_cytosynth.workflows.kept import accepted_cells, kept_vectors
-from napari_cytosynth.workflows.train import held_out_cells
+from napari_cytosynth.workflows.splitting import held_out_cells
 
 DRAWN = 40
 """Vectors that are drawn of a class without synthetic examples."""

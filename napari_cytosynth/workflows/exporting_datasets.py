@@ -33,7 +33,7 @@ from napari_cytosynth.workflows.data_card import notes_of, page
 from napari_cytosynth.workflows.kept import accepted_cells
 from napari_cytosynth.workflows.model_card import CARD_NAME, cards_of, is_card
 from napari_cytosynth.workflows.reader_test import read_as
-from napari_cytosynth.workflows.train import held_out_cells, splits_of
+from napari_cytosynth.workflows.splitting import held_out_cells, splits_of
 
 _README = "README.md"
 _STEP = 200

@@ -27,7 +27,7 @@ from napari_cytosynth.evidence.memorisation import Memorisation, measure_memoris
 from napari_cytosynth.evidence.sets import ALL, Sets, SyntheticSet
 from napari_cytosynth.workflows.embed import embed_synthetic
 from napari_cytosynth.workflows.kept import accepted_cells, kept_vectors
-from napari_cytosynth.workflows.train import (
+from napari_cytosynth.workflows.splitting import (
     held_out_cells,
     labelled_cells,
     splits_of,

@@ -27,8 +27,8 @@ from napari_cytosynth.learning.head import Head
 from napari_cytosynth.learning.space import PoolSpace
 from napari_cytosynth.workflows.embed import vectors_of
 from napari_cytosynth.workflows.missed import Opener, find_missed
+from napari_cytosynth.workflows.splitting import labelled_cells, splits_of
 from napari_cytosynth.workflows.suggest import made_strategy, ranked
-from napari_cytosynth.workflows.train import labelled_cells, splits_of
 
 FIELD_UM = BLOCK_UM
 """Side of a field, micrometres. Where patients are few, cells are split into teaching

@@ -14,7 +14,8 @@ from napari_cytosynth.synthesis.gate import (
 )
 from napari_cytosynth.workflows.embed import fingerprint_of
 from napari_cytosynth.workflows.fill_jobs import CRITICS
-from napari_cytosynth.workflows.train import HEAD, splits_of
+from napari_cytosynth.workflows.splitting import splits_of
+from napari_cytosynth.workflows.train import HEAD
 
 
 def training_cells(project: Project) -> Task[LabelledCells]:

@@ -18,7 +18,7 @@ from napari_cytosynth.learning.curve import LearningCurve, learning_curve
 from napari_cytosynth.learning.head import HeadFitter, fitter_here
 from napari_cytosynth.learning.outlook import Stopping
 from napari_cytosynth.learning.stopping import look_ahead
-from napari_cytosynth.workflows.train import labelled_cells, splits_of
+from napari_cytosynth.workflows.splitting import labelled_cells, splits_of
 
 CURVE = "learning-curve"
 """Key of the job row that keeps the last curve."""

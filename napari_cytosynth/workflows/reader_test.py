@@ -27,7 +27,7 @@ from napari_cytosynth.core.provenance import Provenance, Status
 from napari_cytosynth.core.smear import FALLBACK_MPP
 from napari_cytosynth.evidence.reader import ReaderResult, Shown, score
 from napari_cytosynth.workflows.quality import flaws_by_cell
-from napari_cytosynth.workflows.train import held_out_cells
+from napari_cytosynth.workflows.splitting import held_out_cells
 
 PREFIX = "reader:"
 """Begins the key of a test among the project's jobs."""

@@ -18,8 +18,9 @@ from napari_cytosynth.core.rereading import REPEAT_EVERY, due_repeats, repeated
 from napari_cytosynth.core.splits import NOT_YET
 from napari_cytosynth.metrics.agreement import kappa
 from napari_cytosynth.metrics.intervals import Interval
-from napari_cytosynth.workflows.suggest import Suggestion, scrambled
-from napari_cytosynth.workflows.train import held_out_cells
+from napari_cytosynth.workflows.pool import scrambled
+from napari_cytosynth.workflows.splitting import held_out_cells
+from napari_cytosynth.workflows.suggest import Suggestion
 
 MIN_REPEATS = 10
 """With fewer repeats the agreement of a reader with himself cannot be estimated yet."""

@@ -32,8 +32,8 @@ from napari_cytosynth.learning.strategies.alike import Alike
 from napari_cytosynth.learning.strategies.search import Search
 from napari_cytosynth.workflows.embed import IN_MEMORY, vectors_of
 from napari_cytosynth.workflows.examples import examples_of, synthetic_examples
+from napari_cytosynth.workflows.splitting import labelled_cells
 from napari_cytosynth.workflows.suggest import ranked
-from napari_cytosynth.workflows.train import labelled_cells
 
 
 @dataclass(frozen=True, slots=True)

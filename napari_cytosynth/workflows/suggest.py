@@ -10,26 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.errors import InputError
-from napari_cytosynth.core.journal import Mode
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import (
-    Candidates,
-    LabelledCells,
     Query,
     QueryStrategy,
     SyntheticVectors,
 )
 from napari_cytosynth.core.registry import DEFAULT_STRATEGY, load
-from napari_cytosynth.core.splits import AUDIT_EVERY, Split
+from napari_cytosynth.core.splits import AUDIT_EVERY
 from napari_cytosynth.learning.head import Head
-from napari_cytosynth.learning.shortlist import listed
 from napari_cytosynth.learning.strategies.balanced import Balanced
 from napari_cytosynth.workflows.describe import Describer
-from napari_cytosynth.workflows.embed import IN_MEMORY, vectors_of
-from napari_cytosynth.workflows.examples import synthetic_examples
-from napari_cytosynth.workflows.quality import flaws_by_cell
+from napari_cytosynth.workflows.pool import Pool
 from napari_cytosynth.workflows.shares import stored_shares
-from napari_cytosynth.workflows.train import labelled_cells, splits_of
 
 _Ids = npt.NDArray[np.int64]
 _Mask = npt.NDArray[np.bool_]
@@ -120,7 +113,7 @@ def suggest(
         If there is no such strategy.
     """
     chosen = made_strategy(project, strategy)
-    pool = _Pool.of(project, embedder_key, head)
+    pool = Pool.of(project, embedder_key, head)
     if not pool.embedded:
         chosen = load("strategies", _BLIND)()
     rng = np.random.default_rng(seed)
@@ -174,7 +167,7 @@ def ranked(
     InputError
         If no cell has a vector.
     """
-    pool = _Pool.of(project, embedder_key, head)
+    pool = Pool.of(project, embedder_key, head)
     if not pool.embedded:
         raise InputError(
             "No cell has a vector yet, so cells cannot be compared. Add smears and "
@@ -198,7 +191,7 @@ def made_strategy(project: Project, name: str) -> QueryStrategy:
 
 def _taught(
     chosen: QueryStrategy,
-    pool: _Pool,
+    pool: Pool,
     wanted: tuple[int, int],
     rng: np.random.Generator,
 ) -> tuple[Query, _Ids]:
@@ -233,7 +226,7 @@ def _joined(first: Query, rest: Query, places: _Ids) -> Query:
     )
 
 
-def _worded(pool: _Pool, embedder_key: str, query: Query) -> tuple[str, ...]:
+def _worded(pool: Pool, embedder_key: str, query: Query) -> tuple[str, ...]:
     """Return the reasons with what the attributes say of each cell, where it is sure.
 
     Such as "margin 0.04: EO or SNE; segmented nucleus, coarse granules: EO?".
@@ -256,135 +249,10 @@ def _share(n: int, teach: int, rng: np.random.Generator) -> int:
     return int(whole / AUDIT_EVERY + rng.random())
 
 
-@dataclass(frozen=True)
-class _Pool:
-    """All standing cells, and which of them may be shown."""
-
-    project: Project
-    ids: _Ids
-    vectors: npt.NDArray[np.float32]
-    head: Head | None
-    probabilities: npt.NDArray[np.float32] | None
-    open: _Mask
-    skipped: _Mask
-    held_out: _Mask
-    flagged: _Mask
-    labelled: LabelledCells
-    synthetic: SyntheticVectors
-
-    @classmethod
-    def of(cls, project: Project, key: str, head: Head | None) -> _Pool:
-        # One table for all columns: other threads change the set of cells meanwhile.
-        table = project.cells()
-        ids, vectors = table.ids, vectors_of(project, key, table)
-        # A cell without a vector waits for one, unless none has any.
-        known = np.isfinite(vectors[:, :1]).all(axis=1)
-        known |= not known.any()
-        probabilities: npt.NDArray[np.float32] | None = None
-        if head is not None and vectors.shape[1] != head.dim:
-            head = None
-        # Beyond memory the list scores what it reads: no pass over the disk before it.
-        if head is not None and vectors.nbytes <= IN_MEMORY:
-            probabilities = head.predict_proba(vectors)
-        held_out = splits_of(project, table).audit
-        labelled, skipped = _touched(project, ids, held_out)
-        return cls(
-            project,
-            ids,
-            vectors,
-            head,
-            probabilities,
-            known & ~labelled,
-            skipped,
-            held_out,
-            flaws_by_cell(project, table) > 0,
-            labelled_cells(project, key, Split.TRAIN, abstain=True, cells=table),
-            synthetic_examples(project, key, vectors.shape[1]),
-        )
-
-    @property
-    def embedded(self) -> bool:
-        """Whether there are vectors to rank by."""
-        first = self.vectors[:, :1][self.open]
-        return bool(self.vectors.shape[1]) and bool(np.isfinite(first).all())
-
-    @property
-    def teach(self) -> _Mask:
-        """Cells to rank: those passed over only if no other is left."""
-        pool = self.open & ~self.held_out
-        fresh = pool & ~self.skipped
-        return fresh if fresh.any() else pool
-
-    def audit_ids(self, n: int) -> _Ids:
-        """Return the next ``n`` audit cards in their fixed order, skipped ones last.
-
-        A reader passes skipped cards by; at the head of the order they would keep all
-        others waiting.
-        """
-        mask = self.open & self.held_out
-        waiting = self.ids[mask]
-        order = np.lexsort([scrambled(waiting), self.skipped[mask]])
-        return waiting[order[:n]]
-
-    def candidates(self, mask: _Mask, rng: np.random.Generator) -> Candidates:
-        """Return the cells of a mask as strategies see them; of a large pool a list."""
-        head, labelled = self.head, self.labelled
-        known = None if head is None else head.predict_proba(labelled.vectors)
-        rows, vectors, chances = self._seen(mask, rng)
-        return Candidates(
-            ids=self.ids[rows],
-            vectors=vectors,
-            probabilities=chances,
-            codes=() if head is None else head.codes_,
-            taxonomy=self.project.taxonomy,
-            # What measures does not count: a class of audit labels alone is lacking.
-            counts={c: labelled.count(c) for c in self.project.taxonomy.codes},
-            labelled=labelled,
-            synthetic=self.synthetic,
-            labelled_probabilities=known,
-        )
-
-    def _seen(
-        self, mask: _Mask, rng: np.random.Generator
-    ) -> tuple[
-        npt.NDArray[np.intp], npt.NDArray[np.float32], npt.NDArray[np.float32] | None
-    ]:
-        """Return rows of a mask, their vectors, and what the head says of them."""
-        rows, chances = np.flatnonzero(mask), self.probabilities
-        if self.vectors.nbytes > IN_MEMORY:
-            found = listed(self.vectors, rows, self.head, rng)
-            return found.rows, found.vectors, found.probabilities
-        if len(rows) == len(mask):
-            return rows, self.vectors, chances
-        return rows, self.vectors[rows], None if chances is None else chances[rows]
-
-
-def _touched(project: Project, ids: _Ids, held_out: _Mask) -> tuple[_Mask, _Mask]:
-    """Return which cells need no label any more, and which were passed over."""
-    journal = project.journal
-    labels = journal.labels()
-    audited = [cell for cell, label in labels.items() if label.mode is Mode.AUDIT]
-    done = np.isin(ids, np.array(audited, np.int64))
-    done |= np.isin(ids, np.fromiter(labels, np.int64)) & ~held_out
-    skipped = [cell for cell in journal.touched() if journal.skipped(cell)]  # type: ignore[arg-type]
-    return done, np.isin(ids, np.array(skipped, np.int64))
-
-
 def label_counts(project: Project) -> dict[str, int]:
     """Return how many real cells carry each label; every class of the taxonomy."""
     given = Counter(label.code for label in project.journal.labels().values())
     return {code: given[code] for code in project.taxonomy.codes}
-
-
-def scrambled(ids: _Ids) -> npt.NDArray[np.uint64]:
-    """Return a number for each id that orders ids as if at random, for ever the same.
-
-    SplitMix64: Steele, Lea, Flood (2014), OOPSLA.
-    """
-    z = ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
 
 
 def _mixed(teach: Query, draws: _Ids, rng: np.random.Generator) -> tuple[Query, _Mask]:

@@ -13,8 +13,8 @@ from napari_cytosynth.core.splits import MIN_AUDIT, Split
 from napari_cytosynth.learning.head import Head
 from napari_cytosynth.metrics.intervals import Interval, wilson
 from napari_cytosynth.workflows.embed import vectors_of
+from napari_cytosynth.workflows.splitting import labelled_cells
 from napari_cytosynth.workflows.suggest import label_counts
-from napari_cytosynth.workflows.train import labelled_cells
 
 
 @dataclass(frozen=True, slots=True)

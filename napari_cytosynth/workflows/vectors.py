@@ -11,7 +11,7 @@ from napari_cytosynth.core.splits import Split
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.workflows.drawn import EMBEDDING, Tally, fit_source
 from napari_cytosynth.workflows.kept import keep_vectors
-from napari_cytosynth.workflows.train import labelled_cells
+from napari_cytosynth.workflows.splitting import labelled_cells
 
 
 def fill_vectors(

@@ -11,7 +11,7 @@ from napari_cytosynth.app.panels import Sort, Tab
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import EventKind, Mode
 from napari_cytosynth.testing.desk import Desk, HeldRunner
-from napari_cytosynth.workflows.train import splits_of
+from napari_cytosynth.workflows.splitting import splits_of
 
 
 def held_out_of(desk: Desk) -> set[int]:

@@ -16,7 +16,7 @@ from napari_cytosynth.metrics.intervals import Interval
 from napari_cytosynth.testing.desk import Desk, HeldRunner
 from napari_cytosynth.workflows import progress
 from napari_cytosynth.workflows.doubts import doubted_labels
-from napari_cytosynth.workflows.train import held_out_cells
+from napari_cytosynth.workflows.splitting import held_out_cells
 
 
 def test_a_curve_is_measured_once_there_is_a_head(

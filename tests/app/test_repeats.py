@@ -16,7 +16,7 @@ from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.desk import Desk
 from napari_cytosynth.testing.tiny import tiny_project
-from napari_cytosynth.workflows.train import held_out_cells
+from napari_cytosynth.workflows.splitting import held_out_cells
 
 
 @pytest.fixture

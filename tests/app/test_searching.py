@@ -9,7 +9,7 @@ from napari_cytosynth.app.panels import Tab
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Mode
 from napari_cytosynth.testing.desk import Desk, HeldRunner
-from napari_cytosynth.workflows.train import held_out_cells
+from napari_cytosynth.workflows.splitting import held_out_cells
 from tests.app.conftest import OpenDesk
 
 

@@ -24,7 +24,7 @@ from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
 from napari_cytosynth.workflows.fill_jobs import Ask
 from napari_cytosynth.workflows.model_card import weights_name
 from napari_cytosynth.workflows.reader_test import call, deal, finish
-from napari_cytosynth.workflows.train import splits_of
+from napari_cytosynth.workflows.splitting import splits_of
 from tests.workflows.test_reader_test import filled
 
 NO_ROWS_OF_CELLS = {

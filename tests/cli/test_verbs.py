@@ -26,8 +26,8 @@ from napari_cytosynth.store import create_project, open_project
 from napari_cytosynth.testing.fakes import FAKE, FakeCompute
 from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
 from napari_cytosynth.workflows.fill_jobs import Ask
+from napari_cytosynth.workflows.splitting import splits_of
 from napari_cytosynth.workflows.synthesize import FillReport
-from napari_cytosynth.workflows.train import splits_of
 
 CLI_PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
 

@@ -38,7 +38,7 @@ from napari_cytosynth.testing.contracts_generator import tiny_labelled
 from napari_cytosynth.worker.inline import InlineCompute
 from napari_cytosynth.workflows.studies import protocol, race, ratio, regenerate
 from napari_cytosynth.workflows.studies.material import from_folder
-from napari_cytosynth.workflows.studies.plan import Material, Plan, key_of
+from napari_cytosynth.workflows.studies.plan import Material, Plan, Run, key_of
 from napari_cytosynth.workflows.studies.running import one_run, study
 
 T = TypeVar("T")
@@ -260,7 +260,9 @@ class TestRuns:
     def test_ratio_has_every_control_and_as_many_real_cells(
         self, material: Material
     ) -> None:
-        found = ratio.run(material, Plan("ratio", shots=5), 0, InlineCompute())
+        plan = Plan("ratio", shots=5)
+        drawn = deal(material.cells, 5, 0)
+        found = ratio.run(Run(material, plan, drawn, InlineCompute()))
         cases = {key[0] for key in found}
         assert {"none", "class_weights", "duplicates", "augmentation", "smote"} <= cases
         assert {"gaussian", "synthetic", "more real", "synthetic only"} <= cases

@@ -27,7 +27,7 @@ from napari_cytosynth.workflows.fidelity import (
     stored_inspection,
 )
 from napari_cytosynth.workflows.kept import keep_vectors
-from napari_cytosynth.workflows.train import splits_of
+from napari_cytosynth.workflows.splitting import splits_of
 
 TEACHER, AUDITOR = Author("reader"), Author("reader", Mode.AUDIT)
 COMPUTE = InlineCompute(embedders=FAKE_EMBEDDERS, generators=FAKE_GENERATORS)

@@ -22,7 +22,7 @@ from napari_cytosynth.testing.tiny import tiny_project
 from napari_cytosynth.workflows.detect import add_cell, add_smear, find_cells
 from napari_cytosynth.workflows.embed import embed_cells
 from napari_cytosynth.workflows.fields import Field, FieldConfig, rank_fields
-from napari_cytosynth.workflows.train import held_out_cells
+from napari_cytosynth.workflows.splitting import held_out_cells
 
 READER = Author("reader")
 PALE = (230.0, 230.0)

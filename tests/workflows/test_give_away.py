@@ -33,7 +33,7 @@ from napari_cytosynth.workflows.exporting_datasets import (
     DatasetOptions,
     export_dataset,
 )
-from napari_cytosynth.workflows.train import held_out_cells, splits_of
+from napari_cytosynth.workflows.splitting import held_out_cells, splits_of
 
 AUTHOR = Author("A. Reader")
 SALT = b"a salt for tests"

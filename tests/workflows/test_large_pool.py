@@ -18,8 +18,9 @@ from napari_cytosynth.learning.ranking import query_at_random
 from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.tiny import tiny_project
 from napari_cytosynth.worker import InlineCompute
-from napari_cytosynth.workflows import embed, suggest
-from napari_cytosynth.workflows.train import splits_of, train_head
+from napari_cytosynth.workflows import embed, pool, suggest
+from napari_cytosynth.workflows.splitting import splits_of
+from napari_cytosynth.workflows.train import train_head
 
 
 def _labelled() -> tuple[MemoryProject, str]:
@@ -36,7 +37,7 @@ def _labelled() -> tuple[MemoryProject, str]:
 @pytest.fixture
 def small_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embed, "IN_MEMORY", 1000)
-    monkeypatch.setattr(suggest, "IN_MEMORY", 1000)
+    monkeypatch.setattr(pool, "IN_MEMORY", 1000)
 
 
 def test_vectors_beyond_memory_lie_in_a_file(small_memory: None) -> None:
@@ -52,7 +53,7 @@ def test_a_list_as_long_as_the_pool_ranks_as_the_pool(
     project, key = _labelled()
     head, margin = run_to_end(train_head(project, key)), load("strategies", "margin")()
     whole = suggest.ranked(project, key, margin, head=head, n=30)
-    monkeypatch.setattr(suggest, "IN_MEMORY", 1000)
+    monkeypatch.setattr(pool, "IN_MEMORY", 1000)
     listed = suggest.ranked(project, key, margin, head=head, n=30)
     np.testing.assert_array_equal(whole.ids, listed.ids)
     assert whole.reasons == listed.reasons
@@ -79,7 +80,7 @@ def test_a_large_pool_is_scored_once_and_never_copied(
     vectors = embed.vectors_of(project, key)
     monkeypatch.setattr(_Watched, "whole", len(vectors))
     monkeypatch.setattr(_Watched, "copied", [])
-    monkeypatch.setattr(suggest, "vectors_of", lambda *_: vectors.view(_Watched))
+    monkeypatch.setattr(pool, "vectors_of", lambda *_: vectors.view(_Watched))
     monkeypatch.setattr(shortlist, "_BLOCK", 32)
     scored: list[int] = []
 

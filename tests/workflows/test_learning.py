@@ -62,14 +62,10 @@ from napari_cytosynth.workflows.kept import (
     vector_counts,
 )
 from napari_cytosynth.workflows.review import lets_through
+from napari_cytosynth.workflows.splitting import labelled_cells, splits_of
 from napari_cytosynth.workflows.suggest import suggest
 from napari_cytosynth.workflows.summary import ClassSummary, class_summary
-from napari_cytosynth.workflows.train import (
-    labelled_cells,
-    splits_of,
-    stored_head,
-    train_head,
-)
+from napari_cytosynth.workflows.train import stored_head, train_head
 from napari_cytosynth.workflows.vectors import fill_vectors
 
 TEACHER = Author("reader")

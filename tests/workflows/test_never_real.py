@@ -59,15 +59,11 @@ from napari_cytosynth.workflows.progress import measure_curve
 from napari_cytosynth.workflows.reader_test import call, deal
 from napari_cytosynth.workflows.review import judge
 from napari_cytosynth.workflows.search import find_class
+from napari_cytosynth.workflows.splitting import held_out_cells, labelled_cells
 from napari_cytosynth.workflows.suggest import label_counts, suggest
 from napari_cytosynth.workflows.summary import class_summary
 from napari_cytosynth.workflows.synthesize import fill
-from napari_cytosynth.workflows.train import (
-    held_out_cells,
-    labelled_cells,
-    stored_head,
-    train_head,
-)
+from napari_cytosynth.workflows.train import stored_head, train_head
 from napari_cytosynth.workflows.use_gate import ask
 from napari_cytosynth.workflows.vectors import fill_vectors
 from tests.workflows.test_provenance import FLAGS

@@ -25,7 +25,8 @@ from napari_cytosynth.workflows.progress import (
     stored_curve,
     stored_stopping,
 )
-from napari_cytosynth.workflows.train import splits_of, training_cells
+from napari_cytosynth.workflows.splitting import splits_of
+from napari_cytosynth.workflows.train import training_cells
 
 ADA, BOB = Author("Ada"), Author("Bob")
 NOON = datetime.fromisoformat("2026-03-01T12:00:00.000+00:00")

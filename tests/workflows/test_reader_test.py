@@ -34,7 +34,7 @@ from napari_cytosynth.workflows.reader_test import (
     read_as,
     results,
 )
-from napari_cytosynth.workflows.train import held_out_cells
+from napari_cytosynth.workflows.splitting import held_out_cells
 
 ADA = Author("Ada")
 

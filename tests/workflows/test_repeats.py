@@ -12,8 +12,8 @@ from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.tiny import tiny_project
 from napari_cytosynth.workflows.repeats import agreements, with_repeats
+from napari_cytosynth.workflows.splitting import held_out_cells
 from napari_cytosynth.workflows.suggest import Suggestion, suggest
-from napari_cytosynth.workflows.train import held_out_cells
 
 ADA, BOB = Author("Ada"), Author("Bob")
 

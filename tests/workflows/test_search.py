@@ -16,14 +16,13 @@ from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.fakes import FakeCompute
 from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
 from napari_cytosynth.worker import InlineCompute
-from napari_cytosynth.workflows import search
-from napari_cytosynth.workflows import suggest as workflow_suggest
+from napari_cytosynth.workflows import pool, search
 from napari_cytosynth.workflows.embed import embed_cells
 from napari_cytosynth.workflows.examples import DRAWN
 from napari_cytosynth.workflows.kept import vector_counts
 from napari_cytosynth.workflows.search import find_alike, find_class
+from napari_cytosynth.workflows.splitting import held_out_cells
 from napari_cytosynth.workflows.suggest import label_counts, suggest
-from napari_cytosynth.workflows.train import held_out_cells
 
 READER = Author("reader")
 
@@ -153,7 +152,7 @@ def test_of_a_pool_beyond_memory_the_likest_cells_are_compared(
 ) -> None:
     cell = bench.teaching("EO")[0]
     whole = find_alike(bench.project, cell, bench.key, n=5).query
-    for part in (search, workflow_suggest):
+    for part in (search, pool):
         monkeypatch.setattr(part, "IN_MEMORY", 1000)
     monkeypatch.setattr(search, "LISTED", 60)
     near = find_alike(bench.project, cell, bench.key, n=176).query

@@ -38,6 +38,7 @@ from napari_cytosynth.workflows.fill_jobs import Ask
 from napari_cytosynth.workflows.gating import training_cells
 from napari_cytosynth.workflows.model_card import weights_name
 from napari_cytosynth.workflows.review import vetoes_of
+from napari_cytosynth.workflows.splitting import splits_of
 from napari_cytosynth.workflows.synthesize import (
     FillReport,
     fill,
@@ -46,7 +47,6 @@ from napari_cytosynth.workflows.synthesize import (
     resumable_jobs,
     resume,
 )
-from napari_cytosynth.workflows.train import splits_of
 
 FAKE_WORKER = (sys.executable, "-m", "napari_cytosynth.testing.fake_worker")
 

@@ -19,7 +19,8 @@ from napari_cytosynth.testing.fakes import FAKE_EMBEDDERS, FakeVectorGenerator
 from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
 from napari_cytosynth.worker import InlineCompute
 from napari_cytosynth.workflows.embed import embed_cells
-from napari_cytosynth.workflows.train import splits_of, train_head, training_cells
+from napari_cytosynth.workflows.splitting import splits_of
+from napari_cytosynth.workflows.train import train_head, training_cells
 from napari_cytosynth.workflows.use_gate import Offer, ask, current_answer
 from napari_cytosynth.workflows.vectors import fill_vectors
 

@@ -19,8 +19,8 @@ from napari_cytosynth.core.taxonomies import BUILT_IN, built_in
 from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.evidence.study import UNKNOWN_PATIENTS
 from napari_cytosynth.workflows.embed import embed_cells, fingerprint_of
+from napari_cytosynth.workflows.splitting import labelled_cells, splits_of
 from napari_cytosynth.workflows.studies.plan import Material
-from napari_cytosynth.workflows.train import labelled_cells, splits_of
 
 PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
 

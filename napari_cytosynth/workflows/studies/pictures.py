@@ -8,12 +8,12 @@ import numpy as np
 
 from napari_cytosynth.core.protocols import Compute, Crops
 from napari_cytosynth.core.training import balanced
-from napari_cytosynth.evidence.deals import Deal, deal
+from napari_cytosynth.evidence.deals import Deal
 from napari_cytosynth.evidence.jury import Jury, with_gains
 from napari_cytosynth.evidence.study import Floats, Key
 from napari_cytosynth.synthesis.gate import DRAWS_PER_SLOT
 from napari_cytosynth.workflows.studies.painting import Painter, gate_for, pictures_of
-from napari_cytosynth.workflows.studies.plan import RESNET_RATIOS, Material, Plan
+from napari_cytosynth.workflows.studies.plan import RESNET_RATIOS, Material, Run
 from napari_cytosynth.workflows.studies.ratio import (
     ALONE,
     BASE,
@@ -30,30 +30,22 @@ PRETRAINED = "synthetic, then real"
 DUPLICATES = "duplicates"
 
 
-def run(
-    material: Material, plan: Plan, seed: int, compute: Compute
-) -> dict[Key, Floats]:
-    """Train a network of each case and score it on real test cells.
-
-    Parameters
-    ----------
-    material, plan, seed, compute
-        As in :func:`napari_cytosynth.workflows.studies.ratio.run`.
-    """
+def run(given: Run) -> dict[Key, Floats]:
+    """Train a network of each case and score it on real test cells."""
     from napari_cytosynth.evidence._torch.small_resnet import SmallResNet
 
-    drawn = deal(material.cells, plan.shots, seed)
+    drawn, material, compute = given.drawn, given.material, given.compute
     jury = Jury(drawn, material.taxonomy)
     made = _painted(drawn, material, compute)
     found: dict[Key, Floats] = {}
     for case, ratio, crops, codes, weights in _cases(drawn, made):
-        network = SmallResNet(drawn.classes, seed=seed).fit(crops, codes, weights)
+        network = SmallResNet(drawn.classes, seed=drawn.seed).fit(crops, codes, weights)
         found |= jury.judge(case, ratio, network.chances(drawn.test.crops))
         if case == SYNTHETIC:
             found[case, ratio, PASSED, ""] = passed(drawn, ratio, codes)
     if len(set(made[1])) > 1:
         train = drawn.train
-        network = SmallResNet(drawn.classes, seed=seed)
+        network = SmallResNet(drawn.classes, seed=drawn.seed)
         network.fit(made[0], made[1], balanced(made[1]))
         network.fit(train.crops, train.codes, balanced(train.codes))
         found |= jury.judge(PRETRAINED, "", network.chances(drawn.test.crops))

@@ -7,9 +7,10 @@ import json
 from dataclasses import asdict, dataclass
 
 from napari_cytosynth.core.errors import InputError
-from napari_cytosynth.core.protocols import LabelledCells
+from napari_cytosynth.core.protocols import Compute, LabelledCells
 from napari_cytosynth.core.registry import names
 from napari_cytosynth.core.taxonomy import Taxonomy
+from napari_cytosynth.evidence.deals import Deal
 
 STUDIES = ("ratio", "protocol", "regenerate", "time")
 """Names of the studies."""
@@ -97,6 +98,28 @@ class Material:
 
 _METHOD = 3
 """Number of the method; another one makes older runs void."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of a study is given.
+
+    Parameters
+    ----------
+    material : Material
+        Where the cells come from.
+    plan : Plan
+        What is done.
+    drawn : Deal
+        The cells of this run; its seed is the run's.
+    compute : Compute
+        Draws and embeds.
+    """
+
+    material: Material
+    plan: Plan
+    drawn: Deal
+    compute: Compute
 
 
 def key_of(plan: Plan, material: Material, data: str, seed: int) -> str:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from napari_cytosynth.core.protocols import Compute, TrainingSet, Vectors
 from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.core.training import balanced
-from napari_cytosynth.evidence.deals import Deal, deal
+from napari_cytosynth.evidence.deals import Deal
 from napari_cytosynth.evidence.jury import REPEATS, Jury, chances_of
 from napari_cytosynth.evidence.study import Floats, Key, Study, StudyRow, span
 from napari_cytosynth.learning.fitting import fit_head
@@ -24,7 +24,7 @@ from napari_cytosynth.learning.folds import FOLDS, deal_folds
 from napari_cytosynth.learning.training import joined
 from napari_cytosynth.metrics.scores import draw_counts, weighted_scores
 from napari_cytosynth.workflows.studies.painting import Painter, pictures_of
-from napari_cytosynth.workflows.studies.plan import Material, Plan
+from napari_cytosynth.workflows.studies.plan import Material, Plan, Run
 
 FLAWED = "mixed test folds (flawed)"
 """Case of the protocol that tests on synthetic cells, too."""
@@ -58,17 +58,9 @@ class MixedPool:
     synthetic: npt.NDArray[np.bool_]
 
 
-def run(
-    material: Material, plan: Plan, seed: int, compute: Compute
-) -> dict[Key, Floats]:
-    """Score heads by both protocols, with the same painted cells.
-
-    Parameters
-    ----------
-    material, plan, seed, compute
-        As in :func:`napari_cytosynth.workflows.studies.ratio.run`.
-    """
-    drawn = deal(material.cells, plan.shots, seed)
+def run(given: Run) -> dict[Key, Floats]:
+    """Score heads by both protocols, with the same painted cells."""
+    drawn, material, compute = given.drawn, given.material, given.compute
     made, codes = _painted(drawn, material, compute)
     train = drawn.train
     alone = TrainingSet(train.vectors, train.codes, balanced(train.codes))
@@ -85,7 +77,7 @@ def run(
         np.arange(len(train) + len(drawn.test) + len(codes))
         >= len(train) + len(drawn.test),
     )
-    return found | _mixed(pool, seed)
+    return found | _mixed(pool, drawn.seed)
 
 
 def _painted(

@@ -14,13 +14,13 @@ import numpy as np
 from napari_cytosynth.core.protocols import Compute, Request, TrainingSet, Vectors
 from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.core.training import balanced
-from napari_cytosynth.evidence.deals import Deal, deal
+from napari_cytosynth.evidence.deals import Deal
 from napari_cytosynth.evidence.jury import REPEATS, Jury, with_gains
 from napari_cytosynth.evidence.study import Floats, Key, Study, StudyRow, span
 from napari_cytosynth.learning.training import SYNTHETIC_CAP, joined
 from napari_cytosynth.workflows.drawn import closable, fit_source
 from napari_cytosynth.workflows.studies.painting import LATENT, Painter, pictures_of
-from napari_cytosynth.workflows.studies.plan import Material, Plan
+from napari_cytosynth.workflows.studies.plan import Material, Plan, Run
 
 BASE, VECTORS = "class_weights", "embedding"
 
@@ -28,17 +28,9 @@ Made = dict[str, Vectors]
 """Vectors of each class."""
 
 
-def run(
-    material: Material, plan: Plan, seed: int, compute: Compute
-) -> dict[Key, Floats]:
-    """Let both generators draw for the same time, and score heads.
-
-    Parameters
-    ----------
-    material, plan, seed, compute
-        As in :func:`napari_cytosynth.workflows.studies.ratio.run`.
-    """
-    drawn = deal(material.cells, plan.shots, seed)
+def run(given: Run) -> dict[Key, Floats]:
+    """Let both generators draw for the same time, and score heads."""
+    drawn, material, compute = given.drawn, given.material, given.compute
     jury = Jury(drawn, material.taxonomy)
     train = drawn.train
     alone = TrainingSet(train.vectors, train.codes, balanced(train.codes))
@@ -46,7 +38,7 @@ def run(
     makers: dict[str, Callable[..., Made]] = {VECTORS: _vectors, LATENT: _pictures}
     for case, make in makers.items():
         begun = monotonic()
-        made = make(drawn, material, compute, plan.seconds)
+        made = make(drawn, material, compute, given.plan.seconds)
         took = monotonic() - begun
         codes = [code for code, vectors in made.items() for _ in vectors]
         vectors = np.concatenate([train.vectors[:0], *made.values()])

@@ -19,7 +19,7 @@ from napari_cytosynth.core.protocols import (
 from napari_cytosynth.core.registry import load, names
 from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.core.training import balanced
-from napari_cytosynth.evidence.deals import Deal, deal
+from napari_cytosynth.evidence.deals import Deal
 from napari_cytosynth.evidence.jury import REPEATS, Jury, with_gains
 from napari_cytosynth.evidence.study import Floats, Key, Study, StudyRow, span
 from napari_cytosynth.learning.training import joined
@@ -30,6 +30,7 @@ from napari_cytosynth.workflows.studies.plan import (
     RESNET_RATIOS,
     Material,
     Plan,
+    Run,
 )
 
 BASE = "class_weights"
@@ -44,23 +45,9 @@ SATURATED = 0.95
 """The knee is where the gain reaches this share of the largest one."""
 
 
-def run(
-    material: Material, plan: Plan, seed: int, compute: Compute
-) -> dict[Key, Floats]:
-    """Train all heads of one run and score them on real test cells.
-
-    Parameters
-    ----------
-    material : Material
-        Real labelled cells.
-    plan : Plan
-        How many of them train.
-    seed : int
-        Of the run.
-    compute : Compute
-        Draws vectors.
-    """
-    drawn = deal(material.cells, plan.shots, seed)
+def run(given: Run) -> dict[Key, Floats]:
+    """Train all heads of one run and score them on real test cells."""
+    drawn, material, compute = given.drawn, given.material, given.compute
     jury = Jury(drawn, material.taxonomy)
     found: dict[Key, Floats] = {}
     for case, ratio, training in _cases(drawn, material, compute):

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_cytosynth.core.protocols import Compute, Crops, LabelledCells, Vectors
+from napari_cytosynth.core.protocols import Crops, LabelledCells, Vectors
 from napari_cytosynth.core.registry import load
-from napari_cytosynth.evidence.deals import Deal, deal
+from napari_cytosynth.evidence.deals import Deal
 from napari_cytosynth.evidence.jury import REPEATS
 from napari_cytosynth.evidence.study import Floats, Key, Study, StudyRow, span
 from napari_cytosynth.metrics.scores import draw_counts, weighted_scores
 from napari_cytosynth.synthesis.gate import CRITICS_EMBEDDER, OTHER_EMBEDDER
 from napari_cytosynth.workflows.studies.painting import Painter, pictures_of
-from napari_cytosynth.workflows.studies.plan import Material, Plan
+from napari_cytosynth.workflows.studies.plan import Plan, Run
 
 EACH = 10
 """Cells of each class that are wanted."""
@@ -68,22 +68,14 @@ class _Slots:
     drawn: int
 
 
-def run(
-    material: Material, plan: Plan, seed: int, compute: Compute
-) -> dict[Key, Floats]:
-    """Paint cells of every class, redraw those that are gainsaid, and judge.
-
-    Parameters
-    ----------
-    material, plan, seed, compute
-        As in :func:`napari_cytosynth.workflows.studies.ratio.run`.
-    """
-    drawn = deal(material.cells, plan.shots, seed)
+def run(given: Run) -> dict[Key, Floats]:
+    """Paint cells of every class, redraw those that are gainsaid, and judge."""
+    drawn, material, compute = given.drawn, given.material, given.compute
     name = OTHER_EMBEDDER if material.embedder == CRITICS_EMBEDDER else CRITICS_EMBEDDER
     embed = load("embedders", name)().embed
     loop = _Judge(embed(drawn.train.crops), drawn.train.codes)
-    painter = Painter(drawn.train, material.taxonomy, compute, seed)
-    slots = {code: _looped(painter, loop, embed, code, seed) for code in drawn.classes}
+    painter = Painter(drawn.train, material.taxonomy, compute, drawn.seed)
+    slots = {code: _looped(painter, loop, embed, code) for code in drawn.classes}
     half = np.arange(len(drawn.test)) % 2 == 0
     reference, shown = drawn.test.take(half), drawn.test.take(~half)
     outside = _Judge(embed(reference.crops), reference.codes)
@@ -94,16 +86,14 @@ def run(
     return found | _effort(slots)
 
 
-def _looped(
-    painter: Painter, judge: _Judge, embed: Embed, code: str, seed: int
-) -> _Slots:
+def _looped(painter: Painter, judge: _Judge, embed: Embed, code: str) -> _Slots:
     """Fill the slots of one class; stop where all are agreed, or after eight rounds."""
     open_, rounds = np.arange(EACH), np.zeros(EACH, np.intp)
     agreed = np.zeros(EACH, bool)
     first = kept = np.zeros((0, 0), np.float32)
     total = 0
     for number in range(ROUNDS):
-        cells = list(painter.draws(code, len(open_), 1000 * seed + number))
+        cells = list(painter.draws(code, len(open_), 1000 * painter.seed + number))
         vectors = embed(pictures_of(cells))
         total += len(cells)
         if number == 0:

@@ -14,8 +14,8 @@ from time import monotonic
 import numpy as np
 
 from napari_cytosynth.core.errors import StorageError, WorkerDiedError
-from napari_cytosynth.core.protocols import Compute
 from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.evidence.deals import deal
 from napari_cytosynth.evidence.study import (
     Floats,
     Key,
@@ -31,14 +31,12 @@ from napari_cytosynth.workflows.studies import (
     ratio,
     regenerate,
 )
-from napari_cytosynth.workflows.studies.plan import HEADS, Material, Plan, key_of
+from napari_cytosynth.workflows.studies.plan import HEADS, Material, Plan, Run, key_of
 
 _SECONDS: Key = ("seconds", "", "", "")
 _POLL = 0.5
 
-Run = Callable[[Material, Plan, int, Compute], dict[Key, Floats]]
-
-_RUNS: dict[str, Run] = {
+_RUNS: dict[str, Callable[[Run], dict[Key, Floats]]] = {
     "ratio": ratio.run,
     "protocol": protocol.run,
     "regenerate": regenerate.run,
@@ -144,7 +142,8 @@ def one_run(material: Material, plan: Plan, seed: int, path: Path) -> None:
 
     begun = monotonic()
     run = pictures.run if plan.head != HEADS[0] else _RUNS[plan.study]
-    found = run(material, plan, seed, InlineCompute())
+    drawn = deal(material.cells, plan.shots, seed)
+    found = run(Run(material, plan, drawn, InlineCompute()))
     found[_SECONDS] = np.array([monotonic() - begun])
     named = {"\x1f".join(key): values for key, values in found.items()}
     draft = path.with_suffix(f".{os.getpid()}.part")
