@@ -12,84 +12,88 @@ import typer
 
 from napari_cytosynth.cli.output import Json, Seed, drive, show
 from napari_cytosynth.cli.project import Embedder, opened
-from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.registry import DEFAULT_EMBEDDER
 
 if TYPE_CHECKING:
     from napari_cytosynth.evidence.appendix import Appendix
     from napari_cytosynth.evidence.record import Evidence
 
-_SOURCE = "Folder NAME.cytosynth; for a study also a folder of cells, one a class."
-_STUDY = "Repeat an experiment on labelled real cells: ratio protocol regenerate time."
 _STUDY_PANEL = "Of a study"
+
+Source = Annotated[
+    Path,
+    typer.Argument(
+        metavar="PROJECT",
+        help="Folder NAME.cytosynth; for a study also a folder of cells, one a class.",
+    ),
+]
+Out = Annotated[Path | None, typer.Option(help="Where to write the report, as HTML.")]
+Study = Annotated[
+    str | None,
+    typer.Option(
+        help="Repeat an experiment on labelled real cells: ratio protocol regenerate "
+        "time."
+    ),
+]
+Seeds = Annotated[int, typer.Option(min=1, help="Runs.", rich_help_panel=_STUDY_PANEL)]
+Shots = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Training cells of a rare class.", rich_help_panel=_STUDY_PANEL
+    ),
+]
+Head = Annotated[
+    str,
+    typer.Option(
+        help="logistic, or resnet from scratch.", rich_help_panel=_STUDY_PANEL
+    ),
+]
+Seconds = Annotated[
+    float,
+    typer.Option(
+        help="Of each generator in a study of time.", rich_help_panel=_STUDY_PANEL
+    ),
+]
+Mpp = Annotated[
+    float | None,
+    typer.Option(
+        min=0.02,
+        max=5.0,
+        help="Micrometres a pixel of the pictures in a folder.",
+        rich_help_panel=_STUDY_PANEL,
+    ),
+]
+Keep = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of finished runs; not repeated. The cache if absent.",
+        rich_help_panel=_STUDY_PANEL,
+    ),
+]
 
 
 def run(
-    path: Annotated[Path, typer.Argument(metavar="PROJECT", help=_SOURCE)],
-    out: Annotated[
-        Path | None, typer.Option(help="Where to write the report, as HTML.")
-    ] = None,
+    path: Source,
+    out: Out = None,
     embedder: Embedder = DEFAULT_EMBEDDER,
     seed: Seed = 0,
-    study: Annotated[str | None, typer.Option(help=_STUDY)] = None,
-    seeds: Annotated[
-        int, typer.Option(min=1, help="Runs.", rich_help_panel=_STUDY_PANEL)
-    ] = 3,
-    shots: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            help="Training cells of a rare class.",
-            rich_help_panel=_STUDY_PANEL,
-        ),
-    ] = 10,
-    head: Annotated[
-        str,
-        typer.Option(
-            help="logistic, or resnet from scratch.", rich_help_panel=_STUDY_PANEL
-        ),
-    ] = "logistic",
-    seconds: Annotated[
-        float,
-        typer.Option(
-            help="Of each generator in a study of time.", rich_help_panel=_STUDY_PANEL
-        ),
-    ] = 30.0,
-    mpp: Annotated[
-        float | None,
-        typer.Option(
-            min=0.02,
-            max=5.0,
-            help="Micrometres a pixel of the pictures in a folder.",
-            rich_help_panel=_STUDY_PANEL,
-        ),
-    ] = None,
-    keep: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of finished runs; not repeated. The cache if absent.",
-            rich_help_panel=_STUDY_PANEL,
-        ),
-    ] = None,
+    study: Study = None,
+    seeds: Seeds = 3,
+    shots: Shots = 10,
+    head: Head = "logistic",
+    seconds: Seconds = 30.0,
+    mpp: Mpp = None,
+    keep: Keep = None,
     as_json: Json = False,
 ) -> None:
     """Compare heads with and without synthetic cells, and with the controls."""
     if study is not None:
-        from napari_cytosynth.cli.studying import study as studied
+        from napari_cytosynth.cli import studying
         from napari_cytosynth.workflows.studies.plan import Plan
 
-        if out is not None:
-            raise InputError(
-                "A report was asked of a study. Reports are of projects; take --out "
-                "or --study away, or keep the study with --json."
-            )
-        if seed:
-            raise InputError(
-                f"A study was asked with --seed {seed}. Its runs have the seeds 0 to "
-                "--seeds less one; leave --seed out."
-            )
+        studying.refuse_report_and_seed(out, seed)
         plan = Plan(study, shots, seeds, head, seconds)
-        studied(path, plan, embedder, mpp=mpp, keep=keep, as_json=as_json)
+        studying.study(path, plan, embedder, mpp=mpp, keep=keep, as_json=as_json)
         return
     evidence, appendix = _measured(path, embedder, seed)
     if out is not None:

@@ -26,45 +26,57 @@ if TYPE_CHECKING:
     from napari_cytosynth.core.project import Project
 
 
+Target = Annotated[Path, typer.Argument(metavar="FILE|FOLDER", help="Where to.")]
+FileFormat = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help="voc coco yolo csv: labels. imagefolder croissant: a data set of the "
+        "synthetic cells; one folder is both. Not with --models.",
+    ),
+]
+IncludeSynthetic = Annotated[
+    bool, typer.Option("--include-synthetic", help="Flagged as synthetic.")
+]
+Pictures = Annotated[
+    str, typer.Option(help="png or tiff: pictures of the synthetic cells.")
+]
+Models = Annotated[
+    bool, typer.Option("--models", help="Write the generators into a folder.")
+]
+IncludeAdapter = Annotated[
+    bool,
+    typer.Option("--include-adapter", help="Those learned from patients' cells too."),
+]
+Real = Annotated[
+    bool, typer.Option("--real", help="Data set: the labelled real cells too.")
+]
+Licence = Annotated[
+    str, typer.Option("--licence", "--license", help="Data set: URL of its terms.")
+]
+Creator = Annotated[str, typer.Option(help="Data set: who gives it.")]
+Title = Annotated[str, typer.Option(help="Data set: its name.")]
+Url = Annotated[str, typer.Option(help="Data set: where it will be found.")]
+Yes = Annotated[
+    bool,
+    typer.Option("--yes", help="Confirm --include-adapter or --real in a script."),
+]
+
+
 def run(
     path: ProjectPath,
-    target: Annotated[Path, typer.Argument(metavar="FILE|FOLDER", help="Where to.")],
-    file_format: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            help="voc coco yolo csv: labels. imagefolder croissant: a data set of the "
-            "synthetic cells; one folder is both. Not with --models.",
-        ),
-    ] = "",
-    include_synthetic: Annotated[
-        bool, typer.Option("--include-synthetic", help="Flagged as synthetic.")
-    ] = False,
-    pictures: Annotated[
-        str, typer.Option(help="png or tiff: pictures of the synthetic cells.")
-    ] = "png",
-    models: Annotated[
-        bool, typer.Option("--models", help="Write the generators into a folder.")
-    ] = False,
-    include_adapter: Annotated[
-        bool,
-        typer.Option(
-            "--include-adapter", help="Those learned from patients' cells too."
-        ),
-    ] = False,
-    real: Annotated[
-        bool, typer.Option("--real", help="Data set: the labelled real cells too.")
-    ] = False,
-    licence: Annotated[
-        str, typer.Option("--licence", "--license", help="Data set: URL of its terms.")
-    ] = "",
-    creator: Annotated[str, typer.Option(help="Data set: who gives it.")] = "",
-    title: Annotated[str, typer.Option(help="Data set: its name.")] = "",
-    url: Annotated[str, typer.Option(help="Data set: where it will be found.")] = "",
-    yes: Annotated[
-        bool,
-        typer.Option("--yes", help="Confirm --include-adapter or --real in a script."),
-    ] = False,
+    target: Target,
+    file_format: FileFormat = "",
+    include_synthetic: IncludeSynthetic = False,
+    pictures: Pictures = "png",
+    models: Models = False,
+    include_adapter: IncludeAdapter = False,
+    real: Real = False,
+    licence: Licence = "",
+    creator: Creator = "",
+    title: Title = "",
+    url: Url = "",
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Write the current labels, the generators, or a data set."""

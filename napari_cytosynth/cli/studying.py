@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_cytosynth.cli.output import drive, show, table
 from napari_cytosynth.cli.project import opened
+from napari_cytosynth.core.errors import InputError
 
 if TYPE_CHECKING:
     from napari_cytosynth.evidence.study import Study, StudyRow
@@ -47,6 +48,26 @@ def study(
     jobs = min(os.cpu_count() or 1, plan.seeds)
     found = drive(studied(material, plan, kept, jobs=jobs), "study")
     show(found.to_json(), _lines(found), as_json)
+
+
+def refuse_report_and_seed(out: Path | None, seed: int) -> None:
+    """Refuse what a study would not heed.
+
+    Raises
+    ------
+    InputError
+        If a report was asked for, or a seed other than 0.
+    """
+    if out is not None:
+        raise InputError(
+            "A report was asked of a study. Reports are of projects; take --out or "
+            "--study away, or keep the study with --json."
+        )
+    if seed:
+        raise InputError(
+            f"A study was asked with --seed {seed}. Its runs have the seeds 0 to "
+            "--seeds less one; leave --seed out."
+        )
 
 
 def _material(source: Path, embedder: str, mpp: float | None) -> Material:

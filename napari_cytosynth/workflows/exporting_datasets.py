@@ -125,6 +125,28 @@ def exporting_dataset(
     StorageError
         If the disk refuses; what stood there before is left.
     """
+    made = _made(project, options)
+    names = Pseudonyms(options.salt)
+    read = read_as(project)
+    samples = [_painted(project, cell, names, read) for cell in made]
+    if options.real:
+        samples += yield from _real(project, names)
+    yield Progress(len(samples), len(samples), "writing")
+    card = _card(project, tuple(samples), options)
+    target = Path(folder)
+    known = _written(target)
+    write_folder(target, _files(project, card), lambda _, name: name in known)
+    return DatasetReport(
+        str(target),
+        len(made),
+        len(samples) - len(made),
+        card.counts(Part.SYNTHETIC),
+        card.about.licence,
+    )
+
+
+def _made(project: Project, options: DatasetOptions) -> Sequence[SyntheticCell]:
+    """Return the synthetic cells that go in; refuse none, and one without origin."""
     made = project.synthetic(status=Status.ACCEPTED)
     if options.real:
         made = accepted_cells(project, held_out_cells(project))
@@ -134,28 +156,7 @@ def exporting_dataset(
             "class, and accept cells in the tab Synthetic or by 'cytosynth review'."
         )
     _demand_origins(made)
-    names = Pseudonyms(options.salt)
-    read = read_as(project)
-    samples = [_painted(project, cell, names, read) for cell in made]
-    if options.real:
-        samples += yield from _real(project, names)
-    yield Progress(len(samples), len(samples), "writing")
-    card = _card(project, tuple(samples), options)
-    files = imagefolder(card)
-    files[NAME] = croissant(card, files)
-    files[_README] = page(card)
-    for generator, said in cards_of(project, card.generators).items():
-        files[CARD_NAME.format(generator)] = said
-    target = Path(folder)
-    known = _written(target)
-    write_folder(target, files, lambda _, name: name in known)
-    return DatasetReport(
-        str(target),
-        len(made),
-        len(samples) - len(made),
-        card.counts(Part.SYNTHETIC),
-        card.about.licence,
-    )
+    return made
 
 
 def _demand_origins(cells: Sequence[SyntheticCell]) -> None:
@@ -184,6 +185,16 @@ def _card(
     caveat = splits_of(project).caveat if options.real else ""
     notes = notes_of(samples, classes, caveat)
     return Card(about, samples, classes, generators, notes)
+
+
+def _files(project: Project, card: Card) -> dict[str, str | bytes]:
+    """Return all that the folder holds, by name."""
+    files = imagefolder(card)
+    files[NAME] = croissant(card, files)
+    files[_README] = page(card)
+    for generator, said in cards_of(project, card.generators).items():
+        files[CARD_NAME.format(generator)] = said
+    return files
 
 
 def _painted(

@@ -10,6 +10,8 @@ from napari_cytosynth.synthesis.embedding import EmbeddingConfig
 from napari_cytosynth.synthesis.latent_options import LatentConfig
 from napari_cytosynth.synthesis.lora_options import LoraConfig
 
+PAINTERS = [("latent", LatentConfig), ("lora", LoraConfig)]
+
 
 @pytest.mark.parametrize("config", [EmbeddingConfig, LatentConfig, LoraConfig])
 @pytest.mark.parametrize("value", ["abc", 6.5, True, None, [6]])
@@ -52,14 +54,33 @@ def test_every_default_is_taken():
         assert config.read(given) == plain
 
 
-@pytest.mark.parametrize("key", ["latent", "lora"])
-def test_the_form_offers_options_of_the_right_kind(key: str) -> None:
+@pytest.mark.parametrize(("key", "config"), PAINTERS)
+def test_the_form_offers_options_of_the_right_kind(key: str, config: type) -> None:
     maker = load("generators", key)()
-    options = {s.name: s.value for s in maker.settings if not s.is_argument}
+    offered = [s for s in maker.settings if not s.is_argument]
+    options = {s.name: s.value for s in offered}
+    assert {"strategy", "strength", "steps"} <= set(options)
+    assert config.read(options) == config(), "the form starts at other defaults"
     maker.refuse_options(options, "BA", 3)
-    for setting in maker.settings:
+    choices = [(s.name, value) for s in offered for value in s.choices]
+    assert ("strategy", "inpaint") in choices
+    for name, value in choices:
+        assert getattr(config.read({name: value}), name) == value
+        maker.refuse_options({name: value}, "BA", 3)
+
+
+@pytest.mark.parametrize("key", ["latent", "lora"])
+def test_a_choice_that_the_form_does_not_offer_is_refused(key: str) -> None:
+    maker = load("generators", key)()
+    choosing = [s for s in maker.settings if s.choices]
+    assert choosing
+    for setting in choosing:
+        with pytest.raises(InputError) as refused:
+            maker.refuse_options({setting.name: "blurry"}, "BA", 3)
+        said = str(refused.value)
+        assert f"The {key} generator got {setting.name} 'blurry'" in said
         for value in setting.choices:
-            maker.refuse_options({setting.name: value}, "BA", 3)
+            assert value in said.split("'blurry'")[1], "the way out names each choice"
 
 
 @pytest.mark.parametrize("key", ["latent", "lora"])
