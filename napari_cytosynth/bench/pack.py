@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from PIL import Image
 
 from napari_cytosynth.core.cells import CROP_PIXELS, CROP_UM
 from napari_cytosynth.core.errors import InputError
-from napari_cytosynth.core.protocols import Crops, Embedder, Vectors
+from napari_cytosynth.core.protocols import Crops, Vectors
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.shipped import LAST_TRAINING_SHARE, number_of, share_of
 
@@ -86,13 +87,17 @@ def embedded(embedder: str, dataset: str, pack: Pack, keep: Path | None) -> Vect
     path = None if keep is None else keep / f"{dataset}_{embedder}_{n}.npy"
     if path is not None and path.is_file():
         return np.asarray(np.load(path, allow_pickle=False), np.float32)
-    made: Embedder = load("embedders", embedder)()
-    parts = [made.embed(pack.crops[at : at + _BATCH]) for at in range(0, n, _BATCH)]
-    vectors = np.concatenate(parts)
+    vectors = vectors_by(load("embedders", embedder)().embed, pack)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         np.save(path, vectors)
     return vectors
+
+
+def vectors_by(embed: Callable[[Crops], Vectors], pack: Pack) -> Vectors:
+    """Return float32[n, dim] of a pack, in batches."""
+    steps = range(0, len(pack.codes), _BATCH)
+    return np.concatenate([embed(pack.crops[n : n + _BATCH]) for n in steps])
 
 
 def figure_files(data: Path) -> list[tuple[Path, str]]:

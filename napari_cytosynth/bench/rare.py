@@ -28,9 +28,11 @@ from napari_cytosynth.bench.hunts import (
     by_neighbours,
 )
 from napari_cytosynth.bench.labels import EMBEDDERS, FIRST_SEED, taxonomy_of
-from napari_cytosynth.bench.pack import embedded, whole_pack
+from napari_cytosynth.bench.pack import Pack, embedded, vectors_by, whole_pack
+from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.protocols import QueryStrategy
 from napari_cytosynth.core.registry import load
+from napari_cytosynth.features.starter import StarterEmbedder
 from napari_cytosynth.learning.ranking import best_of
 from napari_cytosynth.learning.strategies.search import Search
 
@@ -50,7 +52,12 @@ Seek = Callable[[Hunt, int], Numbers]
 
 
 def run(
-    data: Path, *, seeds: int = 3, quick: bool = False, keep: Path | None = None
+    data: Path,
+    *,
+    seeds: int = 3,
+    quick: bool = False,
+    keep: Path | None = None,
+    encoder: Path | None = None,
 ) -> list[Row]:
     """Measure how soon a scarce class is found.
 
@@ -64,6 +71,10 @@ def run(
         A quarter of the cells, two classes, ``morphology`` only.
     keep : Path, optional
         Folder for vectors, as of ``bench labels``.
+    encoder : Path, optional
+        Folder of ``starter`` weights whose training left classes out; these classes are
+        sought with them, and nothing else is measured. The shipped weights have seen
+        all classes, so that what they find is flattered.
 
     Returns
     -------
@@ -73,15 +84,45 @@ def run(
     """
     pack = whole_pack(data, quick)
     chosen = range(FIRST_SEED, FIRST_SEED + seeds)
+    if encoder is not None:
+        return _measured(*_by_encoder(encoder, pack), chosen)
+    classes = CLASSES[:2] if quick else CLASSES
     rows: list[Row] = []
     for embedder in EMBEDDERS[1:] if quick else EMBEDDERS[::-1]:
         vectors = embedded(embedder, "pack_pbc128", pack, keep)
         cells = (vectors, pack.codes, taxonomy_of(pack.codes))
-        told = {"dataset": "pack_pbc128", "embedder": embedder}
-        classes = CLASSES[:2] if quick else CLASSES
-        rows += _known(told, cells, classes, chosen)
-        for share in (SHARE, None):
-            rows += _unnamed(told, cells, (classes, chosen), share)
+        rows += _measured(embedder, cells, classes, chosen)
+    return rows
+
+
+def _by_encoder(folder: Path, pack: Pack) -> tuple[str, Cells, tuple[str, ...]]:
+    """Return a name of the weights, the cells as they see them, and the unseen classes.
+
+    Raises
+    ------
+    InputError
+        If the weights have seen all classes.
+    """
+    starter = StarterEmbedder(folder)
+    taught = {code for code, count in starter.card["counts"].items() if count}
+    unseen = tuple(code for code in CLASSES if code not in taught)
+    if not unseen:
+        raise InputError(
+            f"The weights in '{folder}' were trained on all of {', '.join(CLASSES)}, "
+            "so that finding them shows nothing. Train some with --without."
+        )
+    cells = (vectors_by(starter.embed, pack), pack.codes, taxonomy_of(pack.codes))
+    return f"starter without {' '.join(unseen)}", cells, unseen
+
+
+def _measured(
+    embedder: str, cells: Cells, classes: Sequence[str], seeds: Sequence[int]
+) -> list[Row]:
+    """Return all rows of an embedder."""
+    told = {"dataset": "pack_pbc128", "embedder": embedder}
+    rows = list(_known(told, cells, classes, seeds))
+    for share in (SHARE, None):
+        rows += _unnamed(told, cells, (classes, seeds), share)
     return rows
 
 

@@ -66,6 +66,10 @@ def run(
         Path | None,
         typer.Option(help="Folder for finished parts; a run cut short goes on there."),
     ] = None,
+    encoder: Annotated[
+        Path | None,
+        typer.Option(help="Of rare: starter weights that never saw the classes."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run one benchmark and print its rows."""
@@ -78,9 +82,10 @@ def run(
         )
     module = import_module(f"napari_cytosynth.bench.{name}")
     folder = data or Path(os.environ.get("CYTOSYNTH_DATA", "../shared/data"))
-    more = {} if keep is None else {"keep": keep}
-    if more.keys() - signature(module.run).parameters.keys():
-        raise typer.BadParameter(f"'{name}' keeps no parts; leave --keep out.")
+    given = {"keep": keep, "encoder": encoder}
+    more = {option: value for option, value in given.items() if value is not None}
+    if foreign := sorted(more.keys() - signature(module.run).parameters.keys()):
+        raise typer.BadParameter(f"'{name}' takes no --{foreign[0]}; leave it out.")
     found = module.run(folder, seeds=seeds, quick=quick, **more)
     rows = [_filled(row) for row in found]
     document = {

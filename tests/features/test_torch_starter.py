@@ -168,6 +168,24 @@ def test_only_shares_0_to_5_are_read_and_attributes_joined_by_name(tmp_path):
     ]
 
 
+def test_classes_left_out_of_training_take_cells_of_open_class_along(tmp_path):
+    named = [n for n in (f"c_{i}.jpg" for i in range(60)) if share_of(n) <= 5][:12]
+    codes = ["BA", "LY", "IG", "EO"] * 3
+    rows = [f"{n},{c}" for n, c in zip(named, codes, strict=True)]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,class11", *rows]))
+    for name in named:
+        Image.new("RGB", (128, 128)).save(tmp_path / name)
+    assert sorted(set(read_cells(tmp_path).classes)) == [
+        -1,
+        *sorted(list(CONCEPTS).index(c) for c in ("BA", "LY", "EO")),
+    ]
+    left = read_cells(tmp_path, without=("BA",))
+    assert sorted(set(left.classes)) == sorted(
+        list(CONCEPTS).index(c) for c in ("LY", "EO")
+    )
+    assert len(left.classes) == 6
+
+
 def test_folding_normalisation_changes_nothing(trained):
     arrays = load_file(trained / "starter.safetensors")
     readout = Readout(arrays, SMALL.to_json())

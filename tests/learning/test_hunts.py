@@ -6,6 +6,9 @@ import pytest
 from napari_cytosynth.bench import rare
 from napari_cytosynth.bench.hunts import KNOWN, LABELLED, Cells, Hunt
 from napari_cytosynth.bench.labels import taxonomy_of
+from napari_cytosynth.bench.pack import Pack
+from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.features.starter import FOLDER
 
 
 def _cells(common: int = 700) -> Cells:
@@ -51,3 +54,9 @@ def test_the_gap_is_that_between_the_best_rival_and_all_there_are() -> None:
     rows = list(rare._closed(told, ["PMY"], three))
     assert [row["class"] for row in rows] == ["PMY", "all"]
     assert rows[0]["value"] == rows[0]["low"] == pytest.approx(0.5)
+
+
+def test_an_encoder_that_has_seen_every_class_shows_nothing() -> None:
+    pack = Pack(np.zeros((1, 96, 96, 3), np.uint8), np.array(["BA"]))
+    with pytest.raises(InputError, match="trained on all of BA, PMY"):
+        rare._by_encoder(FOLDER, pack)

@@ -5,6 +5,7 @@ r"""Turn a training run into the weights that ship, with their card.
 
 Writes ``starter.safetensors`` (averaged weights, float16) and ``starter.json``, their
 card. Features are scaled by the training cells; figures are of the validation share.
+Classes that the run left out are named again: ``--without BA PMY``.
 """
 
 from __future__ import annotations
@@ -118,6 +119,7 @@ def _figures(student: Student, cells: Cells) -> dict[str, Any]:
     recalls = {
         code: round(float((guesses[cells.classes == k] == k).mean()), 3)
         for k, code in enumerate(CONCEPTS)
+        if (cells.classes == k).any()
     }
     known = cells.attributes[:, 0] != UNKNOWN
     accuracies = {}
@@ -150,8 +152,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cells", type=Path, required=True)
     parser.add_argument("--attributes", type=Path)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument(
+        "--without", nargs="*", choices=tuple(CONCEPTS), default=(), metavar="CODE"
+    )
     options = parser.parse_args(arguments)
-    cells = read_cells(options.cells, options.attributes)
+    cells = read_cells(options.cells, options.attributes, tuple(options.without))
     export(options.run, cells, options.out)
 
 

@@ -8,7 +8,8 @@ of single cells, such as the PBC Barcelona set of Acevedo et al. 2020 (CC BY). P
 whose base name has a SHA-1 of 0..4 modulo 10 train, those of 5 are looked at on the
 way, and 6..9 are for figures and never read. ``--unlabelled`` is a ``.npy`` of crops
 uint8[n, 96, 96, 3]. The rate falls with the time given; a run that was stopped goes on
-from its last checkpoint.
+from its last checkpoint. ``--without BA PMY`` leaves classes out: what such an encoder
+finds of them is no memory of its training.
 
 The losses: cross-entropy on class and attributes, and one contrastive loss (Khosla et
 al. 2020, arXiv 2004.11362) in which cells of a class are alike, and of an unlabelled
@@ -144,7 +145,7 @@ class Trainer(Course):
 
     @torch.no_grad()
     def look(self) -> float:
-        """Return the averaged network's macro recall on the validation share."""
+        """Return the averaged network's macro recall over the classes it was taught."""
         student = Student(self.recipe.size, [len(v) for v in self.cells.values])
         student.load_state_dict(self.average)
         student.eval()
@@ -152,7 +153,7 @@ class Trainer(Course):
         parts = [plain(part, SPAN) for part in torch.split(pictures, 256)]
         logits = torch.cat([student.classes(student.encoder(p)) for p in parts])
         guesses, truth = logits.argmax(1).numpy(), self.looked_at.classes
-        kinds = range(len(CONCEPTS))
+        kinds = np.unique(truth[truth != UNKNOWN])
         recalls = [(guesses[truth == k] == k).mean() for k in kinds]
         return float(np.mean(recalls))
 
@@ -209,6 +210,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--minutes", type=float, default=80, help="of wall time")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--without", nargs="*", choices=tuple(CONCEPTS), default=(), metavar="CODE"
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
@@ -217,7 +221,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.unlabelled:
         crops = np.load(options.unlabelled, allow_pickle=False)
     unlabelled = torch.from_numpy(crops).permute(0, 3, 1, 2).contiguous()
-    cells = read_cells(options.cells, options.attributes)
+    cells = read_cells(options.cells, options.attributes, tuple(options.without))
     trainer = Trainer(cells, unlabelled, Recipe(seed=options.seed))
     trainer.resume(options.out)
     run(trainer, options.out, options.minutes)

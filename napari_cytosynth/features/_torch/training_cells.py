@@ -77,7 +77,9 @@ class Cells:
         )
 
 
-def read_cells(folder: Path, attributes: Path | None = None) -> Cells:
+def read_cells(
+    folder: Path, attributes: Path | None = None, without: tuple[str, ...] = ()
+) -> Cells:
     """Read the share of a labelled folder that may train.
 
     Parameters
@@ -86,12 +88,21 @@ def read_cells(folder: Path, attributes: Path | None = None) -> Cells:
         Holds ``labels.csv`` (``file,class11``) beside the pictures.
     attributes : Path, optional
         Table of WBCAtt (``img_name`` and the eleven), joined by base name.
+    without : tuple of str
+        Codes of classes to leave out, to measure on classes that the encoder never saw.
+        Cells whose class is open stay out with them: they may be of those classes.
     """
     with (folder / "labels.csv").open(newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     names = [Path(row["file"]).name for row in rows]
-    kept = [i for i, n in enumerate(names) if share_of(n) <= LAST_TRAINING_SHARE]
     codes = list(CONCEPTS)
+    taught = [code for code in codes if code not in without]
+    kept = [
+        i
+        for i, name in enumerate(names)
+        if share_of(name) <= LAST_TRAINING_SHARE
+        and (not without or rows[i]["class11"] in taught)
+    ]
     known = [rows[i]["class11"] for i in kept]
     values, table = _attributes([names[i] for i in kept], attributes)
     return Cells(
