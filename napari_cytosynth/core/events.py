@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
+from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.ids import CellId, EventId, SyntheticId
 
 TOGETHER = "together"
@@ -86,6 +87,16 @@ class Event:
     model: str = ""
     time: str = field(default_factory=lambda: now())
     id: EventId = field(default=EventId(0))
+
+
+def cell_of(event: Event) -> int:
+    """Return the cell that an event is about; raises InputError if it names none."""
+    if event.cell is None:
+        raise InputError(
+            f"Event {event.id} ({event.kind}) names no cell. Events of this kind are "
+            "about one cell; give its id."
+        )
+    return int(event.cell)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,6 @@ class History:
         self._done.setdefault(event.annotator, []).append(event.id)
         self._undone[event.annotator] = []
 
-    def newest(self, kind: EventKind, annotator: str) -> int:
-        """Return the id that undo, or redo, would take next; 0 for none."""
-        return next(reversed(self._source(kind).get(annotator, [])), 0)
-
     def may(self, kind: EventKind, of: Event) -> bool:
         """Tell whether an event is there to undo, or to redo."""
         there = self._source(kind).get(of.annotator, [])

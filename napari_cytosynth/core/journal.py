@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
 
+from napari_cytosynth.core.boxes import Boxes
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.events import TOGETHER as TOGETHER
 from napari_cytosynth.core.events import Author as Author
@@ -16,10 +17,12 @@ from napari_cytosynth.core.events import Event as Event
 from napari_cytosynth.core.events import EventKind as EventKind
 from napari_cytosynth.core.events import Label as Label
 from napari_cytosynth.core.events import Mode as Mode
+from napari_cytosynth.core.events import cell_of
 from napari_cytosynth.core.events import now as now
 from napari_cytosynth.core.history import History, OfSmears
 from napari_cytosynth.core.ids import CellId, EventId, SyntheticId
 from napari_cytosynth.core.parts import Parts
+from napari_cytosynth.core.verdicts import Verdicts
 
 _UNDOABLE = frozenset(EventKind) - {
     EventKind.UNDO,
@@ -40,6 +43,11 @@ class Journal:
     """The fold over all events so far. Feed it with :meth:`apply`, in order of id.
 
     One thread may apply while others read.
+
+    Attributes
+    ----------
+    boxes : Boxes
+        The corrected boxes that stand.
     """
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
@@ -49,10 +57,9 @@ class Journal:
         self._of_cell: dict[int, list[int]] = {}
         self._merges: list[int] = []
         self._of_smears = OfSmears()
-        self._verdicts: dict[int, list[int]] = {}
-        self._calls: dict[str, list[Event]] = {}
+        self._verdicts = Verdicts()
         self._audit: set[int] = set()
-        self._boxes: dict[int, Event] = {}
+        self.boxes = Boxes()
         self._parts = Parts()
         self._asked: set[int] = set()
         self._labels: dict[CellId, Label] = {}
@@ -96,7 +103,7 @@ class Journal:
                     f"which is not there to {event.kind}. Only what was {was} can be."
                 )
         elif event.kind not in _NO_CELL:
-            _cell_of(event)
+            cell_of(event)
 
     def apply(self, event: Event) -> None:
         """Take in the next event; raises as :meth:`check` does."""
@@ -122,18 +129,16 @@ class Journal:
             self._merges.append(event.id)
         elif event.kind in _OF_SMEARS:
             self._of_smears.add(event)
-        elif event.kind is EventKind.VERDICT:
-            self._verdicts.setdefault(_cell_of(event), []).append(event.id)
-        elif event.kind is EventKind.CALL:
-            self._calls.setdefault(str(event.data["test"]), []).append(event)
+        elif event.kind in Verdicts.KINDS:
+            self._verdicts.add(event)
         elif event.kind is EventKind.AUDIT_DRAW:
-            self._audit.add(_cell_of(event))
+            self._audit.add(cell_of(event))
         else:
-            self._of_cell.setdefault(_cell_of(event), []).append(event.id)
+            self._of_cell.setdefault(cell_of(event), []).append(event.id)
         if event.kind is EventKind.SECOND_OPINION:
-            self._asked.add(_cell_of(event))
+            self._asked.add(cell_of(event))
         elif event.kind is EventKind.SPLIT:
-            self._parts.add(event, _cell_of(event))
+            self._parts.add(event, cell_of(event))
 
     def _refresh(self, event: Event) -> None:
         """Bring the labels up to date with an event done, undone or redone."""
@@ -158,26 +163,14 @@ class Journal:
             self._labels[cell] = label
 
     def _refresh_box(self, cell: int) -> None:
-        event = self._last(cell, frozenset({EventKind.BOX_CHANGED}))
-        if event is None:
-            self._boxes.pop(cell, None)
-        else:
-            self._boxes[cell] = event
-
-    def undo_target(self, annotator: str) -> Event | None:
-        """Return the event that undo would take back, or None."""
-        return self._events.get(self._history.newest(EventKind.UNDO, annotator))
-
-    def redo_target(self, annotator: str) -> Event | None:
-        """Return the event that redo would bring back, or None."""
-        return self._events.get(self._history.newest(EventKind.REDO, annotator))
+        self.boxes.put(cell, self._last(cell, frozenset({EventKind.BOX_CHANGED})))
 
     def undo_step(self, annotator: str) -> tuple[Event, ...]:
-        """Return all events that were given in one step with the undo target."""
+        """Return what undo would take back: one event, or all that were one step."""
         return self._step(EventKind.UNDO, annotator)
 
     def redo_step(self, annotator: str) -> tuple[Event, ...]:
-        """Return all events that were given in one step with the redo target."""
+        """Return what redo would bring back: one event, or all that were one step."""
         return self._step(EventKind.REDO, annotator)
 
     def _step(self, kind: EventKind, annotator: str) -> tuple[Event, ...]:
@@ -236,22 +229,6 @@ class Journal:
                 return True
         return False
 
-    def box(self, cell: CellId) -> tuple[float, float, float, float] | None:
-        """Return the corrected box of a cell, or None where the detector's stands."""
-        event = self._boxes.get(cell)
-        if event is None:
-            return None
-        x, y, width, height = event.data["box"]
-        return float(x), float(y), float(width), float(height)
-
-    def box_changes(self) -> dict[int, Event]:
-        """Return, by cell, the standing box change."""
-        return dict(self._boxes)
-
-    def recut(self) -> dict[int, Event]:
-        """Return, by cell, the standing box change that brought a picture with it."""
-        return {c: e for c, e in list(self._boxes.items()) if "crop" in e.data}
-
     def scale(self, smear: int) -> Event | None:
         """Return the standing change of a smear's pixel size, or None."""
         return self._of_smears.scale(smear, self._inactive)
@@ -296,17 +273,14 @@ class Journal:
 
     def verdict(self, synthetic: SyntheticId) -> bool | None:
         """Return True for accepted, False for rejected, None for no verdict."""
-        for number in reversed(self._verdicts.get(synthetic, [])):
-            if number not in self._inactive:
-                return bool(self._events[number].data["accept"])
-        return None
+        return self._verdicts.of(synthetic, self._inactive)
 
     def calls(self, test: str) -> tuple[Event, ...]:
         """Return what was called in a blinded test, oldest first: the last one holds.
 
         Calls accept, reject and label nothing, and are not undone.
         """
-        return tuple(self._calls.get(test, ()))
+        return self._verdicts.calls(test)
 
     def event(self, number: int) -> Event:
         """Return one event by its id; raises InputError if there is none."""
@@ -326,12 +300,3 @@ class Journal:
     def events(self) -> tuple[Event, ...]:
         """Return all events, oldest first."""
         return tuple(self._events.values())
-
-
-def _cell_of(event: Event) -> int:
-    if event.cell is None:
-        raise InputError(
-            f"Event {event.id} ({event.kind}) names no cell. Events of this kind are "
-            "about one cell; give its id."
-        )
-    return int(event.cell)

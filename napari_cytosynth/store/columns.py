@@ -270,7 +270,7 @@ def _fold(
         cell = CellId(number)
         if journal.is_removed(cell):
             keep[number - 1] = False
-        elif (box := journal.box(cell)) is not None:
+        elif (box := journal.boxes.of(cell)) is not None:
             boxes[number - 1] = box
     return CellTable(
         table.ids[keep],

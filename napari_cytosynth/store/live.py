@@ -132,7 +132,7 @@ class LiveProject(Ledger):
     def outline(self, cell: CellId) -> npt.NDArray[np.float32]:
         """Return the polygon float32[k, 2] of a cell; level-0 pixels, x-y."""
         with self._held():
-            run, box = self._columns.run_of(cell), self._journal.box(cell)
+            run, box = self._columns.run_of(cell), self._journal.boxes.of(cell)
             if box is not None:
                 return rules.as_detection(Box(*box)).outlines[0]
             return self._backend.outline(run, int(cell))

@@ -77,7 +77,7 @@ class Pictures:
         """Return the pictures that hold; raises InputError for an unknown cell."""
         ids, rows = self._columns.check(cells), self._columns.crop_rows(cells)
         kinds, keys, rows = np.zeros(len(ids), np.int64), ids.copy(), rows.copy()
-        changed = self._journal.recut()
+        changed = self._journal.boxes.recut()
         for i in _among(ids, changed):
             event = changed[int(ids[i])]
             rows[i], kinds[i], keys[i] = event.data["crop"], _BOXED, event.id
@@ -91,7 +91,7 @@ class Pictures:
         """Return int64[n]: the row of each picture cut anew, 0 for a first one."""
         ids = self._columns.check(cells)
         rows: Ids = np.zeros(len(ids), np.int64)
-        if self._cuts or self._journal.recut():
+        if self._cuts or self._journal.boxes.recut():
             shown = self.shown(ids)
             anew = shown.kinds != _FIRST
             rows[anew] = shown.rows[anew]
@@ -107,7 +107,7 @@ class Pictures:
         if self._journal.scale(smear) is None:
             # Nobody knows by what these were cut, and nobody said that it was wrong.
             cut[np.isnan(cut)] = mpp
-        changed = self._journal.recut()
+        changed = self._journal.boxes.recut()
         for i in _among(ids, changed):
             cut[i] = changed[int(ids[i])].data.get("mpp") or cut[i]
         anew = self._cuts.rows(mpp, ids, self.boxes_of(ids))
@@ -115,7 +115,7 @@ class Pictures:
 
     def boxes_of(self, ids: Ids) -> Ids:
         """Return int64[n]: the event that gave each cell its box; 0 for the first."""
-        changed = self._journal.box_changes()
+        changed = self._journal.boxes.changes()
         events = np.zeros(len(ids), np.int64)
         for i in _among(ids, changed):
             events[i] = changed[int(ids[i])].id

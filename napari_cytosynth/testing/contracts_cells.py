@@ -214,8 +214,7 @@ class JournalContract(ProjectCase):
         assert filled.cells().box(cell) == box
         assert filled.cells().scores[-1] == 1.0
         assert filled.outline(cell).min(axis=0).tolist() == [10, 20]
-        target = filled.journal.undo_target("ann")
-        assert target is not None
+        (target,) = filled.journal.undo_step("ann")
         assert target.kind is EventKind.CELL_ADDED
         filled.record(ANN.undo(target.id))
         project = self.again(filled)
@@ -268,7 +267,7 @@ class JournalContract(ProjectCase):
         filled.record(ANN.undo(event.id))
         project = self.again(filled)
         assert project.journal.label(CellId(1)) is None
-        target = project.journal.redo_target("ann")
+        (target,) = project.journal.redo_step("ann")
         assert target == event
         project.record(ANN.redo(event.id))
         assert len(self.again(project).journal.labels()) == 1
@@ -333,8 +332,8 @@ class JournalContract(ProjectCase):
         assert set(parts) <= set(filled.cells().ids) - {3}
         split, _ = filled.journal.events()[-2:]
         for _ in range(2):
-            done = filled.journal.undo_target("ann")
-            filled.record(ANN.undo(done.id if done else EventId(0)))
+            (done,) = filled.journal.undo_step("ann")
+            filled.record(ANN.undo(done.id))
         project = self.again(filled)
         assert set(project.cells().ids) == set(range(1, 11))
         assert set(project.journal.labels()) == {3}

@@ -78,8 +78,7 @@ class ProjectContract(SmearAndCellContract, JournalContract, ScaleContract):
         assert len(project.synthetic(status=Status.PROPOSED)) == 1
         assert project.synthetic("BA", Status.PROPOSED) == ()
         assert project.synthetic("EO") == ()
-        event = project.journal.undo_target("ann")
-        assert event is not None
+        (event,) = project.journal.undo_step("ann")
         project.record(ANN.undo(event.id))
         assert project.synthetic("BA")[1].status is Status.PROPOSED
 

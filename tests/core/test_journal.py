@@ -99,19 +99,17 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(who=WHO)
     def undo(self, who: Author) -> None:
-        target = self.journal.undo_target(who.annotator)
-        expected = self.done[who.annotator][-1:] or [None]
-        assert target == expected[0]
-        if target is not None:
+        step = self.journal.undo_step(who.annotator)
+        assert step == tuple(self.done[who.annotator][-1:])
+        for target in step:
             self.take(who.undo(target.id))
             self.undone[who.annotator].append(self.done[who.annotator].pop())
 
     @rule(who=WHO)
     def redo(self, who: Author) -> None:
-        target = self.journal.redo_target(who.annotator)
-        expected = self.undone[who.annotator][-1:] or [None]
-        assert target == expected[0]
-        if target is not None:
+        step = self.journal.redo_step(who.annotator)
+        assert step == tuple(self.undone[who.annotator][-1:])
+        for target in step:
             self.take(who.redo(target.id))
             self.done[who.annotator].append(self.undone[who.annotator].pop())
 
@@ -135,8 +133,8 @@ class JournalMachine(RuleBasedStateMachine):
         assert again.events() == self.journal.events()
         assert again.last_id == self.journal.last_id
         for name in ("ann", "bob"):
-            assert again.undo_target(name) == self.journal.undo_target(name)
-            assert again.redo_target(name) == self.journal.redo_target(name)
+            assert again.undo_step(name) == self.journal.undo_step(name)
+            assert again.redo_step(name) == self.journal.redo_step(name)
 
 
 TestJournalMachine = JournalMachine.TestCase
@@ -157,23 +155,23 @@ def test_undoing_all_leaves_nothing_and_redoing_all_brings_it_back(codes) -> Non
     assert undone.labels() == {}
     again = journal_of(*events, *undos, *redos)
     assert again.label(cell).code == codes[-1]
-    assert again.redo_target("ann") is None
+    assert not again.redo_step("ann")
 
 
 def test_new_event_ends_redo() -> None:
     journal = journal_of(
         ANN.label(CellId(1), "A"), ANN.undo(EventId(1)), ANN.label(CellId(1), "B")
     )
-    assert journal.redo_target("ann") is None
+    assert not journal.redo_step("ann")
     with pytest.raises(InputError, match="not there to redo"):
         journal.check(replace(ANN.redo(EventId(1)), id=EventId(4)))
 
 
 def test_readers_undo_their_own() -> None:
     journal = journal_of(ANN.label(CellId(1), "A"), BOB.label(CellId(1), "B"))
-    assert journal.undo_target("ann").id == 1
-    assert journal.undo_target("bob").id == 2
-    assert journal.undo_target("eve") is None
+    assert [e.id for e in journal.undo_step("ann")] == [1]
+    assert [e.id for e in journal.undo_step("bob")] == [2]
+    assert not journal.undo_step("eve")
 
 
 @pytest.mark.parametrize(
@@ -258,8 +256,8 @@ def test_box_split_skip_comment_second_opinion() -> None:
         BOB.comment(cell, "two"),
         BOB.second_opinion(cell),
     )
-    assert journal.box(cell) == (1, 2, 3, 4)
-    assert journal.box(CellId(2)) is None
+    assert journal.boxes.of(cell) == (1, 2, 3, 4)
+    assert journal.boxes.of(CellId(2)) is None
     assert journal.skipped(cell)
     assert journal.comments(cell) == ["one", "two"]
     assert journal.wants_second_opinion(cell)
@@ -299,7 +297,7 @@ def test_a_cell_that_names_itself_among_its_parts_ends_nothing() -> None:
 def test_audit_draws_cannot_be_undone() -> None:
     journal = journal_of(ANN.audit_draw(CellId(1)))
     assert journal.is_audit(CellId(1))
-    assert journal.undo_target("ann") is None
+    assert not journal.undo_step("ann")
 
 
 def test_last_verdict_counts_until_undone() -> None:

@@ -156,7 +156,7 @@ def test_the_canvas_follows_another_pixel_size(qtbot: QtBot, window: Any) -> Non
     qtbot.waitUntil(drawn, timeout=20_000)
     session.undo()
     qtbot.waitUntil(lambda: tuple(shown.scale) == (0.25, 0.25), timeout=20_000)
-    assert project.journal.redo_target("reader").id == event.id
+    assert [e.id for e in project.journal.redo_step("reader")] == [event.id]
 
 
 def test_a_mapping_that_cannot_be_read_says_how_to_write_it(window: Any) -> None:

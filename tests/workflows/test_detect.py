@@ -245,8 +245,7 @@ def test_click_on_glass_gives_a_common_box(project: Project, picture: Path) -> N
     box = project.cells().box(cell)
     assert box.centre == pytest.approx((200, 200))
     assert box.width == box.height == pytest.approx(48)
-    undone = project.journal.undo_target("ann")
-    assert undone is not None
+    (undone,) = project.journal.undo_step("ann")
     project.record(AUTHOR.undo(undone.id))
     assert len(project.cells()) == 0
 

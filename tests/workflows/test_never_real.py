@@ -149,8 +149,7 @@ class Workflows(RuleBasedStateMachine):
 
     @rule()
     def undo(self) -> None:
-        target = self.project.journal.undo_target("Ada")
-        if target is not None:
+        for target in self.project.journal.undo_step("Ada"):
             self.project.record(ADA.undo(target.id))
 
     # What makes and judges synthetic ones.

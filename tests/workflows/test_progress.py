@@ -87,8 +87,7 @@ def test_labels_taken_back_count_for_none(project: MemoryProject) -> None:
     tiny_project(project, smears=1, cells_per_smear=40)
     ids = project.cells().ids.tolist()
     project.record(*(given(ADA, i, 2 * k) for k, i in enumerate(ids[:10])))
-    target = project.journal.undo_target("Ada")
-    assert target is not None
+    (target,) = project.journal.undo_step("Ada")
     project.record(ADA.undo(target.id))
     assert pace_of(project.journal, "Ada").labels == 8
 

@@ -234,11 +234,11 @@ def test_a_call_judges_labels_and_undoes_nothing(project: MemoryProject) -> None
     (synthetic,) = (s for s in test.cells if s.synthetic and s.number == 1)
     project.record(ADA.verdict(SyntheticId(1), accept=True))
     before = project.journal.labels(), project.cells().ids.tolist()
-    target = project.journal.undo_target("Ada")
+    step = project.journal.undo_step("Ada")
     call(project, test, test.cells.index(synthetic), False, ADA)
     answered(project, test, right=0)
     assert (project.journal.labels(), project.cells().ids.tolist()) == before
-    assert project.journal.undo_target("Ada") == target
+    assert project.journal.undo_step("Ada") == step
     assert project.journal.verdict(SyntheticId(1)) is True
     assert [c.status for c in project.synthetic()].count(Status.ACCEPTED) == 1
     assert {e.kind for e in project.journal.calls(test.key)} == {EventKind.CALL}

@@ -121,11 +121,9 @@ def test_agreement_counts_what_was_given_again_unawares(
     assert ada.kappa is not None
     assert ada.kappa.value == pytest.approx(0.8)
     assert "18 of 20 alike, kappa 0.80 (" in str(ada)
-    target = project.journal.undo_target("Ada")
-    assert target is not None
+    (target,) = project.journal.undo_step("Ada")
     project.record(ADA.undo(target.id))
-    target = project.journal.undo_target("Ada")
-    assert target is not None
+    (target,) = project.journal.undo_step("Ada")
     project.record(ADA.undo(target.id))
     (ada,) = agreements(project.journal)
     assert ada.n == 19

@@ -90,7 +90,7 @@ def test_vectors_follow_and_undo_has_the_old_ones(project: CellProject) -> None:
     after = vectors_of(project, key).copy()
     assert np.isfinite(after).all()
     assert (after != before).any(axis=1).all()
-    scaled = project.journal.undo_target("ann")
+    (scaled,) = project.journal.undo_step("ann")
     project.record(ANN.undo(scaled.id))
     assert project.calibration(SMEAR).mpp == WRONG
     np.testing.assert_array_equal(vectors_of(project, key), before)
@@ -154,7 +154,7 @@ def test_cells_are_found_anew_and_what_people_did_stays(project: CellProject) ->
         assert project.cells().box(CellId(cell)) == box
     assert len(project.cells()) >= 9
     assert project.stale_crops(SMEAR).tolist() == [1]
-    search = project.journal.undo_target("ann")
+    (search,) = project.journal.undo_step("ann")
     project.record(ANN.undo(search.id))
     assert project.cells().ids.tolist() == [*range(1, 10), int(hand)]
 
