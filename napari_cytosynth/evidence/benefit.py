@@ -9,21 +9,15 @@ last two cases all classes weigh the same, as in the head that the project train
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_cytosynth.core.protocols import (
-    Control,
-    LabelledCells,
-    TrainingSet,
-    Vectors,
-)
-from napari_cytosynth.core.provenance import refuse_synthetic
+from napari_cytosynth.core.protocols import TrainingSet
 from napari_cytosynth.core.splits import MIN_AUDIT, MIN_GROUPS
 from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.evidence.question import Question
 from napari_cytosynth.evidence.record import (
     CaseResult,
     ClassResult,
@@ -31,15 +25,16 @@ from napari_cytosynth.evidence.record import (
     Evidence,
 )
 from napari_cytosynth.evidence.verdict import (
+    ALPHA,
     EMBEDDING,
     NONE,
     SYNTHETIC,
-    control_name,
     verdict_of,
 )
-from napari_cytosynth.learning.head import HeadFitter, fitter_here
+from napari_cytosynth.learning.head import fitter_here
 from napari_cytosynth.learning.training import capped, joined
 from napari_cytosynth.metrics.intervals import Interval, wilson
+from napari_cytosynth.metrics.multiplicity import holm, holm_levels, two_sided
 from napari_cytosynth.metrics.scores import (
     Scores,
     draw_group_counts,
@@ -47,87 +42,10 @@ from napari_cytosynth.metrics.scores import (
     weighted_scores,
 )
 
-__all__ = ["SEEDS", "Evidence", "Question", "measure"]
-
 SEEDS = 5
 REPEATS = 2000
-ALPHA = 0.05
 
 _Predictions = npt.NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class Question:
-    """What the experiment needs.
-
-    Parameters
-    ----------
-    real : LabelledCells
-        Real labelled cells of the training split.
-    audit : LabelledCells
-        Real audit cells. One of no class in ``classes``, such as an artefact, counts
-        against the precision of the class that it is taken for.
-    vectors, codes : float32[m, dim], sequence of str
-        Accepted synthetic cells.
-    classes : sequence of str
-        Codes of the cell classes, in the taxonomy's order; only they are reported.
-    controls : tuple of Control
-        What synthesis has to beat, beside the real cells alone.
-    drawn : tuple of TrainingSet
-        Vectors of the ``embedding`` generator, fitted on ``real`` and nothing else: one
-        set a run, taken in turn; empty leaves that case out.
-    caveats : tuple of str
-        What every figure must say.
-    seed : int
-        Makes the experiment repeatable.
-    fit : callable, optional
-        Fits the heads; by default this process does.
-    """
-
-    real: LabelledCells
-    audit: LabelledCells
-    vectors: Vectors
-    codes: Sequence[str]
-    classes: Sequence[str]
-    controls: tuple[Control, ...] = ()
-    drawn: tuple[TrainingSet, ...] = ()
-    caveats: tuple[str, ...] = ()
-    seed: int = 0
-    fit: HeadFitter | None = None
-
-    def __post_init__(self) -> None:
-        refuse_synthetic(self.audit, "an evaluation")
-
-    @property
-    def cases(self) -> dict[str, str]:
-        """The heads that are compared, and what each is trained on."""
-        named = {NONE: control_name(NONE)}
-        for control in self.controls:
-            named[control.key] = f"real cells, {control_name(control.key)}"
-        if self.codes:
-            named[SYNTHETIC] = "real and accepted synthetic cells"
-        if self.drawn:
-            named[EMBEDDING] = "real cells and synthetic vectors"
-        return named
-
-    def filled(self, case: str) -> tuple[str, ...]:
-        """Return the classes that a case adds to: each is asked whether it gained."""
-        word = "synthetic" if case == SYNTHETIC else "vectors"
-        return tuple(code for code, n in self.counts.items() if n[word])
-
-    @property
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Real, accepted synthetic and audit cells and vectors of each class."""
-        drawn = [code for run in self.drawn for code in run.codes]
-        return {
-            code: {
-                "real": self.real.count(code),
-                "synthetic": list(self.codes).count(code),
-                "vectors": round(drawn.count(code) / max(len(self.drawn), 1)),
-                "audit": self.audit.count(code),
-            }
-            for code in self.classes
-        }
 
 
 def measure(question: Question, *, seeds: int = SEEDS) -> Task[Evidence]:
@@ -223,7 +141,7 @@ def _judged(question: Question, predictions: dict[str, _Predictions]) -> Evidenc
 def _in_few(question: Question) -> list[str]:
     """Return the classes with figures whose audit cells are of a few groups."""
     audit, few = question.audit, []
-    for code in (question.classes[number] for number in _estimable(question)):
+    for code in (question.classes[number] for number in question.estimable):
         own = audit.groups[[c == code for c in audit.codes]]
         if len(set(own.tolist())) < MIN_GROUPS:
             few.append(code)
@@ -235,8 +153,6 @@ def _averaged(runs: list[Scores], drawn: npt.NDArray[np.integer]) -> Scores:
 
     def mean(name: str) -> npt.NDArray[np.float64]:
         values = np.stack([getattr(run, name) for run in runs])
-        # A class that a head never predicts has no precision; the others still have.
-        values = np.where(np.isnan(values), 0.0, values) if name != "recall" else values
         first = values[:, :1].mean(axis=0)
         rows = np.arange(1, values.shape[1])
         rest = values[drawn, rows[:, None]].mean(axis=1)
@@ -264,7 +180,7 @@ def _case_result(
             precision=_share(min(round(hits), found), found),
             recall=_share(round(hits), there),
         )
-    kept = _estimable(question)
+    kept = question.estimable
     macro = interval_of(_macro(scores, kept), len(truth)) if kept else None
     confusion = _confusion(question, predictions)
     return CaseResult(case, question.cases[case], macro, results, confusion)
@@ -285,11 +201,6 @@ def _confusion(
 
 def _share(hits: int, n: int) -> Interval | None:
     return wilson(hits, n) if n >= MIN_AUDIT else None
-
-
-def _estimable(question: Question) -> list[int]:
-    counts = [question.audit.count(code) for code in question.classes]
-    return [number for number, count in enumerate(counts) if count >= MIN_AUDIT]
 
 
 def _macro(scores: Scores, kept: list[int]) -> npt.NDArray[np.float64]:
@@ -314,17 +225,22 @@ def _differences(
 def _compared(
     question: Question, scored: dict[str, Scores], case: str, other: str
 ) -> Iterator[Difference]:
-    kept, level = _estimable(question), 1 - ALPHA / max(len(question.filled(case)), 1)
+    kept, cells = question.estimable, question.audit
     with_, without = scored[case], scored[other]
     if kept:
         change = _macro(with_, kept) - _macro(without, kept)
-        interval = interval_of(change, len(question.audit))
-        yield Difference("macro-F1", "", other, interval, case)
-    for number in kept:
+        yield Difference("macro-F1", "", other, interval_of(change, len(cells)), case)
+    changes = {n: with_.recall[:, n] - without.recall[:, n] for n in kept}
+    asked = question.asked(case)
+    # The classes are one family; better than every control is one claim of each.
+    raw = np.array([two_sided(changes[number][1:]) for number in asked])
+    corrected = dict(zip(asked, holm(raw).tolist(), strict=True))
+    levels = dict(zip(asked, holm_levels(raw, ALPHA).tolist(), strict=True))
+    for number, change in changes.items():
         code = question.classes[number]
-        change = with_.recall[:, number] - without.recall[:, number]
-        interval = interval_of(change, question.audit.count(code), level)
-        yield Difference("recall", code, other, interval, case)
+        level = levels.get(number, 1 - ALPHA)
+        interval = interval_of(change, cells.count(code), level)
+        yield Difference("recall", code, other, interval, case, corrected.get(number))
 
 
 def _evidence(
@@ -366,18 +282,20 @@ def _caveats(question: Question) -> tuple[str, ...]:
         )
     told += _coverage(question)
     for case, word in ((SYNTHETIC, "filled"), (EMBEDDING, "given vectors")):
-        k = len(question.filled(case))
+        k = len(question.asked(case))
         if k > 1:
             told.append(
-                f"{k} classes were {word}, so each of those differences in recall has "
-                f"an interval of {1 - ALPHA / k:.1%} (Bonferroni)"
+                f"{k} classes were {word} and can be judged: p of their differences in "
+                "recall are corrected by Holm, whose steps also set their intervals "
+                f"({1 - ALPHA:.0%} to {1 - ALPHA / k:.1%}); all others are of "
+                f"{1 - ALPHA:.0%}"
             )
     return tuple(told)
 
 
 def _coverage(question: Question) -> list[str]:
     """Say which classes macro-F1 does not cover, above all filled ones."""
-    kept = {question.classes[number] for number in _estimable(question)}
+    kept = {question.classes[number] for number in question.estimable}
     without = [c for c in question.filled(SYNTHETIC) if c not in kept]
     if not kept or len(kept) == len(question.classes):
         return []

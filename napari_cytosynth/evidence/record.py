@@ -73,9 +73,13 @@ class Difference:
     other : str
         The control that it is compared with.
     interval : Interval
-        The difference and its 95 % interval.
+        The difference and its interval: of 95 %, or of a class that the case adds to,
+        of the level at which Holm's rule judges it.
     case : str
         ``"synthetic"`` or ``"embedding"``.
+    p : float or None
+        Two-sided bootstrap p, corrected by Holm over the classes that the case adds to;
+        None for what is no such class, and where an older version evaluated.
     """
 
     metric: str
@@ -83,6 +87,7 @@ class Difference:
     other: str
     interval: Interval
     case: str = "synthetic"
+    p: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +161,7 @@ class Evidence:
                     "code": d.code,
                     "other": d.other,
                     **interval_to_json(d.interval),
+                    "p": d.p,
                 }
                 for d in self.differences
             ],
@@ -249,7 +255,8 @@ def _case_from_json(value: Mapping[str, Any]) -> CaseResult:
 def _difference_from_json(value: Mapping[str, Any]) -> Difference:
     interval = interval_from_json(value)
     case = value.get("case", "synthetic")
-    return Difference(value["metric"], value["code"], value["other"], interval, case)
+    what = value["metric"], value["code"], value["other"]
+    return Difference(*what, interval, case, value.get("p"))
 
 
 def interval_to_json(interval: Interval) -> dict[str, Any]:

@@ -204,7 +204,7 @@ def _differences(evidence: Evidence) -> str:
         for d in evidence.differences
         if not d.code or evidence.counts[d.code]["synthetic"] or d.case == "embedding"
     ]
-    heads = ("trained on", "figure", "against", "difference")
+    heads = ("trained on", "figure", "against", "difference", "p (Holm)")
     parts = []
     for of_class, words in (
         (False, "of macro-F1"),
@@ -229,7 +229,8 @@ def _difference_row(difference: Difference, title: str) -> tuple[str, ...]:
     figure = f"{difference.metric} {difference.code}".strip()
     found, other = difference.interval, control_name(difference.other)
     told = f"{found.value:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
-    return title, figure, other, told
+    p = "" if difference.p is None else f"{difference.p:.3f}"
+    return title, figure, other, told, p
 
 
 def _recalls(

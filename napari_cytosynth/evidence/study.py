@@ -18,6 +18,7 @@ import napari_cytosynth
 from napari_cytosynth.core.journal import now
 from napari_cytosynth.core.protocols import LabelledCells
 from napari_cytosynth.metrics.intervals import Interval
+from napari_cytosynth.metrics.multiplicity import holm, two_sided
 from napari_cytosynth.metrics.scores import pooled, resampled
 
 Floats = npt.NDArray[np.float64]
@@ -175,47 +176,6 @@ def _holm(stacked: Mapping[Key, Floats]) -> dict[Key, float]:
     for keys in families.values():
         raw = np.array([two_sided(resampled(stacked[key])) for key in keys])
         found |= zip(keys, holm(raw).tolist(), strict=True)
-    return found
-
-
-def two_sided(drawn: Floats) -> float:
-    """Return the two-sided bootstrap p of "it is 0": 0..1, never below 2 / resamples.
-
-    Parameters
-    ----------
-    drawn : float64[repeats]
-        A difference under resamples; NaN where it was undefined, which speaks for
-        neither side.
-
-    Returns
-    -------
-    float
-        1 where it was defined under no resample.
-    """
-    there = drawn[~np.isnan(drawn)]
-    if not len(there):
-        return 1.0
-    tail = min((there <= 0).mean(), (there >= 0).mean())
-    return float(min(1.0, 2 * max(float(tail), 1 / len(there))))
-
-
-def holm(p: Floats) -> Floats:
-    """Correct several p for their number (Holm 1979, step-down).
-
-    Parameters
-    ----------
-    p : float64[n]
-        0..1.
-
-    Returns
-    -------
-    float64[n]
-        0..1, in the same order.
-    """
-    order = np.argsort(p)
-    steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    found = np.empty(len(p))
-    found[order] = np.minimum(steps, 1.0)
     return found
 
 

@@ -13,7 +13,10 @@ NONE, SYNTHETIC, EMBEDDING = "none", "synthetic", "embedding"
 
 _WORDS = {2: "two", 10: "ten"}
 
-Table = Mapping[tuple[str, str, str], Interval]
+ALPHA = 0.05
+"""Chance of calling any class helped that was not, among all that were filled."""
+
+Table = Mapping[tuple[str, str, str], Difference]
 """(metric, class or empty, control) to the difference."""
 
 
@@ -28,8 +31,9 @@ def verdict_of(
     """Return the verdict.
 
     A class has benefited where its recall rose against every control with an interval
-    above 0, and macro-F1 did not fall against the best one. Each figure is told against
-    the control that comes nearest: the best of them, judged on the same audit cells.
+    above 0 and a p, corrected over the classes, of 0.05 at most, and macro-F1 did not
+    fall against the best one. Each figure is told against the control that comes
+    nearest: the best of them, judged on the same audit cells.
 
     Parameters
     ----------
@@ -63,21 +67,19 @@ def _of_vectors(
 
 
 def _table(differences: Sequence[Difference], case: str) -> Table:
-    return {
-        (d.metric, d.code, d.other): d.interval for d in differences if d.case == case
-    }
+    return {(d.metric, d.code, d.other): d for d in differences if d.case == case}
 
 
 def _best(table: Table, metric: str, code: str = "") -> str:
     """Return the control that did best; it leaves the smallest difference."""
     others = [key for key in table if key[:2] == (metric, code)]
-    return min(others, key=lambda key: table[key].value)[2]
+    return min(others, key=lambda key: table[key].interval.value)[2]
 
 
 def _judge(ready: Sequence[str], table: Table) -> str:
     """Return the verdict on the classes whose recall can be measured."""
     rival = _best(table, "macro-F1")
-    overall = table["macro-F1", "", rival]
+    overall = table["macro-F1", "", rival].interval
     if overall.high < 0:
         return f"it did harm: {_signed(overall)} macro-F1 against {control_name(rival)}"
     helped = [code for code in ready if _helped(table, code)]
@@ -91,13 +93,21 @@ def _judge(ready: Sequence[str], table: Table) -> str:
         return "; ".join(
             [gains, *_no_better(table, [c for c in ready if c not in helped])]
         )
-    best = max(ready, key=lambda c: table["recall", c, _best(table, "recall", c)].value)
+    best = max(ready, key=lambda code: _nearest(table, code).value)
     return f"no benefit found: {_gain(table, best)}"
 
 
+def _nearest(table: Table, code: str) -> Interval:
+    """Return the gain in recall against the control that comes nearest."""
+    return table["recall", code, _best(table, "recall", code)].interval
+
+
 def _helped(table: Table, code: str) -> bool:
-    rivals = [key for key in table if key[:2] == ("recall", code)]
-    return all(table[key].low > 0 for key in rivals)
+    rivals = [found for key, found in table.items() if key[:2] == ("recall", code)]
+    return all(
+        found.interval.low > 0 and (found.p is None or found.p <= ALPHA)
+        for found in rivals
+    )
 
 
 def _no_better(table: Table, codes: Sequence[str]) -> list[str]:
@@ -107,7 +117,7 @@ def _no_better(table: Table, codes: Sequence[str]) -> list[str]:
 
 def _gain(table: Table, code: str) -> str:
     rival = _best(table, "recall", code)
-    told = _signed(table["recall", code, rival], f"recall of {code} ")
+    told = _signed(_nearest(table, code), f"recall of {code} ")
     return f"{told} against {control_name(rival)}"
 
 

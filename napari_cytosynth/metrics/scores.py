@@ -13,6 +13,9 @@ from napari_cytosynth.metrics.intervals import Interval
 
 Floats = npt.NDArray[np.float64]
 
+_BLOCK = 100
+"""Resamples that are ranked at once: they fit the cache, which memory does not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:
@@ -20,8 +23,14 @@ class Scores:
 
     Parameters
     ----------
-    precision, recall, f1 : float64[resamples, classes]
-        0..1; NaN where a class was not predicted, or does not occur.
+    precision : float64[resamples, classes]
+        0..1; 0 where a class occurs and was never predicted, as its F1 is: left out of
+        a mean, a head that often misses it would look the better for it. NaN where it
+        neither occurs nor was predicted.
+    recall : float64[resamples, classes]
+        0..1; NaN where a class does not occur.
+    f1 : float64[resamples, classes]
+        0..1; NaN where a class neither occurs nor was predicted.
     """
 
     precision: Floats
@@ -64,9 +73,9 @@ def weighted_scores(
     is_predicted = (predicted[:, None] == numbers).astype(np.float64)
     hits = weights @ (is_true * is_predicted)
     there, found = weights @ is_true, weights @ is_predicted
-    return Scores(
-        _ratio(hits, found), _ratio(hits, there), _ratio(2 * hits, there + found)
-    )
+    precision = _ratio(hits, found)
+    precision[(found == 0) & (there > 0)] = 0.0
+    return Scores(precision, _ratio(hits, there), _ratio(2 * hits, there + found))
 
 
 def numbered(
@@ -199,12 +208,20 @@ def average_precisions(
         interpolated); NaN where none was drawn.
     """
     order = np.argsort(-scores, kind="stable")
-    drawn, hits = weights[:, order], weights[:, order] * wanted[order]
-    # Each cell stands where the last one of the same score stands.
-    last = np.searchsorted(-scores[order], -scores[order], side="right") - 1
-    precision = _ratio(hits.cumsum(axis=1)[:, last], drawn.cumsum(axis=1)[:, last])
-    total = np.where(hits > 0, precision * hits, 0.0).sum(axis=1)
-    return _ratio(total, hits.sum(axis=1))
+    ranked = -scores[order]
+    rows = np.flatnonzero(wanted[order])
+    # Each cell of the class stands where the last one of the same score stands.
+    ends = np.searchsorted(ranked, ranked[rows], side="right") - 1
+    among = np.searchsorted(rows, ends, side="right") - 1
+    found = np.empty(len(weights))
+    for first in range(0, len(weights), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        drawn = weights[block][:, order]
+        hits = drawn[:, rows]
+        precision = _ratio(hits.cumsum(axis=1)[:, among], drawn.cumsum(axis=1)[:, ends])
+        total = np.where(hits > 0, precision * hits, 0.0).sum(axis=1)
+        found[block] = _ratio(total, hits.sum(axis=1))
+    return found
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

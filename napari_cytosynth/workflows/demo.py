@@ -28,7 +28,7 @@ from napari_cytosynth.workflows.train import train_head
 
 if TYPE_CHECKING:
     from napari_cytosynth.core.protocols import Compute
-    from napari_cytosynth.evidence.benefit import Evidence
+    from napari_cytosynth.evidence.record import Evidence
     from napari_cytosynth.learning.head import Head
 
 READER = "sample truth"

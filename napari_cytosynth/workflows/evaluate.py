@@ -16,7 +16,8 @@ from napari_cytosynth.core.protocols import (
 )
 from napari_cytosynth.core.splits import Split
 from napari_cytosynth.core.tasks import Progress, Task
-from napari_cytosynth.evidence.benefit import SEEDS, Question, measure
+from napari_cytosynth.evidence.benefit import SEEDS, measure
+from napari_cytosynth.evidence.question import Question
 from napari_cytosynth.evidence.record import Evidence
 from napari_cytosynth.learning.head import HeadFitter
 from napari_cytosynth.workflows.controls import controls_for

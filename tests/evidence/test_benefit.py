@@ -13,10 +13,11 @@ from napari_cytosynth.core.journal import Author, Journal
 from napari_cytosynth.core.protocols import LabelledCells, TrainingSet
 from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.core.taxonomies import built_in
-from napari_cytosynth.evidence.benefit import Question, measure
+from napari_cytosynth.evidence.benefit import REPEATS, measure
+from napari_cytosynth.evidence.question import Question
 from napari_cytosynth.evidence.record import Difference, Evidence
 from napari_cytosynth.evidence.report import html_of, write_report
-from napari_cytosynth.evidence.verdict import verdict_of
+from napari_cytosynth.evidence.verdict import ALPHA, verdict_of
 from napari_cytosynth.metrics.intervals import Interval
 from napari_cytosynth.metrics.scores import draw_counts, interval_of, weighted_scores
 from napari_cytosynth.synthesis.controls.class_weights import ClassWeights
@@ -212,6 +213,15 @@ def test_a_gain_that_repeats_bring_too_is_none() -> None:
     )
 
 
+def test_a_gain_that_does_not_survive_holm_is_none() -> None:
+    counts = {"BA": {"real": 5, "synthetic": 9, "audit": 20}, "LY": {"real": 5}}
+    counts["LY"] |= {"synthetic": 0, "audit": 20}
+    gain = Difference("recall", "BA", "none", Interval(0.06, 0.01, 0.1, 20), p=0.06)
+    overall = Difference("macro-F1", "", "none", Interval(0.0, -0.1, 0.1, 40))
+    assert verdict_of(counts, [overall, gain]).startswith("no benefit found")
+    assert verdict_of(counts, [overall, replace(gain, p=0.04)]).startswith("+0.06")
+
+
 def test_a_gain_within_the_noise_is_none() -> None:
     assert _verdict(-0.01, 0.01).startswith("no benefit found")
 
@@ -238,8 +248,43 @@ def test_more_filled_classes_ask_for_wider_intervals() -> None:
     )
     alone, together = (run_to_end(measure(q, seeds=1)) for q in (one, three))
     assert _width(together) > _width(alone)
-    assert "Bonferroni" not in alone.caveat
-    assert "98.3%" in together.caveat
+    assert "Holm" not in alone.caveat
+    assert "by Holm" in together.caveat
+    assert "95% to 98.3%" in together.caveat
+
+
+def test_p_of_the_classes_are_corrected_by_holm() -> None:
+    """Each control is a family of its own: the filled classes that can be judged."""
+    made = [_vectors(code, 20, 7) for code in CLASSES]
+    question = replace(
+        _question(np.concatenate(made)),
+        codes=tuple(code for code in CLASSES for _ in range(20)),
+    )
+    found = run_to_end(measure(question))
+    for control in ("none", "class_weights", "duplicates"):
+        own = {d.code: d for d in found.differences if d.other == control}
+        assert own[""].p is None
+        told = np.array([own[code].p for code in CLASSES], float)
+        # Undone by hand: the smallest of three was multiplied by three.
+        assert min(told) >= 3 * 2 / REPEATS
+        for code in CLASSES:
+            away = own[code].interval.low > 0 or own[code].interval.high < 0
+            assert away == (own[code].p <= ALPHA)
+    assert Evidence.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+def test_a_class_that_was_not_filled_is_no_part_of_the_family() -> None:
+    found = run_to_end(measure(_question(_vectors("BA", 20, 7)), seeds=1))
+    asked = {d.code for d in found.differences if d.p is not None}
+    assert asked == {"BA"}
+
+
+def test_evidence_of_an_older_version_has_no_p() -> None:
+    found = run_to_end(measure(_question(_vectors("BA", 20, 7)), seeds=1))
+    old = found.to_json()
+    for difference in old["differences"]:
+        del difference["p"]
+    assert all(d.p is None for d in Evidence.from_json(old).differences)
 
 
 def test_cells_of_a_group_are_drawn_together() -> None:
@@ -331,8 +376,11 @@ def test_scores_agree_with_a_count_by_hand() -> None:
     guess = np.array([0, 0, 1, 1, 0, -1])
     scores = weighted_scores(truth, guess, np.ones((1, 6)), 4)
     np.testing.assert_allclose(scores.recall[0, :3], [2 / 3, 1 / 2, 0])
-    np.testing.assert_allclose(scores.precision[0, :2], [2 / 3, 1 / 2])
+    # The third was there and never guessed: that is no precision, not an unknown one.
+    np.testing.assert_allclose(scores.precision[0, :3], [2 / 3, 1 / 2, 0])
+    np.testing.assert_allclose(scores.f1[0, 2], 0)
     assert np.isnan(scores.recall[0, 3])
+    assert np.isnan(scores.precision[0, 3])
     assert scores.macro_f1[0] == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)
 
 

@@ -136,7 +136,8 @@ def test_a_plot_tells_its_figures_in_words() -> None:
 
 def test_confusions_count_audit_cells() -> None:
     from napari_cytosynth.core.protocols import LabelledCells
-    from napari_cytosynth.evidence.benefit import Question, measure
+    from napari_cytosynth.evidence.benefit import measure
+    from napari_cytosynth.evidence.question import Question
 
     rng = np.random.default_rng(0)
 

@@ -24,14 +24,12 @@ from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.evidence._torch.small_resnet import SmallResNet
 from napari_cytosynth.evidence.deals import COMMON, deal
-from napari_cytosynth.evidence.jury import Jury, with_gains
+from napari_cytosynth.evidence.jury import REPEATS, Jury, with_gains
 from napari_cytosynth.evidence.study import (
     Key,
     Study,
     hash_of,
-    holm,
     rows_of,
-    two_sided,
 )
 from napari_cytosynth.metrics.scores import average_precisions, pooled
 from napari_cytosynth.testing.contracts_generator import tiny_labelled
@@ -142,16 +140,6 @@ def test_average_precision_is_that_of_scikit_learn(seed: int) -> None:
         if (row * wanted).sum():
             told = average_precision_score(wanted, scores, sample_weight=row)
             assert value == pytest.approx(told)
-
-
-def test_a_gain_that_is_undefined_is_no_gain() -> None:
-    assert two_sided(np.full(100, np.nan)) == 1
-    drawn = np.r_[np.full(90, np.nan), np.full(5, -1.0), np.full(5, 1.0)]
-    assert two_sided(drawn) == 1
-
-
-def test_holm_is_the_step_down_rule() -> None:
-    assert np.allclose(holm(np.array([0.04, 0.01, 0.03])), [0.06, 0.03, 0.06])
 
 
 def test_pooled_covers_seeds_and_cells() -> None:
@@ -266,7 +254,7 @@ class TestRuns:
         cases = {key[0] for key in found}
         assert {"none", "class_weights", "duplicates", "augmentation", "smote"} <= cases
         assert {"gaussian", "synthetic", "more real", "synthetic only"} <= cases
-        assert found["more real", "1", "macro_f1", ""].shape == (201,)
+        assert found["more real", "1", "macro_f1", ""].shape == (REPEATS + 1,)
 
     def test_a_kept_run_is_not_repeated_and_another_cell_is_another_run(
         self, material: Material, tmp_path: Path

@@ -39,7 +39,7 @@ from napari_cytosynth.core.provenance import Status, SyntheticCell
 from napari_cytosynth.core.splits import Split, split_cells
 from napari_cytosynth.core.tasks import Task, run_to_end
 from napari_cytosynth.core.taxonomies import built_in
-from napari_cytosynth.evidence.benefit import Question
+from napari_cytosynth.evidence.question import Question
 from napari_cytosynth.learning import fitting
 from napari_cytosynth.learning.head import Head
 from napari_cytosynth.store import MemoryProject, create_project, open_project

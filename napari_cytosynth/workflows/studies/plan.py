@@ -96,7 +96,7 @@ class Material:
     caveats: tuple[str, ...] = ()
 
 
-_METHOD = 3
+_METHOD = 4
 """Number of the method; another one makes older runs void."""
 
 
