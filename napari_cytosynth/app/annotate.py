@@ -11,6 +11,7 @@ from napari_cytosynth.app.views import AnnotateView
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.quality import words
 from napari_cytosynth.core.registry import names
+from napari_cytosynth.core.rereading import comments
 
 
 class AnnotatePresenter:
@@ -141,7 +142,7 @@ class AnnotatePresenter:
     def _ask_comment(self) -> None:
         focus = self._session.state.focus
         if focus is not None:
-            said = self._session.project.journal.comments(focus)
+            said = comments(self._session.project.journal, focus)
             self._view.ask_comment(said[-1] if said else "")
 
     def _on_key_pressed(self, key: str) -> None:

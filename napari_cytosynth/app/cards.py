@@ -13,7 +13,7 @@ from napari_cytosynth.core.ids import CellId, SyntheticId
 from napari_cytosynth.core.journal import Mode
 from napari_cytosynth.core.provenance import SyntheticCell
 from napari_cytosynth.core.quality import words
-from napari_cytosynth.core.rereading import fault
+from napari_cytosynth.core.rereading import comments, fault
 from napari_cytosynth.core.splits import hash_share
 
 _UNTOLD = 1 / 3
@@ -135,7 +135,7 @@ class CellCards:
         journal = self._session.project.journal
         if journal.wants_second_opinion(cell):
             return "second opinion"
-        if journal.comments(cell):
+        if comments(journal, cell):
             return "comment"
         return fault(journal, cell) or ("skipped" if journal.skipped(cell) else "")
 

@@ -59,30 +59,37 @@ class History:
 
 
 class OfSmears:
-    """Events that are about a whole smear, in order of id."""
+    """Events that are about a whole smear, in order of id.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    undone : container of int
+        Ids of the events that do not hold now; the caller keeps it up to date.
+    """
+
+    def __init__(self, undone: Container[int]) -> None:
         self._events: list[Event] = []
+        self._undone = undone
 
     def add(self, event: Event) -> None:
         """Take in the next one."""
         self._events.append(event)
 
-    def scale(self, smear: int, undone: Container[int]) -> Event | None:
+    def scale(self, smear: int) -> Event | None:
         """Return the standing change of a smear's pixel size, or None."""
         for event in reversed(self._events):
             if (
                 event.kind is EventKind.SCALE_CHANGED
                 and int(event.data["smear"]) == smear
-                and event.id not in undone
+                and event.id not in self._undone
             ):
                 return event
         return None
 
-    def renewals(self, undone: Container[int]) -> tuple[list[Event], list[Event]]:
+    def renewals(self) -> tuple[list[Event], list[Event]]:
         """Return the searches anew that stand, and those undone; oldest first."""
         found = [e for e in self._events if e.kind is EventKind.FOUND_ANEW]
         return (
-            [event for event in found if event.id not in undone],
-            [event for event in found if event.id in undone],
+            [event for event in found if event.id not in self._undone],
+            [event for event in found if event.id in self._undone],
         )

@@ -48,6 +48,8 @@ class Journal:
     ----------
     boxes : Boxes
         The corrected boxes that stand.
+    smears : OfSmears
+        What holds for whole smears.
     """
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
@@ -56,8 +58,8 @@ class Journal:
         self._inactive = self._history.inactive
         self._of_cell: dict[int, list[int]] = {}
         self._merges: list[int] = []
-        self._of_smears = OfSmears()
-        self._verdicts = Verdicts()
+        self.smears = OfSmears(self._inactive)
+        self._verdicts = Verdicts(self._inactive)
         self._audit: set[int] = set()
         self.boxes = Boxes()
         self._parts = Parts()
@@ -128,7 +130,7 @@ class Journal:
         if event.kind is EventKind.CLASS_MERGED:
             self._merges.append(event.id)
         elif event.kind in _OF_SMEARS:
-            self._of_smears.add(event)
+            self.smears.add(event)
         elif event.kind in Verdicts.KINDS:
             self._verdicts.add(event)
         elif event.kind is EventKind.AUDIT_DRAW:
@@ -229,14 +231,6 @@ class Journal:
                 return True
         return False
 
-    def scale(self, smear: int) -> Event | None:
-        """Return the standing change of a smear's pixel size, or None."""
-        return self._of_smears.scale(smear, self._inactive)
-
-    def renewals(self) -> tuple[list[Event], list[Event]]:
-        """Return the searches anew that stand, and those undone; oldest first."""
-        return self._of_smears.renewals(self._inactive)
-
     def touched(self) -> frozenset[int]:
         """Return all cells that any event but an audit draw names."""
         return frozenset([*self._of_cell, *self._parts])
@@ -245,11 +239,6 @@ class Journal:
         """Tell whether a cell was passed over, and not labelled or boxed anew since."""
         last = self._last(cell, READ)
         return last is not None and last.kind is EventKind.SKIP
-
-    def comments(self, cell: CellId) -> list[str]:
-        """Return the remarks on a cell, oldest first."""
-        said = [e for e in self.of_cell(cell) if e.kind is EventKind.COMMENT]
-        return [str(event.data["text"]) for event in said]
 
     def wants_second_opinion(self, cell: CellId) -> bool:
         """Tell whether another reader was asked for, and none has answered.
@@ -273,7 +262,7 @@ class Journal:
 
     def verdict(self, synthetic: SyntheticId) -> bool | None:
         """Return True for accepted, False for rejected, None for no verdict."""
-        return self._verdicts.of(synthetic, self._inactive)
+        return self._verdicts.of(synthetic)
 
     def calls(self, test: str) -> tuple[Event, ...]:
         """Return what was called in a blinded test, oldest first: the last one holds.

@@ -1,4 +1,4 @@
-"""What the journal tells of cells that were read more than once."""
+"""What the journal tells of single cells, and of those read more than once."""
 
 from __future__ import annotations
 
@@ -42,6 +42,12 @@ def faulty(journal: Journal) -> dict[CellId, str]:
     cells = map(CellId, sorted(journal.touched()))
     found = {cell: fault(journal, cell) for cell in cells}
     return {c: what for c, what in found.items() if what and not journal.is_removed(c)}
+
+
+def comments(journal: Journal, cell: CellId) -> list[str]:
+    """Return the remarks on a cell that were not undone, oldest first."""
+    said = [e for e in journal.of_cell(cell) if e.kind is EventKind.COMMENT]
+    return [str(event.data["text"]) for event in said]
 
 
 def readings(journal: Journal, cell: CellId) -> list[Event]:

@@ -9,12 +9,19 @@ from napari_cytosynth.core.events import Event, EventKind, cell_of
 
 
 class Verdicts:
-    """Verdicts by synthetic cell and calls by test, in order of id."""
+    """Verdicts by synthetic cell and calls by test, in order of id.
+
+    Parameters
+    ----------
+    undone : container of int
+        Ids of the events that do not hold now; the caller keeps it up to date.
+    """
 
     KINDS: ClassVar = frozenset({EventKind.VERDICT, EventKind.CALL})
     """Events that :meth:`add` takes."""
 
-    def __init__(self) -> None:
+    def __init__(self, undone: Container[int]) -> None:
+        self._undone = undone
         self._verdicts: dict[int, list[Event]] = {}
         self._calls: dict[str, list[Event]] = {}
 
@@ -25,10 +32,10 @@ class Verdicts:
         else:
             self._verdicts.setdefault(cell_of(event), []).append(event)
 
-    def of(self, synthetic: int, undone: Container[int]) -> bool | None:
+    def of(self, synthetic: int) -> bool | None:
         """Return True for accepted, False for rejected, None for no verdict."""
         for event in reversed(self._verdicts.get(synthetic, [])):
-            if event.id not in undone:
+            if event.id not in self._undone:
                 return bool(event.data["accept"])
         return None
 

@@ -187,7 +187,7 @@ class Columns:
 
         What a person touched stays in any case.
         """
-        standing, undone = journal.renewals()
+        standing, undone = journal.smears.renewals()
         if not standing and not undone:
             return np.zeros(0, np.int64)
         gone = [

@@ -117,7 +117,7 @@ class Ledger:
         """Return the calibration of a smear, or None before it was made."""
         self._demand_open()
         measured = self._smears.calibration(smear)
-        event = self._journal.scale(smear)
+        event = self._journal.smears.scale(smear)
         if event is None:
             return measured
         return Calibration.from_json(event.data["calibration"])

@@ -104,7 +104,7 @@ class Pictures:
         if mpp is None or not len(ids):
             return np.zeros(0, np.int64)
         cut = self._columns.scales(ids)
-        if self._journal.scale(smear) is None:
+        if self._journal.smears.scale(smear) is None:
             # Nobody knows by what these were cut, and nobody said that it was wrong.
             cut[np.isnan(cut)] = mpp
         changed = self._journal.boxes.recut()

@@ -9,10 +9,8 @@ learning one vector a class while the network stands still (Gal et al. 2022, arX
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,16 +18,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_cytosynth import __version__
 from napari_cytosynth.core.errors import OtherWeightsError
 from napari_cytosynth.core.protocols import Batch, LabelledCells, Request, Weights
-from napari_cytosynth.core.provenance import Provenance, SyntheticCell
+from napari_cytosynth.core.provenance import SyntheticCell
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.core.taxonomies import BUILT_IN, built_in
 from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.synthesis.appearance import Stain, StainShift
 from napari_cytosynth.synthesis.latent_options import LEARNS_BY, SETTINGS
 from napari_cytosynth.synthesis.latent_options import LatentConfig as LatentConfig
+from napari_cytosynth.synthesis.latent_order import Order, origin_of
 from napari_cytosynth.synthesis.parents import Parents, demand_parent
 from napari_cytosynth.synthesis.repertoire import MIN_TO_LEARN, Repertoire
 from napari_cytosynth.synthesis.starter import (
@@ -48,20 +46,6 @@ Floats = npt.NDArray[np.float32]
 
 BLOCK = 4
 """Draws painted together, always whole blocks: a draw depends on its number only."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """A request, with all that its draws have in common."""
-
-    request: Request
-    options: LatentConfig
-    row: Floats
-    index: int | None
-    shift: StainShift
-    parents: Parents
-    provenance: Provenance
-    has_looks: bool
 
 
 class LatentGenerator:
@@ -169,21 +153,20 @@ class LatentGenerator:
                 items: tuple[SyntheticCell, ...] = ()
                 if crops is not None:
                     items = tuple(
-                        _cell(order, number, crops[number - block * BLOCK])
+                        order.cell(number, crops[number - block * BLOCK])
                         for number in range(low, high)
                     )
                 yield Batch(items, low)
 
-    def _order(self, request: Request, weights: Weights) -> _Order:
+    def _order(self, request: Request, weights: Weights) -> Order:
         options = LatentConfig.read(
             {**weights.meta.get("config", {}), **request.config}
         )
         row, index = self._class(request, weights)
         shift = self._shift(request.taxonomy, weights, options)
         parents = Parents.of(weights, request, options.strategy)
-        provenance = self._provenance(request, weights, options, shift)
-        known = index is not None and self.starter.space is not None
-        return _Order(request, options, row, index, shift, parents, provenance, known)
+        origin = origin_of(request, weights, options, shift, self.starter)
+        return Order(request, options, row, index, shift, parents, origin, self.starter)
 
     def _is_to_learn(
         self,
@@ -271,22 +254,18 @@ class LatentGenerator:
         target = Stain.mix([Stain(means[i], spreads[i]) for _, _, i in pairs], shares)
         return StainShift.between(source, target, int(sum(shares)))
 
-    def _paint(self, order: _Order, block: int) -> Strokes:
+    def _paint(self, order: Order, block: int) -> Strokes:
         from napari_cytosynth.synthesis._torch.paint import Sketch, Stroke, condition_of
         from napari_cytosynth.synthesis._torch.strategies import Manner, follow
 
         options, size = order.options, self.net.size
         numbers = range(block * BLOCK, (block + 1) * BLOCK)
         shape = (size.channels, size.side // 4, size.side // 4)
-        key = [order.request.seed, *order.request.code.encode()]
-        noise = np.stack(
-            [np.random.default_rng([*key, i]).standard_normal(shape) for i in numbers]
-        )
-        looks = self._looks(order, numbers)
+        noise = np.stack([order.rng(i).standard_normal(shape) for i in numbers])
         base = order.parents.pictures(numbers)
         sketch = Sketch(
             noise.astype(np.float32),
-            condition_of(self.net, order.row, looks),
+            condition_of(self.net, order.row, order.looks(numbers)),
             None if base is None else order.shift.inverse().apply(base),
         )
         stroke = Stroke(
@@ -298,77 +277,6 @@ class LatentGenerator:
         )
         manner = Manner(options.strategy, options.strength)
         return follow(self.net, sketch, stroke, manner)
-
-    def _looks(self, order: _Order, numbers: range) -> Floats | None:
-        """Return the look of each draw ``float32[n, k]``: given, drawn, or none."""
-        options, space = order.options, self.starter.space
-        if options.vector is not None:
-            given = self.starter.looks_of(options.vector, options.embedder)
-            chosen: Floats = given[np.array(numbers) % len(given)]
-            return chosen
-        if space is None or order.index is None or _look_kind(order) == "none":
-            return None
-        key = [order.request.seed, *order.request.code.encode()]
-        rngs = [np.random.default_rng([*key, i, 1]) for i in numbers]
-        return np.stack([space.draw(order.index, r, options.looks) for r in rngs])
-
-    def _provenance(
-        self,
-        request: Request,
-        weights: Weights,
-        options: LatentConfig,
-        shift: StainShift,
-    ) -> Provenance:
-        tuned = request.code in weights.meta.get("tuned", [])
-        parents = weights.tensors.get("cells.id", ()) if tuned else ()
-        both = f"{self.starter.sha256}:{weights.sha256}".encode()
-        lesson = {}
-        if tuned and "lessons" in weights.meta:
-            lesson = weights.meta["lessons"][weights.meta["tuned"].index(request.code)]
-        return Provenance(
-            generator=self.key,
-            weights=hashlib.sha256(both).hexdigest(),
-            config={
-                "class": request.code,
-                "real cells": weights.meta.get("counts", {}).get(request.code, 0),
-                "starter": self.starter.sha256,
-                "tuned": tuned,
-                **{f"tuned {name}": value for name, value in lesson.items()},
-                "steps": options.steps,
-                "solver": options.solver,
-                "guidance": options.guidance,
-                "strategy": options.strategy,
-                "stain": shift.to_json(),
-            },
-            seed=request.seed,
-            parents=tuple(int(i) for i in parents),
-            version=__version__,
-            time=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
-
-
-def _cell(order: _Order, number: int, painted: npt.NDArray[np.uint8]) -> SyntheticCell:
-    """Return draw ``number`` in the stain of the real cells."""
-    made, options = order.provenance, order.options
-    config = {**made.config, "look": _look_kind(order)}
-    parent = order.parents.id_of(number)
-    if parent is not None:
-        made = replace(made, parents=tuple(dict.fromkeys((parent, *made.parents))))
-        config["parent"] = parent
-    if options.strategy == "variation":
-        config["strength"] = options.strength
-    pixels = order.shift.apply(painted[None])[0]
-    return SyntheticCell(pixels, order.request.code, replace(made, config=config))
-
-
-def _look_kind(order: _Order) -> str:
-    """Tell where the looks of an order come from."""
-    options = order.options
-    if options.vector is not None:
-        return "given"
-    # A cell that is kept or varied has its own look, which another would fight.
-    free = options.strategy in ("class", "in-then-out")
-    return "drawn" if free and options.looks > 0 and order.has_looks else "none"
 
 
 def _number(value: float) -> float | None:

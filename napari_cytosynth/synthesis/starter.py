@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class Starter:
         """Fingerprint of the embedder whose vectors it can paint; empty if none."""
         return str(self.card.get("embedder", ""))
 
-    @property
+    @cached_property
     def space(self) -> LookSpace | None:
         """The looks that it can paint, if it was taught any."""
         return LookSpace.from_arrays(self.arrays)

@@ -16,6 +16,7 @@ from napari_cytosynth.core.geometry import Box
 from napari_cytosynth.core.ids import CellId, EventId, SmearId, SyntheticId
 from napari_cytosynth.core.journal import Author, EventKind, Mode
 from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.rereading import comments
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.testing.tiny import (
     tiny_calibration,
@@ -291,7 +292,7 @@ class JournalContract(ProjectCase):
         )
         project = self.again(filled)
         assert project.journal.events() == events
-        assert project.journal.comments(cell) == ["Auer rod? – “yes”"]
+        assert comments(project.journal, cell) == ["Auer rod? – “yes”"]
         assert project.journal.is_audit(CellId(7))
         assert project.journal.verdict(synthetic.id) is True
         assert set(project.cells().ids.tolist()) == {1, 3, 5, 6, 7, 8, 9, 10}

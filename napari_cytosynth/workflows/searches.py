@@ -120,7 +120,7 @@ def unfinished(project: Project, smear_id: SmearId) -> bool:
 
 def standing_search(project: Project, smear: SmearId) -> int:
     """Return the event of the search anew that stands, 0 for the first search."""
-    standing, _ = project.journal.renewals()
+    standing, _ = project.journal.smears.renewals()
     of_smear = [e.id for e in standing if int(e.data["smear"]) == smear]
     return int(max(of_smear, default=0))
 

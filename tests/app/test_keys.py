@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from napari_cytosynth.app.keys import KeyChords, Pending
 from napari_cytosynth.app.panels import Tab
+from napari_cytosynth.core.rereading import comments
 from napari_cytosynth.core.taxonomies import BUILT_IN, built_in
 from napari_cytosynth.testing.desk import Desk
 
@@ -77,6 +78,6 @@ def test_return_opens_the_comment_line_and_it_answers(desk: Desk) -> None:
     grid.keyPressed.emit("Return")
     assert grid.shown("ask_comment") == ""
     grid.commentGiven.emit("  Auer rod? ")
-    assert desk.session.project.journal.comments(cell) == ["Auer rod?"]
+    assert comments(desk.session.project.journal, cell) == ["Auer rod?"]
     grid.keyPressed.emit("Return")
     assert grid.shown("ask_comment") == "Auer rod?"

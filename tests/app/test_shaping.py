@@ -11,6 +11,7 @@ from napari_cytosynth.app.panels import OPINION, Tab
 from napari_cytosynth.core.geometry import Box
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import EventKind
+from napari_cytosynth.core.rereading import comments
 from napari_cytosynth.testing.desk import Desk
 from tests.app.seating import painted_file, sit_down
 
@@ -50,7 +51,7 @@ def test_a_box_drawn_is_kept_cut_embedded_and_undone(seat: Desk) -> None:
     assert np.array_equal(card[card.row_of(cell)].crop, cut)
     assert np.isfinite(vector(seat, cell)).all()
     assert not np.array_equal(vector(seat, cell), before)
-    assert session.project.journal.comments(cell) == ["odd"]
+    assert comments(session.project.journal, cell) == ["odd"]
     assert session.state.focus == cell
     assert session.state.history[0] == f"box changed of cell {cell}"
     session.undo()

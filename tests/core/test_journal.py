@@ -17,6 +17,7 @@ from napari_cytosynth.core.journal import (
     Mode,
     now,
 )
+from napari_cytosynth.core.rereading import comments
 
 ANN, BOB = Author("ann"), Author("bob")
 CELLS = st.integers(1, 4).map(CellId)
@@ -259,7 +260,7 @@ def test_box_split_skip_comment_second_opinion() -> None:
     assert journal.boxes.of(cell) == (1, 2, 3, 4)
     assert journal.boxes.of(CellId(2)) is None
     assert journal.skipped(cell)
-    assert journal.comments(cell) == ["one", "two"]
+    assert comments(journal, cell) == ["one", "two"]
     assert journal.wants_second_opinion(cell)
     assert journal.touched() == {1}
     journal.apply(replace(ANN.label(cell, "A"), id=EventId(6)))
