@@ -24,11 +24,19 @@ from napari_cytosynth.evidence.findings import Kind
 from napari_cytosynth.metrics.copying import authenticity, third_rule
 from napari_cytosynth.metrics.coverage import coverage
 from napari_cytosynth.metrics.data_copying import data_copying
+from napari_cytosynth.metrics.discrimination import Answers, d_prime
 from napari_cytosynth.metrics.divergence import gaussian_distance, kernel_distance
 from napari_cytosynth.metrics.frechet import frechet_distance
 from napari_cytosynth.metrics.intervals import wilson
+from napari_cytosynth.metrics.multiplicity import holm
 from napari_cytosynth.metrics.neighbours import nearest
-from napari_cytosynth.metrics.scores import weighted_scores
+from napari_cytosynth.metrics.scores import (
+    average_precisions,
+    draw_counts,
+    pooled,
+    seeds_again,
+    weighted_scores,
+)
 from napari_cytosynth.metrics.vendi import vendi_score
 
 EMBEDDER = "starter"
@@ -36,6 +44,7 @@ SIZES = ((60, 45), (600, 500))
 """Training and synthetic objects of the clouds that figures are compared on."""
 
 _DIM, _CLASSES, _REGIONS = 32, 4, 3
+_QUESTIONS, _RUNS, _REPEATS = 9, 5, 500
 
 Row = dict[str, Any]
 
@@ -105,21 +114,35 @@ def clouds(size: tuple[int, int], seed: int) -> Clouds:
     fake[:copied] = real[:copied] + 0.01 * spread * rng.normal(size=(copied, _DIM))
     truth = np.sort(rng.integers(_CLASSES, size=size[1]))
     wrong = rng.random(size[1]) < 0.3
+    # The last class is never said.
     guesses = np.where(wrong, rng.integers(_CLASSES, size=size[1]), truth)
+    guesses = guesses % (_CLASSES - 1)
     train = real[: size[0]]
     return Clouds(
-        train, real[size[0] :], fake, train[:_REGIONS], truth, np.asarray(guesses)
+        train,
+        real[size[0] :],
+        fake,
+        train[:_REGIONS],
+        truth,
+        np.asarray(guesses),
+        chances=(0.3 * (guesses == 0) + 0.7 * rng.random(size[1])).round(1),
+        counts=draw_counts(size[1], 1, rng)[1],
+        p=rng.random(_QUESTIONS) ** 3,
+        runs=rng.normal(0.7, 0.1, size=(_RUNS, 1))
+        + 0.05 * rng.normal(size=(_RUNS, _REPEATS + 1)),
+        again=seeds_again(_RUNS, _REPEATS),
     )
 
 
 def our_figures(drawn: Clouds) -> Mapping[str, float]:
     """Return every figure as the evidence computes it."""
+    return _of_sets(drawn) | _of_answers(drawn) | _of_doubt(drawn)
+
+
+def _of_sets(drawn: Clouds) -> dict[str, float]:
+    """Return figures of fidelity, diversity and memorisation."""
     train, fake = drawn.train, drawn.fake
     overlap = coverage(train, fake, K)
-    counts = np.bincount(drawn.truth, minlength=_CLASSES)
-    scores = weighted_scores(
-        drawn.truth, drawn.guesses, 1 / counts[drawn.truth][None], _CLASSES
-    )
     copied = data_copying(train, drawn.test, fake, drawn.centres, least=LEAST)
     return {
         "fd": frechet_distance(train, fake),
@@ -133,8 +156,40 @@ def our_figures(drawn: Clouds) -> Mapping[str, float]:
         "third_rule": float(third_rule(nearest(fake, train, 2)[0]).mean()),
         "authenticity": authenticity(fake, train),
         "c_t": copied.score,
-        "agreement": float(scores.recall.mean()),
+    }
+
+
+def _of_answers(drawn: Clouds) -> dict[str, float]:
+    """Return figures of what a classifier, a validator or a reader said."""
+    truth, guesses = drawn.truth, drawn.guesses
+    # Classes that weigh the same, objects as they are, and one resample of them.
+    even = 1 / np.bincount(truth, minlength=_CLASSES)[truth]
+    weights = np.stack([even, np.ones(len(truth)), drawn.counts])
+    scores = weighted_scores(truth, guesses, weights, _CLASSES)
+    areas = average_precisions(truth == 0, drawn.chances, weights)
+    answers = Answers.of((truth == 0).tolist(), (guesses == 0).tolist())
+    apart = d_prime(answers)
+    return {
+        "agreement": float(scores.recall[0].mean()),
         "macro_f1": float(scores.macro_f1[0]),
+        "class_precision": float(scores.precision[1].mean()),
+        "pr_auc": float(areas[2]),
+        "d_prime": apart.value,
+        "d_prime_low": apart.low,
+    }
+
+
+def _of_doubt(drawn: Clouds) -> dict[str, float]:
+    """Return intervals, and p corrected for the number of questions."""
+    right = int((drawn.truth == drawn.guesses).sum())
+    share, seeds = wilson(right, len(drawn.truth)), pooled(drawn.runs)
+    return {
+        "wilson_low": share.low,
+        "wilson_high": share.high,
+        # One number in which no two p can change places unseen.
+        "holm": float(holm(drawn.p) @ np.arange(1, len(drawn.p) + 1)),
+        "two_level_low": seeds.low,
+        "two_level_high": seeds.high,
     }
 
 

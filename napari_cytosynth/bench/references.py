@@ -1,8 +1,9 @@
 """The same figures by other people's code, or as plainly as they can be written.
 
-``prdc`` and ``vendi_score`` come with the extra ``[bench]``; what is not installed is
-left out. Where no package computes a figure without torch, scikit-learn and SciPy do
-the work, and the formula stands here.
+``prdc`` and ``vendi_score`` come with the extras ``[bench]`` and ``[dev]``; what is not
+installed is left out. Where no package computes a figure without torch, scikit-learn
+and SciPy do the work, and the formula stands here; a procedure has a twin that goes
+through all cases one by one.
 """
 
 from __future__ import annotations
@@ -12,12 +13,19 @@ from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import combinations
+from math import floor
 
 import numpy as np
 import numpy.typing as npt
 from scipy import linalg, stats
 from scipy.spatial.distance import pdist
-from sklearn.metrics import f1_score, recall_score
+from sklearn.metrics import (
+    average_precision_score,
+    f1_score,
+    precision_score,
+    recall_score,
+)
 from sklearn.metrics.pairwise import polynomial_kernel, rbf_kernel
 from sklearn.neighbors import NearestNeighbors
 
@@ -40,7 +48,17 @@ class Clouds:
     centres : float64[r, dim]
         Of the regions of the data-copying test.
     truth, guesses : intp[m]
-        Classes asked for, and what some validator said.
+        Classes asked for, and what some validator said; the last class it never says.
+    chances : float64[m]
+        How likely it held the first class, with ties.
+    counts : float64[m]
+        How often each object was drawn in one resample.
+    p : float64[k]
+        Of several questions, not corrected.
+    runs : float64[seeds, repeats + 1]
+        A figure of each seed as it is, and under resamples.
+    again : intp[repeats, seeds]
+        Seeds that were drawn again in each resample.
     """
 
     train: Floats
@@ -49,6 +67,11 @@ class Clouds:
     centres: Floats
     truth: npt.NDArray[np.intp]
     guesses: npt.NDArray[np.intp]
+    chances: Floats
+    counts: Floats
+    p: Floats
+    runs: Floats
+    again: npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -156,7 +179,68 @@ def _classes(clouds: Clouds) -> Mapping[str, float]:
         "macro_f1": float(
             f1_score(clouds.truth, clouds.guesses, sample_weight=weights, **given)
         ),
+        "class_precision": float(
+            precision_score(clouds.truth, clouds.guesses, **given)
+        ),
+        "pr_auc": float(
+            average_precision_score(
+                clouds.truth == 0, clouds.chances, sample_weight=clouds.counts
+            )
+        ),
     }
+
+
+def _wilson(clouds: Clouds) -> Mapping[str, float]:
+    right = int((clouds.truth == clouds.guesses).sum())
+    found = stats.binomtest(right, len(clouds.truth)).proportion_ci(method="wilson")
+    return {"wilson_low": float(found.low), "wilson_high": float(found.high)}
+
+
+def _signals(clouds: Clouds) -> Mapping[str, float]:
+    """D' of telling the first class from the others, and the end of its interval."""
+    there, called = clouds.truth == 0, clouds.guesses == 0
+    d, variance = 0.0, 0.0
+    for side, sign in ((there, 1), (~there, -1)):
+        n = int(side.sum())
+        rate = (int((called & side).sum()) + 0.5) / (n + 1)
+        d += sign * stats.norm.ppf(rate)
+        variance += rate * (1 - rate) / (n * stats.norm.pdf(stats.norm.ppf(rate)) ** 2)
+    return {
+        "d_prime": float(d),
+        "d_prime_low": float(stats.norm(d, np.sqrt(variance)).ppf(0.025)),
+    }
+
+
+def _closed_testing(clouds: Clouds) -> Mapping[str, float]:
+    """Correct each p by every family that it is of, each judged by Bonferroni's rule.
+
+    Marcus, Peritz and Gabriel 1976 (Biometrika 63, 655-660); of that rule it is Holm's.
+    """
+    p = clouds.p.tolist()
+    found = [0.0] * len(p)
+    for size in range(1, len(p) + 1):
+        for family in combinations(range(len(p)), size):
+            least = min(1.0, size * min(p[number] for number in family))
+            for number in family:
+                found[number] = max(found[number], least)
+    # One number in which no two p can change places unseen.
+    return {"holm": sum(rank * value for rank, value in enumerate(found, 1))}
+
+
+def _resampling(clouds: Clouds) -> Mapping[str, float]:
+    """Mean and ends of a two-level bootstrap, resample by resample."""
+    means = []
+    for number, seeds in enumerate(clouds.again.tolist(), 1):
+        drawn = [float(clouds.runs[seed, number]) for seed in seeds]
+        means.append(sum(drawn) / len(drawn))
+    means.sort()
+    ends = {}
+    for end, share in (("low", 0.025), ("high", 0.975)):
+        place = share * (len(means) - 1)
+        below = floor(place)
+        step = means[below + 1] - means[below]
+        ends[f"two_level_{end}"] = means[below] + (place - below) * step
+    return ends
 
 
 REFERENCES = (
@@ -168,6 +252,20 @@ REFERENCES = (
         "sklearn.neighbors", "sklearn", ("third_rule", "authenticity"), _neighbours
     ),
     Reference("sklearn.neighbors and scipy.stats", "sklearn", ("c_t",), _ranks),
-    Reference("sklearn.metrics", "sklearn", ("agreement", "macro_f1"), _classes),
+    Reference(
+        "sklearn.metrics",
+        "sklearn",
+        ("agreement", "macro_f1", "class_precision", "pr_auc"),
+        _classes,
+    ),
+    Reference("scipy.stats.binomtest", "scipy", ("wilson_low", "wilson_high"), _wilson),
+    Reference("scipy.stats.norm", "scipy", ("d_prime", "d_prime_low"), _signals),
+    Reference("closed testing", "numpy", ("holm",), _closed_testing),
+    Reference(
+        "resample by resample",
+        "numpy",
+        ("two_level_low", "two_level_high"),
+        _resampling,
+    ),
 )
 """Who is asked for which figures."""

@@ -178,12 +178,20 @@ def resampled(values: Floats) -> Floats:
         As in :func:`pooled`.
     """
     seeds, repeats = len(values), values.shape[1] - 1
-    drawn = np.random.default_rng(0).integers(seeds, size=(repeats, seeds))
+    drawn = seeds_again(seeds, repeats)
     picked: Floats = values[drawn, np.arange(1, repeats + 1)[:, None]]
     there = ~np.isnan(picked)
     return _ratio(
         np.where(there, picked, 0.0).sum(axis=1), there.sum(axis=1).astype(np.float64)
     )
+
+
+def seeds_again(seeds: int, repeats: int) -> npt.NDArray[np.int64]:
+    """Return int64[repeats, seeds]: which seeds stand in each resample of them.
+
+    The same for every figure, so that two figures of the same seeds stay paired.
+    """
+    return np.random.default_rng(0).integers(seeds, size=(repeats, seeds))
 
 
 def average_precisions(

@@ -30,7 +30,7 @@ DATA = Path(os.environ.get("CYTOSYNTH_DATA", "") or "no developer data")
 @pytest.mark.parametrize("reference", REFERENCES, ids=lambda r: r.peer)
 def test_figures_are_those_of_the_reference(reference: Reference, size) -> None:
     if not reference.installed:
-        pytest.skip(f"{reference.peer} comes with the extra [bench]")
+        pytest.skip(f"{reference.peer} comes with the extras [bench] and [dev]")
     drawn = clouds(size, 5)
     ours, theirs = our_figures(drawn), reference.figures(drawn)
     assert set(theirs) == set(reference.cases)
@@ -120,3 +120,11 @@ def test_planted_sets_are_told_apart_on_real_cells(real_vectors) -> None:
         for kind, sets in case.sets.items():
             told = told_of(sets, case.code)
             assert [finding.kind for finding in told] == [kind], (case.code, told)
+
+
+def test_a_class_that_is_never_said_is_among_what_is_compared() -> None:
+    drawn = clouds((60, 45), 0)
+    assert set(drawn.guesses) == {0, 1, 2}
+    assert set(drawn.truth) == {0, 1, 2, 3}
+    assert len(set(drawn.chances.tolist())) < len(drawn.chances)
+    assert drawn.counts.max() > 1
