@@ -396,4 +396,4 @@ class CanvasPresenter:
         mosaic = self._shown.mosaic
         if mosaic is not None and 0 <= index < len(mosaic.tiles):
             self._session.set_tab(Tab.SYNTHETIC)
-            self._session.fills.focus(SyntheticId(mosaic.tiles[index].id))
+            self._session.judging.focus(SyntheticId(mosaic.tiles[index].id))

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_cytosynth.app.cellindex import CellIndex
+from napari_cytosynth.app.dealt import Dealt
 from napari_cytosynth.app.listing import Listing, refreshed
 from napari_cytosynth.app.lists import Lists
 from napari_cytosynth.app.navigate import Ranking, next_open
 from napari_cytosynth.app.panels import DOUBTED, FAULTY, OPINION, Quality, Sort, Tab
 from napari_cytosynth.app.state import SessionEvents, SessionState
 from napari_cytosynth.core.ids import CellId, SmearId
-from napari_cytosynth.core.journal import Mode
 from napari_cytosynth.core.project import Project
-from napari_cytosynth.core.rereading import fault, readings
+from napari_cytosynth.core.rereading import fault
 
 if TYPE_CHECKING:
     from napari_cytosynth.workflows.suggest import Suggestion
@@ -37,15 +37,15 @@ class Desk:
         All cells as arrays.
     lists : Lists
         What the grid may list.
+    dealt : Dealt
+        Which of its cards are dealt as if they had no label.
     """
 
     def __init__(self, project: Project, state: SessionState) -> None:
         self.project, self.state = project, state
         self.index = CellIndex(project.taxonomy)
         self.lists = Lists(project, state, self.index)
-        self._drawn: frozenset[int] = frozenset()
-        self._repeats: frozenset[int] = frozenset()
-        self._dealt: set[CellId] = set()
+        self.dealt = Dealt(project, self.lists)
         self._lingers: SmearId | None = None
 
     @property
@@ -80,8 +80,7 @@ class Desk:
 
     def deal(self, cell: CellId) -> None:
         """Bring the next card of the grid before the reader, as the queue dealt it."""
-        if self.lists.choice().audits and int(cell) in self._drawn:
-            self._dealt.add(cell)
+        self.dealt.note(cell)
         self.focus_cell(cell)
 
     def pick(self, cell: CellId) -> None:
@@ -94,10 +93,6 @@ class Desk:
         else:
             self.focus_cell(cell)
 
-    def is_audit(self, cell: CellId) -> bool:
-        """Tell whether a cell is an audit card that the queue dealt; never shown."""
-        return cell in self._dealt
-
     def code(self, cell: CellId) -> str:
         """Return the code of the label that is shown of a cell; empty: none.
 
@@ -106,17 +101,7 @@ class Desk:
         himself.
         """
         code = self.index.label(cell)
-        return "" if code and self._is_dealt_again(cell) else code
-
-    def _is_dealt_again(self, cell: CellId) -> bool:
-        label = self.project.journal.label(cell)
-        free = label is not None and label.mode is not Mode.AUDIT
-        return (int(cell) in self._drawn and free) or self._is_repeat(cell)
-
-    def _is_repeat(self, cell: CellId) -> bool:
-        if int(cell) not in self._repeats or not self.lists.choice().deals_repeats:
-            return False
-        return len(readings(self.project.journal, cell)) == 1
+        return "" if code and self.dealt.hides(cell) else code
 
     def show_smear(self, smear: SmearId) -> None:
         """Put a smear on the canvas; the focus stays."""
@@ -267,28 +252,5 @@ class Desk:
         listing = Listing(query.ids, reasons)
         late, repeats = suggestion.late, suggestion.repeats
         self.lists.ranking = Ranking(listing, suggestion.draws, late, repeats)
-        self._drawn = frozenset(suggestion.draws.tolist())
-        self._repeats = frozenset(repeats.tolist())
+        self.dealt.take_ranking()
         self._refresh()
-
-    def reload(self) -> None:
-        """Take in the project's cells and labels; after the set of cells changed."""
-        labels = self.project.journal.labels()
-        self.index.replace(
-            self.project.cells(), ((cell, label.code) for cell, label in labels.items())
-        )
-        if self.state.focus is not None and self.state.focus not in self.index:
-            self.state.focus = None
-        self.events.cells.emit()
-        self.events.predictions.emit()
-
-    def touch(self, cell: CellId) -> None:
-        """Take in what the journal now says of one cell, and tell it."""
-        self.take_label(cell)
-        self.events.touched.emit(int(cell))
-
-    def take_label(self, cell: CellId) -> None:
-        """Take in what the journal now says of one cell; of one struck out, nothing."""
-        label = self.project.journal.label(cell)
-        if cell in self.index:
-            self.index.set_label(cell, label.code if label is not None else None)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_cytosynth.app.evaluating import EVALUATE
 from napari_cytosynth.app.figures import caveats, curves, verdict
 from napari_cytosynth.app.jobs import Order
 from napari_cytosynth.app.panels import TaskStatus
 from napari_cytosynth.app.progress import learning_of, progress_lines
-from napari_cytosynth.app.session import EVALUATE, Session
+from napari_cytosynth.app.session import Session
 from napari_cytosynth.app.views import EvidenceView
 from napari_cytosynth.core.tasks import Progress, Task
 
@@ -49,7 +50,7 @@ class EvidencePresenter:
         events.touched.connect(self._show_progress)
         events.model.connect(self._show_progress)
         events.curve.connect(self._show_learning)
-        view.evaluateAsked.connect(session.evaluate)
+        view.evaluateAsked.connect(session.evaluating.start)
         view.reportAsked.connect(self._save)
 
     def _show(self) -> None:
@@ -106,6 +107,6 @@ def _written(session: Session, evidence: Evidence, path: str) -> Task[str]:
     from napari_cytosynth.evidence.report import write_report
 
     yield Progress(0, 1, "gathering pictures and figures")
-    appendix = yield from session.appendix()
+    appendix = yield from session.evaluating.appendix()
     page, twin = write_report(evidence, path, appendix)
     return f"The report was written to {page}, its figures to {twin.name}."

@@ -1,4 +1,4 @@
-"""Fills of rare classes, and the verdicts on what they made."""
+"""Fills of rare classes: synthetic cells and vectors, made in the background."""
 
 from __future__ import annotations
 
@@ -7,20 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from napari_cytosynth.app.jobs import Jobs, Order
-from napari_cytosynth.app.panels import NAMED
 from napari_cytosynth.app.shelf import Shelf
 from napari_cytosynth.app.state import SessionState
 from napari_cytosynth.core.errors import Cancelled, CytoSynthError
-from napari_cytosynth.core.ids import SyntheticId
-from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.project import Job, JobState, Project
 from napari_cytosynth.core.protocols import Compute
-from napari_cytosynth.core.provenance import Status, SyntheticCell
+from napari_cytosynth.core.provenance import SyntheticCell
 from napari_cytosynth.core.registry import makes_vectors
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.workflows.fill_jobs import Ask, resumable_jobs
 from napari_cytosynth.workflows.kept import forget_vectors, vector_counts
-from napari_cytosynth.workflows.review import judge
 
 if TYPE_CHECKING:
     from napari_cytosynth.synthesis.gate import GateMaker
@@ -31,11 +27,10 @@ LOAD = "load"
 """Key of the task that reads the stored cells."""
 
 T = TypeVar("T")
-_WAITS = Status.PROPOSED
 
 
 class Fills:
-    """The synthetic side of a session.
+    """What makes synthetic cells in a session, and keeps those that were made.
 
     Parameters
     ----------
@@ -44,18 +39,24 @@ class Fills:
     jobs : Jobs
         Runs the fills, one a class.
     state : SessionState
-        Told of new cells, the one under review, and the outcome.
+        Told of the outcome.
 
     Attributes
     ----------
     shelf : Shelf
-        The judged synthetic cells.
+        The synthetic cells that passed the gate.
     vectors : dict of str to int
         Synthetic vectors kept for each class that has some; they are no cells.
     gates : callable or None
         Makes the gate of a fill; None: it stands in this process.
     critics : tuple of str
         Critics that judge besides those of the standard gate.
+    on_cells : callable
+        Told when the shelf holds more cells.
+    on_changed : callable
+        Told when a fill begins, comes further or ends.
+    on_vectors : callable
+        Told when a class has other vectors to train on.
     """
 
     def __init__(
@@ -74,8 +75,9 @@ class Fills:
         self.shelf = Shelf()
         self.gates: GateMaker | None = None
         self.critics: tuple[str, ...] = ()
+        self.on_cells: Callable[[], None] = lambda: None
         self.on_changed: Callable[[], None] = lambda: None
-        self.on_verdict: Callable[[], None] = lambda: None
+        self.on_vectors: Callable[[], None] = lambda: None
 
     def load(self) -> None:
         """Take in stored cells in the background; go on with interrupted fills."""
@@ -93,7 +95,7 @@ class Fills:
         kept, vectors = stored
         self.shelf.put(cell for cell in kept if cell.id not in self.shelf)
         self.vectors = {**vectors, **self.vectors}
-        self.relist()
+        self.on_cells()
         self.on_changed()
         for job in resumable_jobs(self._project):
             self._resume(job)
@@ -169,7 +171,7 @@ class Fills:
         self.vectors = {**self.vectors, code: count}
         self._state.fill_outcome = said
         self._state.say(said)
-        self.on_verdict()
+        self.on_vectors()
 
     def _run(self, code: str, task: Task[T], on_done: Callable[[T], None]) -> None:
         self._keys.pop(code, None)
@@ -216,84 +218,13 @@ class Fills:
         if isinstance(progress.payload, tuple) and progress.payload:
             self._passed[code] = progress.done
             self.shelf.put(progress.payload)
-            self.relist()
+            self.on_cells()
             self.on_changed()
 
     def _done(self, report: FillReport) -> None:
         self._passed.pop(report.code, None)
         self._state.fill_outcome = outcome(report)
         self._state.say(self._state.fill_outcome)
-
-    def relist(self) -> None:
-        """Show the synthetic cells of the class chosen; the one under review stays."""
-        wanted = self._state.filter
-        code = "" if wanted in NAMED else wanted
-        self._state.sieves = self.shelf.sieves(code)
-        if self._state.sieve not in {key for key, _, _ in self._state.sieves}:
-            self._state.sieve = ""
-        ids = self.shelf.ids(code, self._state.sieve)
-        self._state.synthetic = ids
-        if self._state.review not in ids:
-            # Of what is looked at afterwards nothing waits: it begins with the first.
-            first = ids[0] if ids and self._state.sieve else None
-            self._state.review = self._next_open(ids) or first
-
-    def sift(self, sieve: str) -> None:
-        """Show those that a sieve lets through; see ``Shelf.sieves``."""
-        self._state.sieve = sieve
-        self.relist()
-
-    def focus(self, number: SyntheticId | None) -> None:
-        """Bring a synthetic cell before the reader."""
-        self._state.review = number
-
-    def move(self, rows: int) -> None:
-        """Go that many cells further; stops at the ends."""
-        ids, now = self._state.synthetic, self._state.review
-        if ids:
-            row = ids.index(now) + rows if now in ids else 0
-            self._state.review = ids[min(max(row, 0), len(ids) - 1)]
-
-    def judge(self, accept: bool) -> bool:
-        """Accept or reject the cell under review, and go to the next that waits."""
-        number = self._state.review
-        if number is None:
-            self._state.fail("No synthetic cell is under review. Click one first.")
-            return False
-        if not self._state.annotator:
-            self._state.fail("A verdict needs a name. Give yours first.")
-            return False
-        author = Author(self._state.annotator, model=self._state.model)
-        try:
-            judge(self._project, self.shelf[number], accept, author)
-        except (CytoSynthError, OSError) as error:
-            self._jobs.tell("Keeping the verdict", error)
-            return False
-        self._take(number)
-        self._state.review = self._next_open(self._state.synthetic) or number
-        return True
-
-    def restore(self, number: SyntheticId) -> None:
-        """Take in what the journal now says of a cell, and go back to it."""
-        if number in self.shelf:
-            self._take(number)
-            self._state.review = number
-
-    def _take(self, number: SyntheticId) -> None:
-        verdict = self._project.journal.verdict(number)
-        status = {None: Status.PROPOSED, True: Status.ACCEPTED, False: Status.REJECTED}
-        self.shelf.set_status(number, status[verdict])
-        self._state.events.judged.emit(int(number))
-        self.on_changed()
-        self.on_verdict()
-
-    def _next_open(self, ids: tuple[SyntheticId, ...]) -> SyntheticId | None:
-        now = self._state.review
-        start = ids.index(now) + 1 if now in ids else 0
-        waiting = (
-            i for i in ids[start:] + ids[:start] if self.shelf[i].status is _WAITS
-        )
-        return next(waiting, None)
 
 
 def fill_key(code: str) -> str:

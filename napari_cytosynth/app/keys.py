@@ -148,17 +148,17 @@ def review_keys(session: Session) -> dict[str, Callable[[], object]]:
     """Return the keys of the tab *Synthetic*."""
     return {
         **history_keys(session),
-        "a": lambda: session.judge(True),
-        "Return": lambda: session.judge(True),
-        "r": lambda: session.judge(False),
-        "Delete": lambda: session.judge(False),
-        "Backspace": lambda: session.judge(False),
-        "Right": lambda: session.fills.move(1),
-        "Down": lambda: session.fills.move(1),
-        "Left": lambda: session.fills.move(-1),
-        "Up": lambda: session.fills.move(-1),
-        "Home": lambda: session.fills.move(-len(session.state.synthetic)),
-        "End": lambda: session.fills.move(len(session.state.synthetic)),
+        "a": lambda: session.judging.judge(True),
+        "Return": lambda: session.judging.judge(True),
+        "r": lambda: session.judging.judge(False),
+        "Delete": lambda: session.judging.judge(False),
+        "Backspace": lambda: session.judging.judge(False),
+        "Right": lambda: session.judging.move(1),
+        "Down": lambda: session.judging.move(1),
+        "Left": lambda: session.judging.move(-1),
+        "Up": lambda: session.judging.move(-1),
+        "Home": lambda: session.judging.move(-len(session.state.synthetic)),
+        "End": lambda: session.judging.move(len(session.state.synthetic)),
     }
 
 

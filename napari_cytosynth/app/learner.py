@@ -151,6 +151,11 @@ class Learner:
         self.warm: Callable[[npt.NDArray[np.int64]], None] = lambda _: None
         self.on_ranked: Callable[[Suggestion], None] = lambda _: None
 
+    @property
+    def seed(self) -> int:
+        """Of all that is left to chance."""
+        return self._config.seed
+
     def refit(self) -> None:
         """Learn from all labels; if a round runs, once more after it."""
         if self._jobs.is_running(LEARN):

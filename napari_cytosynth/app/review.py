@@ -36,7 +36,7 @@ class ReviewPresenter:
         session.events.review.connect(self._show_focus)
         session.events.sieves.connect(self._show_sieves)
         session.events.sieve.connect(self._show_sieves)
-        view.sieveChosen.connect(session.fills.sift)
+        view.sieveChosen.connect(session.judging.sift)
         self._show_sieves()
         session.events.judged.connect(self._on_judged)
         view.keyPressed.connect(self._on_key_pressed)
@@ -97,10 +97,10 @@ class ReviewPresenter:
     def _on_cell_chosen(self, row: int) -> None:
         ids = self._session.state.synthetic
         if 0 <= row < len(ids):
-            self._session.fills.focus(ids[row])
+            self._session.judging.focus(ids[row])
 
     def _on_verdict_given(self, accept: bool) -> None:
-        self._session.judge(accept)
+        self._session.judging.judge(accept)
 
 
 def trained_cell(cell: SyntheticCell) -> tuple[npt.NDArray[np.uint8], str] | None:

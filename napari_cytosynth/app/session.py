@@ -12,12 +12,14 @@ from contextlib import ExitStack
 from typing import Any
 
 from napari_cytosynth.app.atlas import Atlas
+from napari_cytosynth.app.evaluating import Evaluating
 from napari_cytosynth.app.fields import Fields
 from napari_cytosynth.app.figures import class_figures, figure
 from napari_cytosynth.app.fills import Fills
 from napari_cytosynth.app.handling import Handling
 from napari_cytosynth.app.inspecting import Inspecting
 from napari_cytosynth.app.jobs import Jobs, Order
+from napari_cytosynth.app.judging import Judging
 from napari_cytosynth.app.learner import Learned, Learner, LearnerConfig, embed
 from napari_cytosynth.app.measuring import Measuring
 from napari_cytosynth.app.panels import Figure
@@ -30,11 +32,11 @@ from napari_cytosynth.core.ids import SyntheticId
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Compute
 from napari_cytosynth.core.registry import DEFAULT_STRATEGY
-from napari_cytosynth.core.tasks import Progress, Runner, Task
+from napari_cytosynth.core.tasks import Runner
 from napari_cytosynth.workflows.fill_jobs import Ask
 
-EVALUATE, EMBED = "evaluate", "embed"
-"""Keys of the tasks that measure whether synthesis helped, and that change embedder."""
+EMBED = "embed"
+"""Key of the task that changes the embedder."""
 
 
 class Session(Handling):
@@ -61,7 +63,11 @@ class Session(Handling):
     state : SessionState
         The fields; read them, and let the commands set them.
     fills : Fills
-        Synthetic cells, the fills that make them, the verdicts on them.
+        Synthetic cells, and the fills that make them.
+    judging : Judging
+        The verdicts on them.
+    evaluating : Evaluating
+        Whether they helped.
     atlas : Atlas
         All cells on a plane, once somebody asks for the map.
     jobs : Jobs
@@ -88,9 +94,11 @@ class Session(Handling):
     ) -> None:
         state = SessionState(annotator=annotator)
         super().__init__(project, state, Jobs(runner, state), opener)
-        self._compute, self._config = compute, learning or LearnerConfig()
+        self._compute, config = compute, learning or LearnerConfig()
         self.fills = Fills(project, compute, self.jobs, state)
-        self.learner = Learner(project, compute, self.jobs, self._config, state)
+        self.judging = Judging(project, self.fills.shelf, self.jobs, state)
+        self.learner = Learner(project, compute, self.jobs, config, state)
+        self.evaluating = Evaluating(project, compute, self.jobs, state, self.learner)
         self.measuring = Measuring(
             project, self.jobs, state, lambda: self.learner.fitter
         )
@@ -109,10 +117,12 @@ class Session(Handling):
         self.learner.on_ranked = self.rank
         self.learner.warm = self.crops.warm
         self.fills.on_changed = self.summarise
-        self.fills.on_verdict = self._on_verdict
+        self.fills.on_cells = self.judging.relist
+        self.fills.on_vectors = self._on_synthetic
+        self.judging.on_judged = self._on_judged
         self.events.evidence.connect(self.summarise)
         self.events.blind.connect(self.summarise)
-        self.events.filter.connect(self.fills.relist)
+        self.events.filter.connect(self.judging.relist)
         self.events.doubts.connect(self.take_doubts)
 
     def start(self) -> None:
@@ -129,22 +139,9 @@ class Session(Handling):
         if smears and self.state.smear is None:
             self.state.smear = smears[0].id
         self.summarise()
-        self.jobs.start(
-            Order("restore", "Reading", self._restoring(), self._restore, quiet=True)
-        )
+        self.evaluating.recall()
         if len(self.index):
             self.learner.refit()
-
-    def _restoring(self) -> Task[Any]:
-        from napari_cytosynth.workflows.evaluate import stored_evidence
-        from napari_cytosynth.workflows.fidelity import stored_inspection
-
-        yield Progress(0, 1, "reading the last evaluation")
-        return stored_evidence(self.project), stored_inspection(self.project)
-
-    def _restore(self, found: tuple[Any, Any]) -> None:
-        if self.state.evidence is None:
-            self._on_evidence(found)
 
     def close(self) -> None:
         """Stop what runs, close pictures, backend and project. Idempotent.
@@ -261,53 +258,18 @@ class Session(Handling):
         """Ask the backend for synthetic cells of a class; they stream in."""
         return self.fills.start(Ask(code, count, generator, options=options or {}))
 
-    def judge(self, accept: bool) -> bool:
-        """Accept or reject the synthetic cell under review, and go to the next."""
-        return self.fills.judge(accept)
-
     def on_verdict_switched(self, number: SyntheticId) -> None:
         """Show the verdict that holds after undo or redo."""
-        self.fills.restore(number)
+        self.judging.restore(number)
 
-    def _on_verdict(self) -> None:
+    def _on_judged(self) -> None:
+        self.summarise()
+        self._on_synthetic()
+
+    def _on_synthetic(self) -> None:
+        """Learn anew, as other synthetic cells or vectors may train now."""
         self.remember()
         self.learner.refit()
-
-    # Evidence
-
-    def evaluate(self) -> None:
-        """Measure on audit cells whether synthesis helped, against the controls."""
-        self.jobs.start(
-            Order(EVALUATE, "Evaluating", self._evaluation(), self._on_evidence)
-        )
-
-    def _evaluation(self) -> Task[Any]:
-        from napari_cytosynth.workflows.evaluate import evaluate
-        from napari_cytosynth.workflows.fidelity import inspect_synthetic
-
-        key = yield from embed(self.project, self._compute, self.state.embedder)
-        seed, fit = self._config.seed, self.learner.fitter
-        evidence = yield from evaluate(
-            self.project, key, self._compute, seed=seed, fit=fit
-        )
-        inspection = yield from inspect_synthetic(
-            self.project, key, self._compute, seed=seed
-        )
-        return evidence, inspection
-
-    def _on_evidence(self, found: tuple[Any, Any]) -> None:
-        evidence, inspection = found
-        told = () if inspection is None else inspection.findings
-        self.state.findings = tuple(map(str, told))
-        self.state.evidence = evidence
-
-    def appendix(self) -> Task[Any]:
-        """Return what a report shows beside its figures."""
-        from napari_cytosynth.workflows.appendix import gather_appendix
-
-        key = yield from embed(self.project, self._compute, self.state.embedder)
-        seed = self._config.seed
-        return (yield from gather_appendix(self.project, key, self._compute, seed=seed))
 
     def summarise(self) -> None:
         """Count every class anew: the same cost at any number of labels."""

@@ -132,9 +132,9 @@ def test_what_readers_took_a_cell_for_is_told_with_it_afterwards(full: Desk) -> 
     assert test is not None
     number = next(s.number for s in test.cells if s.synthetic)
     for _ in range(12):
-        session.fills.focus(number)
+        session.judging.focus(number)
         assert not any("Blinded" in line for line in review.shown("show_details"))
         view.keyPressed.emit("r")
-    session.fills.focus(None)
-    session.fills.focus(number)
+    session.judging.focus(None)
+    session.judging.focus(number)
     assert "Blinded: called synthetic 0 of 1 times." in review.shown("show_details")

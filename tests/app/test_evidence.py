@@ -77,11 +77,11 @@ def test_the_report_is_the_one_of_the_command_line(desk: Desk, tmp_path: Path) -
     assert view.shown("show_report") is False
     view.reportAsked.emit(str(tmp_path / "early.html"))
     assert not list(tmp_path.iterdir())
-    desk.session.evaluate()
+    desk.session.evaluating.start()
     assert view.shown("show_report") is True
     view.reportAsked.emit(str(tmp_path / "report.html"))
     evidence = desk.session.state.evidence
-    appendix = run_to_end(desk.session.appendix())
+    appendix = run_to_end(desk.session.evaluating.appendix())
     page = html_of(evidence, appendix)
     assert (tmp_path / "report.html").read_text("utf-8") == page
     twin = json.loads((tmp_path / "report.json").read_text("utf-8"))
@@ -105,19 +105,19 @@ def test_macro_f1_names_its_classes() -> None:
 
 def test_the_last_evaluation_is_there_after_reopening(open_desk: Any) -> None:
     first = open_desk()
-    first.session.evaluate()
+    first.session.evaluating.start()
     said = first.views.evidence.shown("show_verdict")
     second = open_desk(first.session.project)
     assert second.views.evidence.shown("show_verdict") == said
 
 
 def test_labels_after_an_evaluation_make_it_old(desk: Desk) -> None:
-    desk.session.evaluate()
+    desk.session.evaluating.start()
     assert not any("older" in c for c in desk.views.evidence.shown("show_verdict")[1])
     desk.label_truly(3)
     _, limits = desk.views.evidence.shown("show_verdict")
     assert limits[0] == "older than your last 3 labels; evaluate again"
-    desk.session.evaluate()
+    desk.session.evaluating.start()
     assert not any("older" in c for c in desk.views.evidence.shown("show_verdict")[1])
 
 
@@ -137,8 +137,8 @@ def test_the_class_dock_tells_the_split_before_any_evaluation(open_desk: Any) ->
 def test_a_late_answer_of_an_older_evaluation_is_dropped(
     held: Desk, runner: HeldRunner
 ) -> None:
-    held.session.evaluate()
-    held.session.evaluate()
+    held.session.evaluating.start()
+    held.session.evaluating.start()
     runner.release("evaluate")
     assert held.session.state.evidence is None
     runner.release("evaluate")

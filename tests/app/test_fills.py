@@ -135,7 +135,7 @@ def test_a_manner_that_needs_a_real_cell_is_refused_before_anything_is_learned(
 
 def test_synthetic_cells_count_apart_from_real_ones(desk: Desk) -> None:
     desk.session.fill("BA", 4)
-    desk.session.judge(True)
+    desk.session.judging.judge(True)
     row = row_of(desk, "BA")
     assert (row.labelled, row.accepted, row.proposed) == (0, 1, 3)
     assert len(desk.session.index) == 60
@@ -346,8 +346,8 @@ def test_verdicts_are_there_after_reopening(open_desk: Any) -> None:
     project = MemoryProject(built_in("pbc11"))
     first = open_desk(project)
     first.session.fill("BA", 4)
-    first.session.judge(True)
-    first.session.judge(False)
+    first.session.judging.judge(True)
+    first.session.judging.judge(False)
     second = open_desk(project)
     shelf, ids = second.session.fills.shelf, second.session.state.synthetic
     assert [str(shelf[i].status) for i in ids] == [

@@ -116,7 +116,7 @@ def test_a_click_focuses_the_cell_and_the_focus_is_marked(
     place = tuple(float(v) for v in found.places[at])
     view.pressed.emit(*place, 0.01)
     assert session.state.focus == found.ids[at]
-    assert not session.is_audit(CellId(int(found.ids[at])))
+    assert not session.dealt.is_audit(CellId(int(found.ids[at])))
     assert view.shown("show_focus") == pytest.approx(place)
     view.pressed.emit(5.0, 5.0, 0.01)
     assert session.state.focus == found.ids[at]
