@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from napari_cytosynth.metrics.copying import THIRD
 from napari_cytosynth.metrics.coverage import covered, densities
 from napari_cytosynth.metrics.neighbours import nearest
 from napari_cytosynth.metrics.scores import draw_counts, weighted_scores
+from napari_cytosynth.synthesis.validators import NormalValidator
 
 COMMON = 40
 """Training cells of a class that is not rare, where there are so many."""
@@ -246,21 +248,25 @@ class Validator:
     """
 
     def __init__(self, trial: Trial, model: str) -> None:
-        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-        from sklearn.svm import SVC
-
-        codes = np.searchsorted(trial.classes, trial.cells.pack.codes[trial.reference])
-        even = np.full(len(trial.classes), 1 / len(trial.classes))
-        last = (
-            LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=even)
+        self._classes = trial.classes
+        vectors = trial.cells.vectors[trial.reference]
+        codes = trial.cells.pack.codes[trial.reference]
+        self._model = (
+            NormalValidator(vectors, codes)
             if model == "analysis"
-            else SVC(C=4.0, class_weight="balanced")
+            else _kernel_machine(vectors, codes)
         )
-        self._model = make_pipeline(StandardScaler(), last)
-        self._model.fit(trial.cells.vectors[trial.reference], codes)
 
     def predict(self, vectors: Vectors) -> npt.NDArray[np.intp]:
         """Return the class number of each vector."""
-        return np.asarray(self._model.predict(vectors), np.intp)
+        found = self._model.predict(vectors)
+        return np.asarray(np.searchsorted(self._classes, found), np.intp)
+
+
+def _kernel_machine(vectors: Vectors, codes: Codes) -> Any:
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
+    machine = make_pipeline(StandardScaler(), SVC(C=4.0, class_weight="balanced"))
+    return machine.fit(vectors, codes)

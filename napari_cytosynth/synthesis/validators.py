@@ -38,7 +38,7 @@ class NormalValidator:
         Class of each.
     """
 
-    def __init__(self, x: Floats, labels: Labels) -> None:
+    def __init__(self, x: npt.NDArray[np.floating], labels: Labels) -> None:
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
@@ -57,6 +57,12 @@ class NormalValidator:
         )
         self._names: list[str] = names.tolist()
         self._model: Any = make_pipeline(StandardScaler(), analysis).fit(x, labels)
+
+    def predict(self, x: npt.NDArray[np.floating]) -> Labels:
+        """Return str[n]: the likeliest class of each."""
+        if not len(x):
+            return np.zeros(0, np.str_)
+        return np.asarray(self._model.predict(x), np.str_)
 
     def probability(self, x: Floats, code: str) -> Floats:
         """Return float64[n], 0..1; 0 for a class that it never saw."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 import napari_cytosynth
 from napari_cytosynth.core.cells import CROP_PIXELS
-from napari_cytosynth.core.errors import WeightsError
+from napari_cytosynth.core.errors import InputError, WeightsError
 from napari_cytosynth.core.journal import now
 from napari_cytosynth.core.protocols import (
     Batch,
@@ -144,6 +144,20 @@ class FakeVectorGenerator(FakeCellGenerator):
                 ),
                 batch.start,
             )
+
+
+class RefusingGenerator(FakeVectorGenerator):
+    """Learns nothing from anything, and says so."""
+
+    key = "refusing"
+
+    def fit(self, cells: LabelledCells, config: Mapping[str, Any]) -> Task[Weights]:
+        """Refuse."""
+        yield Progress(0, 1, "fitting")
+        raise InputError(
+            f"The refusing generator was given {len(cells)} cells. It takes none; ask "
+            "another."
+        )
 
 
 FAKE_GENERATORS: Table = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import multiprocessing
 from collections.abc import Generator
@@ -33,6 +34,11 @@ from napari_cytosynth.evidence.study import (
 )
 from napari_cytosynth.metrics.scores import average_precisions, pooled
 from napari_cytosynth.testing.contracts_generator import tiny_labelled
+from napari_cytosynth.testing.fakes import (
+    FAKE_EMBEDDERS,
+    FAKE_GENERATORS,
+    RefusingGenerator,
+)
 from napari_cytosynth.worker.inline import InlineCompute
 from napari_cytosynth.workflows.studies import protocol, race, ratio, regenerate
 from napari_cytosynth.workflows.studies.material import from_folder
@@ -201,6 +207,8 @@ def test_what_the_gate_let_through_is_told() -> None:
     assert ratio.told(of_ratio(0)) == (
         "no synthetic cell passed the gate, so there is no curve",
     )
+    nothing = Study("ratio", (), (), (), (), {"seeds": 1}, "0" * 64, 1.0)
+    assert ratio.told(nothing)[0].startswith("no generator could be fitted")
 
 
 @pytest.mark.parametrize("lost", [0, 2])
@@ -219,15 +227,89 @@ def test_a_loop_tells_which_classes_it_lost(lost: int) -> None:
     assert ("lack 2 classes a run" in said) is bool(lost)
 
 
-def test_a_race_tells_the_time_that_was_taken() -> None:
+@pytest.mark.parametrize("missed", [False, True])
+def test_a_race_tells_the_time_that_was_taken(missed: bool) -> None:
     figures = {"macro_f1_gain": 0.1, "made": 30.0, "took": 61.2}
+    figures["time missed"] = float(missed)
     run = {
         (case, "", metric, ""): np.full(101, value)
         for case in ("embedding", "latent")
         for metric, value in figures.items()
     }
     found = Study("time", rows_of([run]), (), (), (), {"seconds": 30}, "0" * 64, 1.0)
-    assert race.told(found)[1].startswith("latent: 30 draws in 61 s of the 30 s given")
+    told = race.told(found)
+    assert told[1].startswith("latent: 30 draws in 61.2 s of the 30 s given")
+    assert told[2].startswith("no fair race") is missed
+    assert "2.0 s" in told[2]
+
+
+class TestRace:
+    @staticmethod
+    def given(material: Material, compute: InlineCompute) -> Run:
+        cells = deal(material.cells, 5, 0)
+        plan = Plan("time", shots=5, seconds=60)
+        return Run(material, plan, replace(cells, rare=("LY", "MO")), compute)
+
+    @pytest.mark.parametrize("name", ["_Vectors", "_Pictures"])
+    def test_each_has_the_time_that_it_was_given(
+        self, name: str, material: Material
+    ) -> None:
+        """A clock that goes on by a tenth of a second whenever it is read."""
+        ticks = itertools.count()
+        given = self.given(
+            material,
+            InlineCompute(generators=FAKE_GENERATORS, embedders=FAKE_EMBEDDERS),
+        )
+        fake = replace(given, material=replace(material, embedder="fake"))
+        racer = getattr(race, name)(fake)
+        made = race.raced(racer, given.drawn, 200.0, lambda: next(ticks) / 10)
+        assert made.took == pytest.approx(200, abs=race.allowed(200))
+        assert made.count > 200
+        shots = {code: given.drawn.train.count(code) for code in ("LY", "MO")}
+        assert {c: made.codes.count(c) for c in shots} == {
+            code: 10 * n for code, n in shots.items()
+        }
+        # Each class drew for half of the time, not until ten for each were there.
+        assert made.count > 2 * len(made.codes)
+
+    def test_a_draw_that_is_late_does_not_count_and_is_closed(
+        self, material: Material
+    ) -> None:
+        closed = []
+
+        def draws() -> race.Draws:
+            try:
+                for number in itertools.count():
+                    yield np.full((1, 2), number, np.float32)
+            finally:
+                closed.append(True)
+
+        ticks = itertools.count()
+        kept = list(race._until(5, draws(), lambda: next(ticks)))
+        assert [int(part[0, 0]) for part in kept] == [0, 1, 2, 3, 4]
+        assert closed == [True]
+        assert not list(race._until(5, draws(), lambda: 5.0))
+
+    def test_one_that_refuses_leaves_the_other_its_figures(
+        self, material: Material
+    ) -> None:
+        compute = InlineCompute(
+            generators={**FAKE_GENERATORS, "latent": RefusingGenerator}
+        )
+        given = self.given(material, compute)
+        made = race.raced(race._Pictures(given), given.drawn, 60.0)
+        assert made.count == 0
+        assert [told.partition(":")[0] for told in made.refused] == ["LY", "MO"]
+        assert "takes none" in made.refused[0]
+
+    def test_both_generators_draw_until_their_time_is_over(
+        self, material: Material
+    ) -> None:
+        plan, drawn = Plan("time", shots=5, seconds=1.0), deal(material.cells, 5, 0)
+        found = race.run(Run(material, plan, drawn, InlineCompute())).figures
+        for case in ("embedding", "latent"):
+            assert found[case, "", "took", ""][0] >= 1
+            assert found[case, "", "macro_f1_gain", ""].shape == (REPEATS + 1,)
 
 
 def test_what_a_resnet_did_not_run_is_told() -> None:
@@ -241,7 +323,63 @@ def test_ratios_without_real_cells_are_told() -> None:
     cases = (("synthetic", "5"), ("synthetic", "20"), ("more real", "5"))
     rows = rows_of([{(case, at, "macro_f1", ""): same for case, at in cases}])
     told = ratio.left_out(Plan("ratio"), rows)
-    assert told[-1].startswith("20 further real cells for each real one")
+    assert told[-1].startswith("0.25, 1, 10, 20 further real cells for each real one")
+
+
+def mixed(weights: str, flawed: float) -> dict[Key, np.ndarray]:
+    values = {
+        protocol.FLAWED: flawed,
+        protocol.ON_REAL: 0.88,
+        protocol.ON_SYNTHETIC: 0.99,
+        protocol.CORRECTED: 0.85,
+        protocol.WITHOUT: 0.84,
+    }
+    return {(c, weights, "macro_f1", ""): np.full(101, v) for c, v in values.items()}
+
+
+def test_the_protocol_tells_the_gap_under_either_weights() -> None:
+    run = mixed(protocol.PUBLISHED, 0.93) | mixed(protocol.OURS, 0.90)
+    found = Study("protocol", rows_of([run]), (), (), (), {}, "0" * 64, 1.0)
+    told = protocol.told(found)
+    assert told[0].startswith("weights: every cell 1, as published")
+    assert "+0.050 comes of scoring synthetic" in told[1]
+    assert "+0.030 of folds" in told[1]
+    assert told[2].startswith("weights: classes alike")
+    assert "+0.020 comes of scoring synthetic" in told[3]
+
+
+def test_the_published_protocol_weighs_every_row_alike() -> None:
+    real = np.zeros((3, 2), np.float32), ("A", "A", "B")
+    made = np.ones((10, 2), np.float32), ("B",) * 10
+    published = protocol._weighed(protocol.PUBLISHED, real, made)
+    assert (published.weights == 1).all()
+    assert published.codes == (*real[1], *made[1])
+    ours = protocol._weighed(protocol.OURS, real, made)
+    own = {
+        code: sum(w for w, c in zip(ours.weights, ours.codes, strict=True) if c == code)
+        for code in "AB"
+    }
+    assert own["A"] == pytest.approx(own["B"])
+    assert ours.weights[3:].sum() == pytest.approx(ours.weights[2])
+
+
+def test_synthetic_rows_are_in_every_fold_of_the_flawed_protocol(
+    cells: LabelledCells,
+) -> None:
+    """Cells of a class that is painted as one point are told apart without an error."""
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(60, 4)).astype(np.float32)
+    made = np.full((20, 4), 9, np.float32)
+    pool = protocol.MixedPool(
+        np.concatenate([vectors, made]),
+        (*("A", "B") * 30, *("B",) * 20),
+        np.arange(80) >= 60,
+    )
+    for weights in (protocol.PUBLISHED, protocol.OURS):
+        found = protocol._mixed(pool, weights, 0)
+        assert found[protocol.ON_REAL, weights, "macro_f1", ""][0] < 0.7
+        flawed = found[protocol.FLAWED, weights, "macro_f1", ""][0]
+        assert flawed > found[protocol.ON_REAL, weights, "macro_f1", ""][0] + 0.05
 
 
 class TestRuns:
@@ -250,11 +388,47 @@ class TestRuns:
     ) -> None:
         plan = Plan("ratio", shots=5)
         drawn = deal(material.cells, 5, 0)
-        found = ratio.run(Run(material, plan, drawn, InlineCompute()))
+        outcome = ratio.run(Run(material, plan, drawn, InlineCompute()))
+        found = outcome.figures
+        assert not outcome.not_run
         cases = {key[0] for key in found}
         assert {"none", "class_weights", "duplicates", "augmentation", "smote"} <= cases
         assert {"gaussian", "synthetic", "more real", "synthetic only"} <= cases
         assert found["more real", "1", "macro_f1", ""].shape == (REPEATS + 1,)
+
+    def test_a_refusal_costs_the_rows_that_rest_on_it_alone(
+        self, material: Material
+    ) -> None:
+        drawn = deal(material.cells, 5, 0)
+        compute = InlineCompute(generators={"embedding": RefusingGenerator})
+        given = Run(material, Plan("ratio", shots=5), drawn, compute)
+        found = ratio.run(given)
+        cases = {key[0] for key in found.figures}
+        assert {"none", "class_weights", "smote", "more real"} <= cases
+        assert not {"synthetic", "synthetic only"} & cases
+        rows = [told.partition(": The ")[0] for told in found.not_run]
+        assert rows == [
+            *(f"synthetic, {r} : 1" for r in ("0.25", "1", "5", "10", "20")),
+            "synthetic only",
+        ]
+        assert "It takes none; ask another." in found.not_run[0]
+
+    def test_a_class_that_cannot_be_painted_is_told_and_kept(
+        self, material: Material, tmp_path: Path
+    ) -> None:
+        """Two cells of a class that the weights never saw: too few to learn from."""
+        classes = tuple(
+            replace(c, concept="strange") if c.code == "MO" else c
+            for c in TAXONOMY.classes
+        )
+        unknown = replace(material, taxonomy=Taxonomy(TAXONOMY.name, classes))
+        found = run_to_end(study(unknown, Plan("protocol", 2, 1), tmp_path))
+        assert found.not_run[0].startswith("painted cells of MO: The latent generator")
+        assert found.find(protocol.WITHOUT, "macro_f1", protocol.OURS).value > 0
+        assert found.said[0].startswith("no cell could be painted")
+        again = run_to_end(study(unknown, Plan("protocol", 2, 1), tmp_path))
+        assert again.not_run == found.not_run
+        assert again.rows == found.rows
 
     def test_a_kept_run_is_not_repeated_and_another_cell_is_another_run(
         self, material: Material, tmp_path: Path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from napari_cytosynth.core.protocols import (
 )
 from napari_cytosynth.core.provenance import SyntheticCell
 from napari_cytosynth.core.registry import load
-from napari_cytosynth.core.tasks import run_to_end
+from napari_cytosynth.core.tasks import Task, run_to_end
 from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.synthesis.gate import (
     CRITICS_EMBEDDER,
@@ -54,22 +54,35 @@ class Painter:
     compute: Compute
     seed: int
 
-    def fitted(self, code: str) -> Weights:
-        """Return weights that know the stain, and the cells of one class."""
+    def fitting(self, code: str) -> Task[Weights]:
+        """Learn the stain, and one class from its cells where it is new.
+
+        Raises
+        ------
+        InputError, UnknownClassError
+            If the class can neither be painted nor learned.
+        """
         concepts = {c.code: c.concept for c in self.taxonomy}
         config = {"seed": self.seed, "concepts": concepts, "only": code}
-        return run_to_end(self.compute.fit(LATENT, self.cells, config))
+        return self.compute.fit(LATENT, self.cells, config)
+
+    def fitted(self, code: str) -> Weights:
+        """Return weights that know the stain, and the cells of one class."""
+        return run_to_end(self.fitting(code))
+
+    def painting(
+        self, code: str, count: int, seed: int, weights: Weights
+    ) -> Generator[list[SyntheticCell], None, None]:
+        """Yield cells of a class as they are painted, and nothing as a sign of life."""
+        request = Request(code, count, seed, self.taxonomy)
+        with closing(closable(self.compute, LATENT, request, weights)) as made:
+            for batch in made:
+                yield [i for i in batch.items if isinstance(i, SyntheticCell)]
 
     def draws(self, code: str, count: int, seed: int) -> Iterator[SyntheticCell]:
         """Yield cells of a class, as they are painted, judged by nobody."""
-        request = Request(code, count, seed, self.taxonomy)
-        with closing(
-            closable(self.compute, LATENT, request, self.fitted(code))
-        ) as made:
-            for batch in made:
-                for item in batch.items:
-                    if isinstance(item, SyntheticCell):
-                        yield item
+        for cells in self.painting(code, count, seed, self.fitted(code)):
+            yield from cells
 
     def judged(self, code: str, count: int, gate: Gate) -> Iterator[SyntheticCell]:
         """Yield cells of a class with the gate's verdicts."""

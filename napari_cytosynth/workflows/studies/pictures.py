@@ -13,7 +13,13 @@ from napari_cytosynth.evidence.jury import Jury, with_gains
 from napari_cytosynth.evidence.study import Floats, Key
 from napari_cytosynth.synthesis.gate import DRAWS_PER_SLOT
 from napari_cytosynth.workflows.studies.painting import Painter, gate_for, pictures_of
-from napari_cytosynth.workflows.studies.plan import RESNET_RATIOS, Material, Run
+from napari_cytosynth.workflows.studies.plan import (
+    REFUSALS,
+    RESNET_RATIOS,
+    Material,
+    Outcome,
+    Run,
+)
 from napari_cytosynth.workflows.studies.ratio import (
     ALONE,
     BASE,
@@ -30,13 +36,13 @@ PRETRAINED = "synthetic, then real"
 DUPLICATES = "duplicates"
 
 
-def run(given: Run) -> dict[Key, Floats]:
+def run(given: Run) -> Outcome:
     """Train a network of each case and score it on real test cells."""
     from napari_cytosynth.evidence._torch.small_resnet import SmallResNet
 
     drawn, material, compute = given.drawn, given.material, given.compute
     jury = Jury(drawn, material.taxonomy)
-    made = _painted(drawn, material, compute)
+    made, reasons = _painted(drawn, material, compute)
     found: dict[Key, Floats] = {}
     for case, ratio, crops, codes, weights in _cases(drawn, made):
         network = SmallResNet(drawn.classes, seed=drawn.seed).fit(crops, codes, weights)
@@ -49,7 +55,7 @@ def run(given: Run) -> dict[Key, Floats]:
         network.fit(made[0], made[1], balanced(made[1]))
         network.fit(train.crops, train.codes, balanced(train.codes))
         found |= jury.judge(PRETRAINED, "", network.chances(drawn.test.crops))
-    return with_gains(found, BASE)
+    return Outcome(with_gains(found, BASE), reasons)
 
 
 def _cases(
@@ -92,18 +98,29 @@ def _joined(
 
 def _painted(
     drawn: Deal, material: Material, compute: Compute
-) -> tuple[Crops, tuple[str, ...]]:
-    """Paint rare cells until enough passed, or the budget of a fill is spent."""
+) -> tuple[tuple[Crops, tuple[str, ...]], tuple[str, ...]]:
+    """Paint rare cells until enough passed, or the budget of a fill is spent.
+
+    Returns
+    -------
+    (crops, codes), reasons
+        The reasons are of classes that the generator refused.
+    """
     painter = Painter(drawn.train, material.taxonomy, compute, drawn.seed)
     gate = gate_for(drawn.train, material.embedder, drawn.seed)
-    crops, codes = [drawn.train.crops[:0]], []
+    crops: list[Crops] = [drawn.train.crops[:0]]
+    codes: list[str] = []
+    reasons: list[str] = []
     for code in drawn.rare:
         count = round(RESNET_RATIOS[-1] * drawn.train.count(code))
         passed = []
-        for cell in painter.judged(code, count * DRAWS_PER_SLOT, gate):
-            passed += [cell] if cell.passed else []
-            if len(passed) == count:
-                break
+        try:
+            for cell in painter.judged(code, count * DRAWS_PER_SLOT, gate):
+                passed += [cell] if cell.passed else []
+                if len(passed) == count:
+                    break
+        except REFUSALS as error:
+            reasons.append(f"painted cells of {code}: {error}")
         crops.append(pictures_of(passed))
         codes += [code] * len(passed)
-    return np.concatenate(crops), tuple(codes)
+    return (np.concatenate(crops), tuple(codes)), tuple(reasons)

@@ -6,11 +6,12 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
-from napari_cytosynth.core.errors import InputError
+from napari_cytosynth.core.errors import InputError, UnknownClassError
 from napari_cytosynth.core.protocols import Compute, LabelledCells
 from napari_cytosynth.core.registry import names
 from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.evidence.deals import Deal
+from napari_cytosynth.evidence.study import Floats, Key
 
 STUDIES = ("ratio", "protocol", "regenerate", "time")
 """Names of the studies."""
@@ -96,7 +97,7 @@ class Material:
     caveats: tuple[str, ...] = ()
 
 
-_METHOD = 4
+_METHOD = 5
 """Number of the method; another one makes older runs void."""
 
 
@@ -120,6 +121,26 @@ class Run:
     plan: Plan
     drawn: Deal
     compute: Compute
+
+
+REFUSALS = (InputError, UnknownClassError)
+"""What a generator raises that cannot learn or draw what it is asked for."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run found.
+
+    Parameters
+    ----------
+    figures : dict of Key to float64[REPEATS + 1]
+        Each figure as it is, then under resamples.
+    not_run : tuple of str
+        Rows that could not be had, each with its reason.
+    """
+
+    figures: dict[Key, Floats]
+    not_run: tuple[str, ...] = ()
 
 
 def key_of(plan: Plan, material: Material, data: str, seed: int) -> str:

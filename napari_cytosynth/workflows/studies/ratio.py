@@ -7,7 +7,7 @@ the axis on which a synthetic cell's worth is read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -27,8 +27,10 @@ from napari_cytosynth.workflows.drawn import fit_source
 from napari_cytosynth.workflows.studies.plan import (
     HEADS,
     RATIOS,
+    REFUSALS,
     RESNET_RATIOS,
     Material,
+    Outcome,
     Plan,
     Run,
 )
@@ -45,16 +47,31 @@ SATURATED = 0.95
 """The knee is where the gain reaches this share of the largest one."""
 
 
-def run(given: Run) -> dict[Key, Floats]:
+Case = tuple[str, str, TrainingSet]
+"""What it is called, its ratio, and what a head of it is trained on."""
+
+
+def run(given: Run) -> Outcome:
     """Train all heads of one run and score them on real test cells."""
     drawn, material, compute = given.drawn, given.material, given.compute
     jury = Jury(drawn, material.taxonomy)
     found: dict[Key, Floats] = {}
-    for case, ratio, training in _cases(drawn, material, compute):
+    reasons: tuple[str, ...] = ()
+    cases = list(_real_cases(drawn, material))
+    try:
+        cases += _synthetic_cases(drawn, material, compute)
+    except REFUSALS as error:
+        # What rests on real cells is kept: it is worth as much without these rows.
+        rows = (*(f"{SYNTHETIC}, {ratio:g} : 1" for ratio in RATIOS), ONLY)
+        reasons = tuple(f"{row}: {error}" for row in rows)
+    else:
+        if ONLY not in {case for case, _, _ in cases}:
+            reasons = (f"{ONLY}: vectors of fewer than two classes passed the gate",)
+    for case, ratio, training in cases:
         found |= jury.tried(case, ratio, training)
         if case == SYNTHETIC:
             found[case, ratio, PASSED, ""] = passed(drawn, ratio, training.codes)
-    return with_gains(found, BASE)
+    return Outcome(with_gains(found, BASE), reasons)
 
 
 def passed(drawn: Deal, ratio: str, codes: Sequence[str]) -> Floats:
@@ -79,15 +96,31 @@ def passed(drawn: Deal, ratio: str, codes: Sequence[str]) -> Floats:
     return np.full(REPEATS + 1, share)
 
 
-def _cases(
-    drawn: Deal, material: Material, compute: Compute
-) -> list[tuple[str, str, TrainingSet]]:
+def _real_cases(drawn: Deal, material: Material) -> Iterator[Case]:
+    """Yield what is trained on real cells: as they are, controlled, and more."""
     train = drawn.train
     alone = TrainingSet(train.vectors, train.codes, np.ones(len(train)))
-    cases = [(ALONE, "", alone)]
-    cases += [
-        (name, "", _controlled(name, drawn, material)) for name in names("controls")
-    ]
+    yield ALONE, "", alone
+    for name in names("controls"):
+        yield name, "", _controlled(name, drawn, material)
+    for ratio in RATIOS:
+        wanted = {code: round(ratio * train.count(code)) for code in drawn.rare}
+        if has_more(drawn, wanted):
+            yield REAL, f"{ratio:g}", _more_real(drawn, alone, wanted)
+
+
+def _synthetic_cases(
+    drawn: Deal, material: Material, compute: Compute
+) -> Iterator[Case]:
+    """Yield what is trained on vectors that passed the gate, at every ratio.
+
+    Raises
+    ------
+    InputError, UnknownClassError
+        Before the first, if the generator refuses the cells or a class.
+    """
+    train = drawn.train
+    alone = TrainingSet(train.vectors, train.codes, np.ones(len(train)))
     source = run_to_end(fit_source(train, material.taxonomy, compute, seed=drawn.seed))
     few = {code: train.count(code) for code in drawn.classes}
     most = {code: round(RATIOS[-1] * few[code]) for code in drawn.rare}
@@ -97,17 +130,12 @@ def _cases(
     for ratio in RATIOS:
         wanted = {code: round(ratio * few[code]) for code in drawn.rare}
         rows = first_of(codes, wanted)
-        label = f"{ratio:g}"
         own = [codes[i] for i in rows]
-        cases.append((SYNTHETIC, label, joined(alone, vectors[rows], own)))
-        if has_more(drawn, wanted):
-            cases.append((REAL, label, _more_real(drawn, alone, wanted)))
+        yield SYNTHETIC, f"{ratio:g}", joined(alone, vectors[rows], own)
     rows = first_of(codes, few)
     if len({codes[i] for i in rows}) > 1:
         none = TrainingSet(vectors[:0], (), np.ones(0))
-        only = joined(none, vectors[rows], [codes[i] for i in rows])
-        cases.append((ONLY, "", only))
-    return cases
+        yield ONLY, "", joined(none, vectors[rows], [codes[i] for i in rows])
 
 
 def has_more(drawn: Deal, wanted: Mapping[str, int]) -> bool:
@@ -163,6 +191,8 @@ def told(study: Study) -> tuple[str, ...]:
         for row in study.rows
         if (row.case, row.metric) == (SYNTHETIC, PASSED)
     }
+    if not gains:
+        return ("no generator could be fitted, so there is no curve",)
     gains = {ratio: gain for ratio, gain in gains.items() if shares.get(ratio, 1.0)}
     if not gains:
         return ("no synthetic cell passed the gate, so there is no curve",)
@@ -199,29 +229,24 @@ def _real_worth(study: Study) -> tuple[str, ...]:
 def left_out(plan: Plan, rows: Sequence[StudyRow]) -> tuple[str, ...]:
     """Return what a run does not do, and why."""
     if plan.head != HEADS[0]:
-        ratios = ", ".join(f"{r:g}" for r in RATIOS if r not in RESNET_RATIOS)
+        others = ", ".join(f"{r:g}" for r in RATIOS if r not in RESNET_RATIOS)
         return (
-            f"ratios {ratios} : 1, the controls beside class weights and duplicates, "
+            f"ratios {others} : 1, the controls beside class weights and duplicates, "
             "and synthetic cells only, with a ResNet: each takes a training from "
             "scratch",
-            *_too_few_real(rows),
+            *_too_few_real(RESNET_RATIOS, rows),
         )
     return (
         "synthetic pre-training, then real, with the logistic head: a convex fit "
         "forgets where it started",
-        *_too_few_real(rows),
+        *_too_few_real(RATIOS, rows),
     )
 
 
-def _too_few_real(rows: Sequence[StudyRow]) -> tuple[str, ...]:
-    """Name the ratios at which too few real cells could stand beside synthetic ones."""
-    there = {
-        case: [
-            row.setting for row in rows if (row.case, row.metric) == (case, "macro_f1")
-        ]
-        for case in (SYNTHETIC, REAL)
-    }
-    lacking = [ratio for ratio in there[SYNTHETIC] if ratio not in there[REAL]]
+def _too_few_real(ratios: Sequence[float], rows: Sequence[StudyRow]) -> tuple[str, ...]:
+    """Name the ratios at which there were too few further real cells."""
+    there = {row.setting for row in rows if row.case == REAL}
+    lacking = [f"{ratio:g}" for ratio in ratios if f"{ratio:g}" not in there]
     if not lacking:
         return ()
     return (

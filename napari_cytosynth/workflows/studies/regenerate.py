@@ -20,8 +20,9 @@ from napari_cytosynth.evidence.jury import REPEATS
 from napari_cytosynth.evidence.study import Floats, Key, Study, StudyRow, span
 from napari_cytosynth.metrics.scores import draw_counts, weighted_scores
 from napari_cytosynth.synthesis.gate import CRITICS_EMBEDDER, OTHER_EMBEDDER
+from napari_cytosynth.synthesis.validators import NormalValidator
 from napari_cytosynth.workflows.studies.painting import Painter, pictures_of
-from napari_cytosynth.workflows.studies.plan import Plan, Run
+from napari_cytosynth.workflows.studies.plan import REFUSALS, Outcome, Plan, Run
 
 EACH = 10
 """Cells of each class that are wanted."""
@@ -35,28 +36,6 @@ Numbers = npt.NDArray[np.intp]
 Embed = Callable[[Crops], Vectors]
 
 
-class _Judge:
-    """Discriminant analysis of one shrunk covariance, all classes equally common."""
-
-    def __init__(self, vectors: Vectors, codes: tuple[str, ...]) -> None:
-        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-
-        n = len(set(codes))
-        analysis = LinearDiscriminantAnalysis(
-            solver="lsqr", shrinkage="auto", priors=np.full(n, 1 / n)
-        )
-        self._model = make_pipeline(StandardScaler(), analysis)
-        self._model.fit(vectors, np.asarray(codes, np.str_))
-
-    def says(self, vectors: Vectors) -> list[str]:
-        """Return the class of each vector."""
-        return (
-            [str(code) for code in self._model.predict(vectors)] if len(vectors) else []
-        )
-
-
 @dataclass(frozen=True)
 class _Slots:
     """Cells of one class: first draws, what stands after the loop, and rounds."""
@@ -68,25 +47,36 @@ class _Slots:
     drawn: int
 
 
-def run(given: Run) -> dict[Key, Floats]:
+def run(given: Run) -> Outcome:
     """Paint cells of every class, redraw those that are gainsaid, and judge."""
     drawn, material, compute = given.drawn, given.material, given.compute
     name = OTHER_EMBEDDER if material.embedder == CRITICS_EMBEDDER else CRITICS_EMBEDDER
     embed = load("embedders", name)().embed
-    loop = _Judge(embed(drawn.train.crops), drawn.train.codes)
+    loop = _judge(drawn.train, embed)
     painter = Painter(drawn.train, material.taxonomy, compute, drawn.seed)
-    slots = {code: _looped(painter, loop, embed, code) for code in drawn.classes}
+    slots, reasons = {}, []
+    for code in drawn.classes:
+        try:
+            slots[code] = _looped(painter, loop, embed, code)
+        except REFUSALS as error:
+            reasons.append(f"{code}: {error}")
     half = np.arange(len(drawn.test)) % 2 == 0
     reference, shown = drawn.test.take(half), drawn.test.take(~half)
-    outside = _Judge(embed(reference.crops), reference.codes)
-    real = _some(shown, embed, drawn.classes)
+    outside = _judge(reference, embed)
+    real = _some(shown, embed, tuple(slots))
     found = _scored(FIRST, "by the loop's own judge", _first(slots), loop, drawn)
     for case, sets in ((FIRST, _first(slots)), (LOOP, _kept(slots)), (REAL, real)):
         found |= _scored(case, "by a judge outside", sets, outside, drawn)
-    return found | _effort(slots)
+    return Outcome(found | _effort(slots), tuple(reasons))
 
 
-def _looped(painter: Painter, judge: _Judge, embed: Embed, code: str) -> _Slots:
+def _judge(cells: LabelledCells, embed: Embed) -> NormalValidator:
+    return NormalValidator(embed(cells.crops), np.asarray(cells.codes, np.str_))
+
+
+def _looped(
+    painter: Painter, judge: NormalValidator, embed: Embed, code: str
+) -> _Slots:
     """Fill the slots of one class; stop where all are agreed, or after eight rounds."""
     open_, rounds = np.arange(EACH), np.zeros(EACH, np.intp)
     agreed = np.zeros(EACH, bool)
@@ -98,7 +88,7 @@ def _looped(painter: Painter, judge: _Judge, embed: Embed, code: str) -> _Slots:
         total += len(cells)
         if number == 0:
             first, kept = vectors, np.zeros((EACH, vectors.shape[1]), np.float32)
-        says = judge.says(vectors)
+        says = judge.predict(vectors)
         for slot, vector, said in zip(open_, vectors, says, strict=False):
             kept[slot], agreed[slot], rounds[slot] = vector, said == code, number + 1
         open_ = np.flatnonzero(~agreed)
@@ -124,7 +114,7 @@ def _some(
 
 
 def _scored(
-    case: str, by: str, sets: Mapping[str, Vectors], judge: _Judge, drawn: Deal
+    case: str, by: str, sets: Mapping[str, Vectors], judge: NormalValidator, drawn: Deal
 ) -> dict[Key, Floats]:
     """Score what a judge says of cells that were meant to be of a class."""
     classes = drawn.classes
@@ -132,9 +122,9 @@ def _scored(
     if not there:
         return {(case, by, "macro_f1", ""): np.zeros(REPEATS + 1)}
     meant = [classes.index(code) for code, vectors in there.items() for _ in vectors]
-    says = judge.says(np.concatenate(list(there.values())))
+    says = judge.predict(np.concatenate(list(there.values())))
     truth = np.array(meant, np.intp)
-    guesses = np.array([classes.index(said) for said in says], np.intp)
+    guesses = np.asarray(np.searchsorted(classes, says), np.intp)
     weights = draw_counts(len(truth), REPEATS, np.random.default_rng(drawn.seed))
     scores = weighted_scores(truth, guesses, weights, len(classes))
     found: dict[Key, Floats] = {(case, by, "macro_f1", ""): scores.macro_f1}
@@ -156,7 +146,7 @@ def _effort(slots: Mapping[str, _Slots]) -> dict[Key, Floats]:
     found[LOOP, "", "classes lost", ""] = same * lost
     drawn = sum(own.drawn for own in slots.values())
     agreed = sum(int(own.agreed.sum()) for own in slots.values())
-    found[LOOP, "", "acceptance", ""] = same * agreed / drawn
+    found[LOOP, "", "acceptance", ""] = same * agreed / max(drawn, 1)
     return found
 
 

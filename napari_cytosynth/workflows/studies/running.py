@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from multiprocessing.pool import AsyncResult
 from multiprocessing.process import BaseProcess
@@ -17,8 +18,6 @@ from napari_cytosynth.core.errors import StorageError, WorkerDiedError
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.evidence.deals import deal
 from napari_cytosynth.evidence.study import (
-    Floats,
-    Key,
     Study,
     hash_of,
     joined_caveats,
@@ -31,12 +30,19 @@ from napari_cytosynth.workflows.studies import (
     ratio,
     regenerate,
 )
-from napari_cytosynth.workflows.studies.plan import HEADS, Material, Plan, Run, key_of
+from napari_cytosynth.workflows.studies.plan import (
+    HEADS,
+    Material,
+    Outcome,
+    Plan,
+    Run,
+    key_of,
+)
 
-_SECONDS: Key = ("seconds", "", "", "")
+_SECONDS, _NOT_RUN = "seconds", "not run"
 _POLL = 0.5
 
-_RUNS: dict[str, Callable[[Run], dict[Key, Floats]]] = {
+_RUNS: dict[str, Callable[[Run], Outcome]] = {
     "ratio": ratio.run,
     "protocol": protocol.run,
     "regenerate": regenerate.run,
@@ -82,19 +88,34 @@ def study(material: Material, plan: Plan, kept: Path, *, jobs: int = 1) -> Task[
     yield Progress(plan.seeds - len(todo), plan.seeds, note)
     yield from _finished(material, plan, todo, jobs)
     runs = [_read(path) for path in paths]
-    seconds = sum(float(run[_SECONDS][0]) for run in runs)
-    rows = rows_of([{k: v for k, v in run.items() if k != _SECONDS} for run in runs])
+    about = _ABOUT[plan.study]
+    seconds = sum(taken for _, taken in runs)
+    rows = rows_of([found.figures for found, _ in runs])
     found = Study(
         plan.study,
         rows,
         (),
         joined_caveats(material.caveats),
-        _ABOUT[plan.study].left_out(plan, rows),
+        (*_refused([run.not_run for run, _ in runs]), *about.left_out(plan, rows)),
         asdict(plan),
         data,
         seconds,
     )
-    return replace(found, said=_ABOUT[plan.study].told(found))
+    return replace(found, said=about.told(found))
+
+
+def _refused(runs: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Name each row that some run does without, and the runs."""
+    lacking: dict[str, list[int]] = defaultdict(list)
+    for number, told in enumerate(runs):
+        for reason in told:
+            lacking[reason].append(number)
+    return tuple(
+        reason
+        if len(numbers) == len(runs)
+        else f"{reason} (runs {', '.join(map(str, numbers))} of 0 to {len(runs) - 1})"
+        for reason, numbers in lacking.items()
+    )
 
 
 def _finished(
@@ -144,13 +165,14 @@ def one_run(material: Material, plan: Plan, seed: int, path: Path) -> None:
     run = pictures.run if plan.head != HEADS[0] else _RUNS[plan.study]
     drawn = deal(material.cells, plan.shots, seed)
     found = run(Run(material, plan, drawn, InlineCompute()))
-    found[_SECONDS] = np.array([monotonic() - begun])
-    named = {"\x1f".join(key): values for key, values in found.items()}
+    named = {"\x1f".join(key): values for key, values in found.figures.items()}
+    named[_SECONDS] = np.array([monotonic() - begun])
+    reasons = np.array(found.not_run, np.str_)
     draft = path.with_suffix(f".{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("wb") as stream:
-            np.savez_compressed(stream, **named)  # type: ignore[arg-type]
+            np.savez_compressed(stream, **{**named, _NOT_RUN: reasons})  # type: ignore[arg-type]
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)
@@ -160,10 +182,14 @@ def one_run(material: Material, plan: Plan, seed: int, path: Path) -> None:
         ) from error
 
 
-def _read(path: Path) -> dict[Key, Floats]:
+def _read(path: Path) -> tuple[Outcome, float]:
+    """Return what a run found, and its seconds."""
     with np.load(path, allow_pickle=False) as held:
-        found: dict[Key, Floats] = {}
+        figures = {}
         for name in held.files:
-            case, ratio_, metric, code = name.split("\x1f")
-            found[case, ratio_, metric, code] = held[name]
-        return found
+            if name in (_SECONDS, _NOT_RUN):
+                continue
+            case, setting, metric, code = name.split("\x1f")
+            figures[case, setting, metric, code] = held[name]
+        reasons = tuple(held[_NOT_RUN].tolist())
+        return Outcome(figures, reasons), float(held[_SECONDS][0])
