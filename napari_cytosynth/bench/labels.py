@@ -27,7 +27,11 @@ from napari_cytosynth.core.taxonomy import CellClass, Taxonomy
 from napari_cytosynth.core.training import balanced
 from napari_cytosynth.learning.fitting import fit_head
 from napari_cytosynth.learning.ranking import to_pool_shares
-from napari_cytosynth.metrics.calibration import calibration_error, log_loss_ratio
+from napari_cytosynth.metrics.calibration import (
+    calibration_error,
+    error_of_calibrated,
+    log_loss_ratio,
+)
 
 EMBEDDERS = ("starter", "morphology")
 OURS, SUBJECT, YARDSTICK = "ours", "balanced", "random"
@@ -36,10 +40,7 @@ BUDGET = 1000
 CHOSEN_ON = 5
 """Seeds on which the best rival is chosen."""
 
-CALIBRATION = {
-    "calibration_error": calibration_error,
-    "log_loss_ratio": log_loss_ratio,
-}
+CALIBRATION = ("calibration_error", "calibration_error if calibrated", "log_loss_ratio")
 CALIBRATED_ON = 200
 """Labels after which probabilities are tried on cells that chance held out."""
 
@@ -176,13 +177,15 @@ def _after(course: Course, entrant: Entrant, seed: int) -> Floats:
     training = TrainingSet(game.vectors[rows], codes, balanced(codes))
     head = fit_head(training, seed=seed)
     plain = head.predict_proba(game.test)
+    corrected = to_pool_shares(plain, np.random.default_rng(seed))
     return np.array(
         [
             [
-                measure(chances, head.codes_, game.truth)
-                for measure in CALIBRATION.values()
+                calibration_error(chances, head.codes_, game.truth),
+                error_of_calibrated(chances, np.random.default_rng(seed)),
+                log_loss_ratio(chances, head.codes_, game.truth),
             ]
-            for chances in (to_pool_shares(plain, np.random.default_rng(seed)), plain)
+            for chances in (corrected, plain)
         ]
     )
 

@@ -10,6 +10,8 @@ import numpy.typing as npt
 BINS = 10
 """Bins of equal mass."""
 
+_DRAWS = 500
+
 _FLOOR = 1e-6
 """Least probability in a log loss: a class that a model lacks costs this, not all."""
 
@@ -36,10 +38,41 @@ def calibration_error(
     """
     sure = probabilities.max(axis=1).astype(np.float64)
     right = np.array(codes)[probabilities.argmax(axis=1)] == truth
+    return float(_gap(sure, right[None])[0])
+
+
+def error_of_calibrated(
+    probabilities: npt.NDArray[np.floating], rng: np.random.Generator
+) -> float:
+    """Return the calibration error to be expected if the probabilities were true.
+
+    Chance alone moves the accuracy of each bin: of a few hundred cells, even a
+    perfectly calibrated model shows this much (Bröcker and Smith 2007, Weather and
+    Forecasting 22(3), consistency bars).
+
+    Parameters
+    ----------
+    probabilities : float[n, classes]
+        Rows sum to 1, n >= 1.
+    rng : numpy.random.Generator
+        Draws who is right, 500 times.
+    """
+    sure = probabilities.max(axis=1).astype(np.float64)
+    return float(_gap(sure, rng.random((_DRAWS, len(sure))) < sure).mean())
+
+
+def _gap(
+    sure: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """Return float64[draws] from confidence [n] and who is right, bool[draws, n]."""
     order = np.argsort(sure, kind="stable")
     bins = [part for part in np.array_split(order, BINS) if len(part)]
-    gaps = [len(part) * abs(sure[part].mean() - right[part].mean()) for part in bins]
-    return float(sum(gaps) / len(order))
+    gaps = [
+        len(part) * np.abs(sure[part].mean() - right[:, part].mean(axis=1))
+        for part in bins
+    ]
+    total: npt.NDArray[np.float64] = np.sum(gaps, axis=0) / len(order)
+    return total
 
 
 def log_loss_ratio(

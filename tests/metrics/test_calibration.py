@@ -3,7 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_cytosynth.metrics.calibration import calibration_error, log_loss_ratio
+from napari_cytosynth.metrics.calibration import (
+    calibration_error,
+    error_of_calibrated,
+    log_loss_ratio,
+)
 
 CODES = ("A", "B")
 
@@ -48,3 +52,21 @@ def test_a_class_that_the_model_lacks_is_punished_and_not_endless() -> None:
     truth = np.array(["A", "A", "A", "C"])
     found = log_loss_ratio(chances, CODES, truth)
     assert 1 < found < 100
+
+
+def test_a_calibrated_model_still_errs_by_chance_and_less_with_more_cells() -> None:
+    rng = np.random.default_rng(0)
+    errors = []
+    for n in (100, 10_000):
+        sure = rng.uniform(0.6, 1, n)
+        chances = np.stack([sure, 1 - sure], axis=1)
+        told = [
+            calibration_error(
+                chances, ("A", "B"), np.where(rng.random(n) < sure, "A", "B")
+            )
+            for _ in range(200)
+        ]
+        expected = error_of_calibrated(chances, np.random.default_rng(1))
+        assert expected == pytest.approx(np.mean(told), rel=0.05)
+        errors.append(expected)
+    assert errors[0] > 5 * errors[1]
