@@ -20,6 +20,7 @@ from napari_cytosynth.core.registry import makes_vectors
 from napari_cytosynth.workflows.synthesize import fill
 
 MOST = 1000
+_CONFIRM = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 class SynthesizeWidget(QFrame):
@@ -166,10 +167,7 @@ class SynthesizeWidget(QFrame):
         """Return confirms, Escape leaves."""
         if self.form is not None and event.key() == Qt.Key.Key_Escape:
             self._close_form()
-        elif self.form is not None and event.key() in (
-            Qt.Key.Key_Return,
-            Qt.Key.Key_Enter,
-        ):
+        elif self.form is not None and event.key() in _CONFIRM:
             self._confirm()
         else:
             super().keyPressEvent(event)

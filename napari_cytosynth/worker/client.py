@@ -16,11 +16,7 @@ from typing import Any, TypeVar
 import httpx
 import numpy as np
 
-from napari_cytosynth.core.errors import (
-    InputError,
-    WorkerDiedError,
-    WorkerUnreachableError,
-)
+from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.protocols import (
     Batch,
     Crops,
@@ -34,6 +30,7 @@ from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.worker import wire
 from napari_cytosynth.worker.address import is_loopback, refuse_readable
 from napari_cytosynth.worker.listening import listened
+from napari_cytosynth.worker.mishaps import Mishaps
 from napari_cytosynth.worker.wire import JOB_HEADER, STRAY_HEADER, Frame, FrameReader
 
 T = TypeVar("T")
@@ -84,7 +81,7 @@ class WorkerClient:
     ) -> None:
         self._url = url.rstrip("/")
         self._limit: int | None = None
-        self._silence = silence
+        self._mishaps = Mishaps(self._url, silence)
         self._stray: list[str] = []
         try:
             refuse_readable(self._url)
@@ -98,7 +95,7 @@ class WorkerClient:
                 trust_env=not is_loopback(httpx.URL(self._url).host),
             )
         except httpx.InvalidURL as error:
-            raise self._unreachable(error) from error
+            raise self._mishaps.unreachable(error) from error
 
     @property
     def reached(self) -> bool:
@@ -182,7 +179,7 @@ class WorkerClient:
                     progress = wire.progress_of(frame.data)
                 yield replace(progress, note=frame.data.get("note") or progress.note)
         if result is None:
-            raise self._died(verb, "it sent no result")
+            raise self._mishaps.died(verb, "it sent no result")
         return result
 
     def _frames(self, verb: str, ask: Frame) -> Generator[Frame, None, None]:
@@ -204,7 +201,7 @@ class WorkerClient:
         body, stray, complete = self._encoded(ask), tuple(self._stray), False
         named = {JOB_HEADER: call.job, STRAY_HEADER: ",".join(stray)}
         with (
-            self._translated(verb),
+            self._mishaps.translated(verb),
             self._http.stream("POST", f"/{verb}", content=body, headers=named) as got,
         ):
             self._check(got)
@@ -216,7 +213,7 @@ class WorkerClient:
                 if not complete:
                     self._cancel(call.job)
         if not complete:
-            raise self._died(verb, "the answer broke off")
+            raise self._mishaps.died(verb, "the answer broke off")
 
     def _encoded(self, ask: Frame) -> bytes:
         if self._limit is None:
@@ -231,10 +228,10 @@ class WorkerClient:
         return body
 
     def _hello(self, **query: int) -> dict[str, Any]:
-        with self._translated("hello"):
+        with self._mishaps.translated("hello"):
             answer = self._http.get("/hello", params=query)
             self._check(answer)
-            said = self._json(answer)
+            said = self._mishaps.said(answer)
         wire.hello_from_json(said)
         return said
 
@@ -253,58 +250,10 @@ class WorkerClient:
         if answer.status_code == httpx.codes.OK:
             return
         answer.read()
-        said = self._json(answer)
+        said = self._mishaps.said(answer)
         if said.get("type") == "weights wanted":
             raise _WeightsWantedError
         raise wire.error_of(said, answer.request.url.path)
-
-    def _json(self, answer: httpx.Response) -> dict[str, Any]:
-        try:
-            said = answer.json()
-        except ValueError:
-            said = None
-        if not isinstance(said, dict) or not said.keys() & {"type", "protocol"}:
-            raise WorkerUnreachableError(
-                f"What answers at {self._url} is no cytosynth worker (HTTP "
-                f"{answer.status_code}). Check the address and port in the settings."
-            )
-        return said
-
-    @contextmanager
-    def _translated(self, verb: str) -> Iterator[None]:
-        """Turn the transport's errors into ours."""
-        try:
-            yield
-        except (
-            httpx.ConnectError,
-            httpx.ConnectTimeout,
-            httpx.UnsupportedProtocol,
-        ) as error:
-            raise self._unreachable(error) from error
-        except httpx.ReadTimeout as error:
-            why = f"no sign of life for {self._silence:.0f} s"
-            raise self._died(verb, why) from error
-        except httpx.TransportError as error:
-            raise self._died(verb, str(error) or type(error).__name__) from error
-
-    def _unreachable(self, error: Exception) -> WorkerUnreachableError:
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return WorkerUnreachableError(
-                f"The worker at {self._url} is not to be trusted ({error}). If its "
-                "certificate was made by hand, name that file in the settings, and the "
-                "host as the certificate names it; else somebody may stand between."
-            )
-        return WorkerUnreachableError(
-            f"No worker answers at {self._url} ({error}). Start one there with "
-            "'cytosynth worker', check address and SSH tunnel, or clear the address in "
-            "the settings to compute on this machine."
-        )
-
-    def _died(self, verb: str, why: str) -> WorkerDiedError:
-        return WorkerDiedError(
-            f"The worker at {self._url} ended in the middle of {verb} ({why}). What it "
-            "had sent is kept; start the worker again and repeat, and the job goes on."
-        )
 
 
 class _Call:
