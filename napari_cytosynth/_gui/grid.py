@@ -255,11 +255,6 @@ class CardGrid(QTableView):
         self._delegate.colours = colours
         self.viewport().update()
 
-    @property
-    def focus_row(self) -> int | None:
-        """Place of the framed card."""
-        return self._delegate.focus
-
     def paintEvent(self, event: QEvent) -> None:
         """Paint, then load what was missing."""
         super().paintEvent(event)

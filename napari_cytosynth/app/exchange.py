@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.app.state import SessionState
 from napari_cytosynth.core.errors import InputError
-from napari_cytosynth.core.journal import Author, Mode
+from napari_cytosynth.core.journal import Mode
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.records import DATASETS
 from napari_cytosynth.core.tasks import Progress, Task
@@ -94,7 +94,7 @@ class Exchange:
         """
         from napari_cytosynth.workflows.exchange import ImportOptions
 
-        author = Author(self._state.annotator, Mode.IMPORT, self._state.model)
+        author = self._state.author(Mode.IMPORT)
         options = ImportOptions(author, mapping_of(mapping), replace_labels)
         task = self._reading(path, name, options)
         self._jobs.start(Order(IMPORT, f"Importing {path.name}", task, self._imported))

@@ -10,7 +10,6 @@ from napari_cytosynth.app.shelf import Shelf
 from napari_cytosynth.app.state import SessionState
 from napari_cytosynth.core.errors import CytoSynthError
 from napari_cytosynth.core.ids import SyntheticId
-from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.provenance import Status
 from napari_cytosynth.workflows.review import judge
@@ -86,7 +85,7 @@ class Judging:
         if not self._state.annotator:
             self._state.fail("A verdict needs a name. Give yours first.")
             return False
-        author = Author(self._state.annotator, model=self._state.model)
+        author = self._state.author()
         try:
             judge(self._project, self._shelf[number], accept, author)
         except (CytoSynthError, OSError) as error:

@@ -60,7 +60,7 @@ class Reading(Recording):
         They were chosen by looks, so none of these labels is an audit label. The focus
         stays where it is.
         """
-        author = Author(self.state.annotator, model=self.state.model)
+        author = self.state.author()
         if not cells or not self.has_name():
             return False
         events = author.labels(cells, self.project.taxonomy[code].code)
@@ -116,7 +116,7 @@ class Reading(Recording):
         """
         if not self.has_name():
             return
-        author = Author(self.state.annotator, model=self.state.model)
+        author = self.state.author()
         task = self._adding(smear, (x, y), author)
         key = f"add:{smear}:{x:.0f}:{y:.0f}"
         self.jobs.start(Order(key, "Adding a cell", task, self._added, quiet=True))
@@ -141,7 +141,7 @@ class Reading(Recording):
                 f"Class {into} counts as {code} already. Undo that merge first."
             )
             return False
-        author = Author(self.state.annotator, model=self.state.model)
+        author = self.state.author()
         if not self.has_name() or not self._commit(author.merged(code, into)):
             return False
         self._take_in_cells()
@@ -170,7 +170,7 @@ class Reading(Recording):
         self, make: Callable[[Author, CellId], Event], cell: CellId
     ) -> list[Event]:
         """Return the event, and before it the draw of a card not yet noted as one."""
-        reader = Author(self.state.annotator, model=self.state.model)
+        reader = self.state.author()
         journal, dealt = self.project.journal, self.dealt.is_audit(cell)
         author, draw = stamped(journal, reader, cell, dealt=dealt)
         return [*draw, make(author, cell)]

@@ -140,7 +140,7 @@ class Recording(Desk):
         if not step:
             self.state.say(f"There is nothing to {make.__name__}.")
             return False
-        author, target = Author(self.state.annotator, model=self.state.model), step[0]
+        author, target = self.state.author(), step[0]
         if not self._commit(*(make(author, event.id) for event in step)):
             return False
         if len(step) > 1:

@@ -10,7 +10,6 @@ from napari_cytosynth.app.smears import Smears
 from napari_cytosynth.app.state import SessionState
 from napari_cytosynth.core.errors import CytoSynthError
 from napari_cytosynth.core.ids import SmearId
-from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.smear import Calibration, Trust
 from napari_cytosynth.core.tasks import Progress, Task
@@ -88,7 +87,7 @@ class Scaling:
         from napari_cytosynth.workflows.rescale import change_scale
 
         yield Progress(0, 0, "measuring stain at the new scale")
-        author, where = self._author(), self._smears.finder
+        author, where = self._state.author(), self._smears.finder
         return change_scale(self._project, smear, mpp, author, finder=where)
 
     def find_anew(self, smear: SmearId, *, detector: str = "classic") -> None:
@@ -96,7 +95,7 @@ class Scaling:
         from napari_cytosynth.workflows.searches import find_anew
 
         try:
-            find_anew(self._project, smear, self._author())
+            find_anew(self._project, smear, self._state.author())
         except (CytoSynthError, OSError) as error:
             self._jobs.tell("Finding cells", error)
             return
@@ -135,6 +134,3 @@ class Scaling:
     def _on_progress(self, progress: Progress) -> None:
         if isinstance(progress.payload, Exception):
             self._jobs.tell("Cutting pictures anew", progress.payload)
-
-    def _author(self) -> Author:
-        return Author(self._state.annotator, model=self._state.model)

@@ -9,7 +9,6 @@ from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.app.state import SessionState
 from napari_cytosynth.core.geometry import Box
 from napari_cytosynth.core.ids import CellId
-from napari_cytosynth.core.journal import Author
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.tasks import Progress, Task
 
@@ -48,7 +47,7 @@ class Shaping:
         from napari_cytosynth.workflows.reshape import change_box
 
         yield Progress(0, 1, "cutting the picture")
-        return cell, change_box(self._project, cell, box, self._author())
+        return cell, change_box(self._project, cell, box, self._state.author())
 
     def _changed(self, done: tuple[CellId, Box]) -> None:
         cell, box = done
@@ -70,12 +69,9 @@ class Shaping:
         from napari_cytosynth.workflows.reshape import split_cell
 
         yield Progress(0, 1, "cutting the pictures")
-        return cell, split_cell(self._project, cell, centres, self._author())
+        return cell, split_cell(self._project, cell, centres, self._state.author())
 
     def _split(self, done: tuple[CellId, npt.NDArray[np.int64]]) -> None:
         cell, parts = done
         self.on_split(cell, CellId(int(parts[0])))
         self._state.say(f"Cell {cell} is cells {parts[0]} and {parts[1]} now.")
-
-    def _author(self) -> Author:
-        return Author(self._state.annotator, model=self._state.model)

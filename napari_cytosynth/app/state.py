@@ -12,6 +12,7 @@ from napari_cytosynth.app.listing import Listing
 from napari_cytosynth.app.panels import ClassRow, Figure, Quality, Sort, Tab, TaskStatus
 from napari_cytosynth.app.scene import FieldMark
 from napari_cytosynth.core.ids import CellId, SmearId, SyntheticId
+from napari_cytosynth.core.journal import Author, Mode
 from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, DEFAULT_STRATEGY
 
 if TYPE_CHECKING:
@@ -201,6 +202,10 @@ class SessionState:
         events = self.__dict__.get("events")
         if events is not None and name != "events" and not same:
             events[name].emit(value)
+
+    def author(self, mode: Mode = Mode.TEACH) -> Author:
+        """Return who acts now, under the model of now."""
+        return Author(self.annotator, mode, self.model)
 
     def say(self, sentence: str) -> None:
         """Tell something that went well; told again even if it was said before."""

@@ -53,7 +53,6 @@ _SETS = (
     ("apl_aml", "classification/apl_aml", "*.jpg", 0.1),
     ("txl_pbc", "detection/txl_pbc", "*.jpg", 0.1),
 )
-_MLL_MPP = 0.17
 _CELL_UM = 14.0
 _WBC_MPP = 0.18
 _OVERLAPS = (0.5, 0.7, 0.85)  # distance of middles over the sum of radii

@@ -7,7 +7,6 @@ A message says what happened to which thing, then the rule, then the way out.
         * FormatError: an annotation file that breaks its format
     * UnknownClassError (KeyError): a class that the taxonomy does not hold
     * TaxonomyError (ValueError): a taxonomy that contradicts itself
-    * SplitError (ValueError): a cell where its split forbids it
     * ProvenanceError (TypeError): a synthetic object without, or with a false, origin
     * RegistryError (LookupError): no plug-in of that name
     * MissingExtraError (ImportError): an optional package is not installed
@@ -48,10 +47,6 @@ class UnknownClassError(CytoSynthError, KeyError):
 
 class TaxonomyError(CytoSynthError, ValueError):
     """A taxonomy, or a mapping between two, contradicts itself."""
-
-
-class SplitError(CytoSynthError, ValueError):
-    """A cell stands where its split forbids it."""
 
 
 class ProvenanceError(CytoSynthError, TypeError):

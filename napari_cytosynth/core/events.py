@@ -49,8 +49,6 @@ class Mode(StrEnum):
     """Chosen by the ranking: a biased sample."""
     AUDIT = "audit"
     """Drawn at random from held-out groups."""
-    COUNT = "count"
-    """One of consecutive fields; comes in a later release."""
     IMPORT = "import"
     """Read from a file."""
 

@@ -182,36 +182,6 @@ class Taxonomy:
         return self.costs.get((truth, taken_for), default)
 
 
-def map_codes(
-    source: Taxonomy, target: Taxonomy, explicit: Mapping[str, str] | None = None
-) -> dict[str, str | None]:
-    """Map every code of one taxonomy to a code of another.
-
-    Classes of the same concept map by themselves; ``explicit`` decides the rest, and
-    wins.
-    A code that neither covers maps to None.
-
-    Raises
-    ------
-    TaxonomyError
-        If an explicit target is one-to-many ("SNE,BNE").
-    UnknownClassError
-        If ``explicit`` names a code that one of the two lacks.
-    """
-    mapping: dict[str, str | None] = {}
-    for cell_class in source:
-        twin = target.by_concept(cell_class.concept)
-        mapping[cell_class.code] = twin.code if twin is not None else None
-    for code, wanted in (explicit or {}).items():
-        if "," in wanted:
-            raise TaxonomyError(
-                f"Class {code} is mapped to several classes '{wanted}'. One class may "
-                "map to one class only; choose one, or leave it out."
-            )
-        mapping[source[code].code] = target[wanted].code
-    return mapping
-
-
 def _names_of(cell_class: CellClass) -> set[str]:
     names = (cell_class.name, cell_class.concept, *cell_class.aliases)
     return {name.casefold() for name in names}

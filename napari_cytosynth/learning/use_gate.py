@@ -33,11 +33,11 @@ RATIOS = (1, 2, 5, SYNTHETIC_CAP)
 CLOSE = 0.005
 """A ratio will do if its gain in macro-F1 lies so near to that of the best."""
 
-BOUND = 0.8
-"""Confidence of the lower bound that must lie above 0."""
-
 _T_BOUND = 0.8834
-"""Quantile of Student's t at :data:`BOUND` with nine degrees of freedom."""
+"""Quantile of Student's t at 0.8 with nine degrees of freedom.
+
+The lower bound of that confidence must lie above 0.
+"""
 
 MIN_GROUPS = 4
 """Groups from which whole ones can be kept on one side of a halving."""

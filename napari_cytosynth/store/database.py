@@ -120,15 +120,6 @@ class Database:
         """Tell whether SQLite finds its own file whole."""
         return str(self.read("PRAGMA quick_check").fetchone()[0]) == "ok"
 
-    def copy_to(self, target: Path) -> None:
-        """Copy the database, live, by SQLite's backup interface."""
-        copy = sqlite3.connect(target, isolation_level=None)
-        try:
-            self._connection.backup(copy)
-            copy.execute("PRAGMA journal_mode=DELETE")
-        finally:
-            copy.close()
-
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import save
 
 from napari_cytosynth.core.errors import WeightsError
 from napari_cytosynth.core.files import write_durably
@@ -27,30 +26,6 @@ def write_adapter(weights: Weights, path: Path) -> None:
     """
     own = {k: v for k, v in weights.tensors.items() if k.startswith(ADAPTED)}
     write_durably(path, save(own))
-
-
-def read_adapter(path: Path, weights: Weights) -> Weights:
-    """Return ``weights`` with the adapters of a file in place of their own.
-
-    Raises
-    ------
-    WeightsError
-        If the file is damaged, or its adapters are others by name or shape.
-    """
-    try:
-        found = load(path.read_bytes())
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(
-            f"The adapter '{path}' cannot be read ({error}). Name a safetensors file "
-            "that write_adapter wrote."
-        ) from error
-    own = {k: v for k, v in weights.tensors.items() if k.startswith(ADAPTED)}
-    if {k: v.shape for k, v in found.items()} != {k: v.shape for k, v in own.items()}:
-        raise WeightsError(
-            f"The adapter '{path}' has {len(found)} tensors that are not those of this "
-            f"model's {len(own)}. It belongs to another base or rank."
-        )
-    return Weights({**weights.tensors, **found}, weights.meta)
 
 
 def find_lcm(name: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ import pytest
 
 from napari_cytosynth.core.errors import TaxonomyError, UnknownClassError
 from napari_cytosynth.core.taxonomies import BUILT_IN, built_in
-from napari_cytosynth.core.taxonomy import CellClass, Taxonomy, map_codes
+from napari_cytosynth.core.taxonomy import CellClass, Taxonomy
 
 A = CellClass("alpha", "A", "Alpha", "none", "1", "#000000")
 B = CellClass("beta", "B", "Beta", "none", "2", "#111111", aliases=("bet",))
@@ -118,24 +118,6 @@ def test_ambiguous_name_is_refused() -> None:
 def test_contradictions_are_refused(classes, says: str) -> None:
     with pytest.raises(TaxonomyError, match=says):
         Taxonomy("t", classes)
-
-
-def test_mapping_goes_by_concept() -> None:
-    mapped = map_codes(built_in("aml15"), built_in("marrow21"))
-    assert mapped["NGS"] == "NGS"
-    assert mapped["MYO"] == "BLA"
-    assert mapped["MOB"] is None
-    assert set(mapped) == set(built_in("aml15").codes)
-
-
-def test_explicit_mapping_wins_and_is_checked() -> None:
-    source, target = built_in("aml15"), built_in("marrow21")
-    assert map_codes(source, target, {"MOB": "BLA"})["MOB"] == "BLA"
-    with pytest.raises(TaxonomyError, match="several classes"):
-        map_codes(source, target, {"MOB": "BLA,MON"})
-    for explicit in ({"MOB": "ZZZ"}, {"ZZZ": "BLA"}):
-        with pytest.raises(UnknownClassError, match="ZZZ"):
-            map_codes(source, target, explicit)
 
 
 def test_no_such_built_in() -> None:

@@ -82,7 +82,7 @@ def test_keys_are_told_and_move_nothing(qtbot: QtBot, grid: CardGrid) -> None:
     for key in (Qt.Key.Key_Down, Qt.Key.Key_Right, Qt.Key.Key_PageDown):
         QTest.keyClick(grid, key)
     assert names == ["Down", "Right", "PageDown"]
-    assert grid.focus_row == 0
+    assert grid.itemDelegate().focus == 0
 
 
 def test_a_changed_card_is_made_again(qtbot: QtBot, grid: CardGrid) -> None:

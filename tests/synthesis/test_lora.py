@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from napari_cytosynth.core.errors import (
     Cancelled,
@@ -32,7 +33,7 @@ from napari_cytosynth.core.taxonomies import BUILT_IN, built_in
 from napari_cytosynth.synthesis import lora_base
 from napari_cytosynth.synthesis.centre import centre_masks
 from napari_cytosynth.synthesis.lora import LoraGenerator
-from napari_cytosynth.synthesis.lora_files import read_adapter, write_adapter
+from napari_cytosynth.synthesis.lora_files import write_adapter
 from napari_cytosynth.synthesis.lora_options import PRESETS, LoraConfig
 from napari_cytosynth.synthesis.lora_prompts import MAX_TOKENS, prompts_of, too_long
 from napari_cytosynth.testing.contracts_generator import (
@@ -157,29 +158,14 @@ def test_learning_lowers_the_loss_on_the_cells(
     assert np.mean(losses[-15:]) < 0.9 * np.mean(losses[:5])
 
 
-def test_adapters_survive_a_file(
-    stable_folder: Path, generator: LoraGenerator, weights: Weights, tmp_path: Path
+def test_an_adapter_file_holds_the_adapters_and_nothing_of_the_cells(
+    weights: Weights, tmp_path: Path
 ) -> None:
     write_adapter(weights, tmp_path / "adapter.safetensors")
-    back = read_adapter(tmp_path / "adapter.safetensors", without_adapter(weights))
-    assert back.sha256 == weights.sha256
-    other = LoraGenerator(str(stable_folder))
-    np.testing.assert_array_equal(
-        stacked(drawn(generator, ask(), weights)), stacked(drawn(other, ask(), back))
-    )
-
-
-def test_a_file_of_another_rank_is_refused(weights: Weights, tmp_path: Path) -> None:
-    half = {
-        k: v[:2] if ".lora_A." in k else v[:, :2] if ".lora_B." in k else v
-        for k, v in weights.tensors.items()
-    }
-    write_adapter(Weights(half), tmp_path / "half.safetensors")
-    with pytest.raises(WeightsError, match="another base or rank"):
-        read_adapter(tmp_path / "half.safetensors", weights)
-    (tmp_path / "torn.safetensors").write_bytes(b"torn")
-    with pytest.raises(WeightsError, match="cannot be read"):
-        read_adapter(tmp_path / "torn.safetensors", weights)
+    written = load_file(tmp_path / "adapter.safetensors")
+    assert set(written) == {k for k in weights.tensors if ".lora_" in k}
+    for name, tensor in written.items():
+        np.testing.assert_array_equal(tensor, weights.tensors[name])
 
 
 def test_weights_hold_adapters_and_cells_but_not_the_base(weights: Weights) -> None:
