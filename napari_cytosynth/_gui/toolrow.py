@@ -113,7 +113,7 @@ class ToolRow(QWidget):
             self.filter.view().setMinimumWidth(self.filter.sizeHint().width() + 40)
             self.strategy.clear()
             for key in strategies:
-                self.strategy.addItem(key.replace("_", " "), key)
+                self.strategy.addItem(_worded(key), key)
 
     def show_tab(self, tab: Tab) -> None:
         """Bring a tab forward; only tabs with real cells have filter and sort."""
@@ -182,10 +182,15 @@ _SENTENCES = {
 }
 
 
+def _worded(key: str) -> str:
+    """Return a strategy's name for a person: "novelty by density"."""
+    return key.replace("_", " ").replace(":", " by ")
+
+
 def _summary(key: str | None) -> str:
-    if not key or key not in registry.names("strategies"):
+    if not key or key.partition(":")[0] not in registry.names("strategies"):
         return ""
-    return str(registry.load("strategies", key).summary)
+    return str(registry.load("strategies", key)().summary)
 
 
 def _box(parent: QWidget, name: str, width: int | None = None) -> ElidedBox:

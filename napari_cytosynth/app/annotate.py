@@ -10,7 +10,7 @@ from napari_cytosynth.app.session import Session
 from napari_cytosynth.app.views import AnnotateView
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.quality import words
-from napari_cytosynth.core.registry import names
+from napari_cytosynth.core.registry import BY_DENSITY, names
 from napari_cytosynth.core.rereading import comments
 
 
@@ -77,7 +77,7 @@ class AnnotatePresenter:
             self._view,
         )
         classes = tuple((c.code, c.name) for c in taxonomy)
-        view.show_choices(classes, names("strategies"))
+        view.show_choices(classes, (*names("strategies"), BY_DENSITY))
         view.show_tab(state.tab)
         view.show_filter(state.filter)
         view.show_sort(state.sort)

@@ -272,10 +272,14 @@ class Learner:
         return (yield from self._rank_with(self.key, self.head))
 
     def _rank_with(self, key: str, head: Head | None) -> Task[tuple[str, Suggestion]]:
+        from napari_cytosynth.workflows.density import density_for
         from napari_cytosynth.workflows.repeats import with_repeats
         from napari_cytosynth.workflows.suggest import suggest
 
         strategy, config = self._state.strategy, self._config
+        density = yield from density_for(
+            self._project, key, strategy, self._compute, seed=config.seed
+        )
         yield Progress(0, 0, "ranking")
         self._rounds += 1
         suggestion = suggest(
@@ -285,6 +289,7 @@ class Learner:
             strategy=strategy,
             n=config.cards,
             seed=config.seed + self._rounds,
+            density=density,
         )
         suggestion = with_repeats(
             self._project, suggestion, self._state.annotator, seed=self._rounds

@@ -119,6 +119,8 @@ def run(
 
 def _list_ranked(project: Project, key: str, asked: _Asked, as_json: bool) -> None:
     """List the queue."""
+    from napari_cytosynth.worker import InlineCompute
+    from napari_cytosynth.workflows.density import density_for
     from napari_cytosynth.workflows.quality import flaws_by_cell
     from napari_cytosynth.workflows.shares import stored_shares
     from napari_cytosynth.workflows.suggest import suggest
@@ -128,7 +130,16 @@ def _list_ranked(project: Project, key: str, asked: _Asked, as_json: bool) -> No
     head = stored_head(project, key)
     if head is None and len(set(_codes(project))) > 1:
         complain("No model yet: 'cytosynth train' fits one of the labels there are.")
-    found = suggest(project, key, head=head, strategy=strategy, n=asked.n, seed=seed)
+    fit = density_for(project, key, strategy, InlineCompute(), seed=seed)
+    found = suggest(
+        project,
+        key,
+        head=head,
+        strategy=strategy,
+        n=asked.n,
+        seed=seed,
+        density=drive(fit, "density"),
+    )
     if not why:
         _note_draws(project, found)
     cells, dealt = project.cells(), stored_shares(project)

@@ -147,6 +147,14 @@ class QueryStrategy(Protocol):
 
 
 @runtime_checkable
+class WantsDensity(Protocol):
+    """What a strategy has besides, if it ranks better by a fitted density."""
+
+    wants_density: bool
+    """Whether one is fitted for it, which takes seconds."""
+
+
+@runtime_checkable
 class CellGenerator(Protocol):
     """Makes synthetic cells or vectors of a class."""
 

@@ -26,6 +26,9 @@ GROUPS = (
 DEFAULT_STRATEGY = "balanced"
 """Name of the strategy that ranks where none is asked for."""
 
+BY_DENSITY = "novelty:density"
+"""Name of a strategy with an option, offered beside the names of all."""
+
 DEFAULT_EMBEDDER = "starter"
 """Name of the embedder that is used where none is asked for."""
 

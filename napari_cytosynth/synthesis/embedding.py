@@ -214,14 +214,18 @@ def net_of(weights: Weights) -> tuple[dict[str, npt.NDArray[Any]], FlowSize]:
 
     meta = weights.meta
     options = EmbeddingConfig.read(meta["config"])
-    arrays = {
+    dims = len(weights.tensors["space.axes"])
+    size = FlowSize(dims, len(meta["codes"]), options.width, options.blocks)
+    return net_arrays(weights), size
+
+
+def net_arrays(weights: Weights) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays of the network of a fit, by its own names."""
+    return {
         name.removeprefix("net."): array
         for name, array in weights.tensors.items()
         if name.startswith("net.")
     }
-    dims = len(weights.tensors["space.axes"])
-    size = FlowSize(dims, len(meta["codes"]), options.width, options.blocks)
-    return arrays, size
 
 
 def _demand_cells(cells: LabelledCells, classes: npt.NDArray[np.int64]) -> None:

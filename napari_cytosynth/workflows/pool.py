@@ -9,7 +9,12 @@ import numpy.typing as npt
 
 from napari_cytosynth.core.journal import Mode
 from napari_cytosynth.core.project import Project
-from napari_cytosynth.core.protocols import Candidates, LabelledCells, SyntheticVectors
+from napari_cytosynth.core.protocols import (
+    Candidates,
+    DensityModel,
+    LabelledCells,
+    SyntheticVectors,
+)
 from napari_cytosynth.core.splits import Split
 from napari_cytosynth.learning.head import Head
 from napari_cytosynth.learning.shortlist import listed
@@ -44,6 +49,8 @@ class Pool:
         Real cells that train.
     synthetic : SyntheticVectors
         What a search is shown beside them.
+    density : DensityModel or None
+        Tells how well each class explains a cell, where one was fitted.
     """
 
     project: Project
@@ -57,6 +64,7 @@ class Pool:
     flagged: _Mask
     labelled: LabelledCells
     synthetic: SyntheticVectors
+    density: DensityModel | None = None
 
     @classmethod
     def of(cls, project: Project, key: str, head: Head | None) -> Pool:
@@ -127,6 +135,7 @@ class Pool:
             # What measures does not count: a class of audit labels alone is lacking.
             counts={c: labelled.count(c) for c in self.project.taxonomy.codes},
             labelled=labelled,
+            density=self.density,
             synthetic=self.synthetic,
             labelled_probabilities=known,
         )

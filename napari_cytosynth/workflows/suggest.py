@@ -12,6 +12,7 @@ import numpy.typing as npt
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import (
+    DensityModel,
     Query,
     QueryStrategy,
     SyntheticVectors,
@@ -77,6 +78,7 @@ def suggest(
     strategy: str = DEFAULT_STRATEGY,
     n: int = 200,
     seed: int = 0,
+    density: DensityModel | None = None,
 ) -> Suggestion:
     """Rank all unlabelled standing cells of the training split, and mix in audit cards.
 
@@ -105,7 +107,10 @@ def suggest(
     n : int
         Cards wanted, >= 0.
     seed : int
-        The same seed, labels and head give the same cards.
+        The same seed, labels, head and density give the same cards.
+    density : DensityModel, optional
+        For a strategy that ranks by one; see
+        :func:`napari_cytosynth.workflows.density.density_for`.
 
     Raises
     ------
@@ -113,7 +118,7 @@ def suggest(
         If there is no such strategy.
     """
     chosen = made_strategy(project, strategy)
-    pool = Pool.of(project, embedder_key, head)
+    pool = replace(Pool.of(project, embedder_key, head), density=density)
     if not pool.embedded:
         chosen = load("strategies", _BLIND)()
     rng = np.random.default_rng(seed)

@@ -12,11 +12,12 @@ from napari_cytosynth.core.protocols import (
     LabelledCells,
     QueryStrategy,
     SyntheticVectors,
+    Vectors,
 )
-from napari_cytosynth.core.registry import load, names
+from napari_cytosynth.core.registry import BY_DENSITY, load, names
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.learning.ranking import best_of, rare_codes
-from napari_cytosynth.learning.space import farthest_first, likeness_to
+from napari_cytosynth.learning.space import PoolSpace, farthest_first, likeness_to
 from napari_cytosynth.learning.strategies.badge import Badge
 from napari_cytosynth.learning.strategies.balanced import COLD, Balanced, Shares
 from napari_cytosynth.learning.strategies.committee import Committee
@@ -26,15 +27,17 @@ from napari_cytosynth.learning.strategies.density import Density
 from napari_cytosynth.learning.strategies.entropy import Entropy
 from napari_cytosynth.learning.strategies.least_confidence import LeastConfidence
 from napari_cytosynth.learning.strategies.margin import Margin
-from napari_cytosynth.learning.strategies.novelty import Novelty
+from napari_cytosynth.learning.strategies.novelty import REACH, Novelty
 from napari_cytosynth.learning.strategies.random import Random
 from napari_cytosynth.learning.strategies.rare import Rare
 from napari_cytosynth.learning.strategies.search import Search
 from napari_cytosynth.learning.strategies.typical import Typical
+from napari_cytosynth.metrics.neighbours import nearest
 from napari_cytosynth.testing.contracts_learning import (
     StrategyContract,
     tiny_candidates,
 )
+from tests.learning.toys import toy_cells
 
 
 class TestRandom(StrategyContract):
@@ -95,6 +98,11 @@ class TestDensity(StrategyContract):
 class TestNovelty(StrategyContract):
     def make(self) -> QueryStrategy:
         return Novelty()
+
+
+class TestNoveltyByDensity(StrategyContract):
+    def make(self) -> QueryStrategy:
+        return load("strategies", BY_DENSITY)()
 
 
 class TestSearch(StrategyContract):
@@ -352,3 +360,60 @@ def test_points_far_from_the_known_ones_are_chosen() -> None:
     assert chosen[0] == apart.argmax()
     np.testing.assert_allclose(gains[0], apart.max(), rtol=1e-5)
     assert (np.diff(gains) <= 0).all()
+
+
+def test_a_kind_beside_the_spread_of_a_class_is_novel_with_labelled_cells_near() -> (
+    None
+):
+    """Other cells lie farther from the labelled ones, but along the class's spread."""
+    pool, rng = tiny_candidates(400), np.random.default_rng(5)
+    known = toy_cells({"BA": 60})
+    turn = np.linalg.qr(rng.normal(size=(5, 5)))[0]
+    spread = np.array([10, 10, 1, 1, 1])
+    vectors = rng.normal(size=(400, 5)) * spread
+    vectors[:20] = rng.normal(size=(20, 5)) * 0.3 + [0, 0, 5, 0, 0]
+    seen = rng.normal(size=(len(known), 5)) * spread
+    made = replace(
+        pool,
+        vectors=(vectors @ turn).astype(np.float32),
+        probabilities=None,
+        labelled=replace(known, vectors=(seen @ turn).astype(np.float32)),
+    )
+    found = Novelty().query(made, 400, np.random.default_rng(0)).ids
+    places = np.flatnonzero(np.isin(found, made.ids[:20]))
+    space, (vectors, seen) = PoolSpace.of(made), (made.vectors, made.labelled.vectors)
+    apart = nearest(space.apply(vectors), space.apply(seen), 1)[0][:, 0]
+    by_distance = np.flatnonzero(np.argsort(-apart) < 20)
+    assert places.mean() < 0.7 * by_distance.mean()
+
+
+class _Fixed:
+    """A density that is told in advance."""
+
+    codes = ("A",)
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def log_density(self, vectors: Vectors) -> npt.NDArray[np.float64]:
+        self.asked += len(vectors)
+        return vectors[:, :1].astype(np.float64)
+
+
+def test_a_density_puts_the_strangest_in_order_and_is_asked_of_no_more() -> None:
+    pool = replace(tiny_candidates(700), probabilities=None)
+    model = _Fixed()
+    plain = Novelty().query(pool, REACH, np.random.default_rng(0)).ids
+    found = Novelty().query(
+        replace(pool, density=model), REACH, np.random.default_rng(0)
+    )
+    assert model.asked == REACH
+    # Cells as strange as the last may stand for each other.
+    assert np.isin(found.ids, plain).sum() >= REACH - 2
+    rows = np.searchsorted(pool.ids, found.ids)
+    assert (np.diff(pool.vectors[rows, 0]) >= 0).all()
+
+
+def test_novelty_is_told_by_what_there_is() -> None:
+    with pytest.raises(InputError, match="novelty:density"):
+        Novelty("colour")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
@@ -8,24 +10,22 @@ from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.synthesis.density import FlowDensity
 from napari_cytosynth.synthesis.embedding import EmbeddingGenerator
 from napari_cytosynth.synthesis.gaussian import GaussianModel
+from napari_cytosynth.synthesis.tracing import traced_back
 
 
 def test_tracing_back_gives_the_density_of_a_gaussian():
     """The flow from a standard normal to one of other width is known in closed form."""
-    import torch
+    width = np.array([0.5, 1.0, 2.0], np.float32)
 
-    from napari_cytosynth.synthesis._torch.residual_flow import traced_back
-
-    width = torch.tensor([0.5, 1.0, 2.0])
-
-    def velocity(x, t):
+    def field(x, t):
         variance = t * t * width**2 + (1 - t) ** 2
-        return (t * width**2 - (1 - t)) / variance * x
+        rates = (t * width**2 - (1 - t)) / variance
+        return rates * x, np.full(len(x), rates.sum())
 
-    points = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)) * width
-    found = traced_back(velocity, points, 200).numpy()
-    true = multivariate_normal(np.zeros(3), np.diag(width.numpy() ** 2))
-    np.testing.assert_allclose(found, true.logpdf(points.numpy()), atol=0.01)
+    points = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32) * width
+    found = traced_back(field, points, 200)
+    true = multivariate_normal(np.zeros(3), np.diag(width**2))
+    np.testing.assert_allclose(found, true.logpdf(points), atol=0.01)
 
 
 def cells_of(n: int = 600) -> LabelledCells:
@@ -81,3 +81,47 @@ def test_no_vectors_have_no_density(model):
 def test_other_weights_are_refused():
     with pytest.raises(WeightsError, match="fit that"):
         FlowDensity(Weights({}, {"generator": "latent"}))
+
+
+def test_the_traced_network_is_the_learned_one(model):
+    """Velocity and divergence agree with those of torch, by its own derivatives."""
+    import torch
+
+    from napari_cytosynth.synthesis._torch.residual_flow import ResidualFlow
+    from napari_cytosynth.synthesis.embedding import net_of
+    from napari_cytosynth.synthesis.tracing import TracedFlow
+
+    arrays, size = net_of(model._weights)
+    net = ResidualFlow(size)
+    net.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
+    points = np.random.default_rng(0).normal(size=(5, size.dims)).astype(np.float32)
+
+    def velocity(row):
+        at = torch.full((1,), 0.3)
+        free, own = (net(row[None], at, torch.tensor([k])) for k in (size.classes, 1))
+        return (free + 0.4 * (own - free))[0]
+
+    rows = torch.from_numpy(points)
+    slopes = torch.stack([torch.func.jacrev(velocity)(row) for row in rows])
+    found, divergence = TracedFlow(arrays).guided(1, 0.4)(points, 0.3)
+    true = torch.stack([velocity(row) for row in rows]).detach().numpy()
+    np.testing.assert_allclose(found, true, atol=1e-4)
+    spread = slopes.diagonal(dim1=1, dim2=2).sum(dim=1).detach().numpy()
+    np.testing.assert_allclose(divergence, spread, atol=1e-3)
+
+
+def test_of_many_classes_the_best_is_one_whose_flow_was_followed():
+    cells = cells_of()
+    codes = tuple(f"{c}{i % 4}" for i, c in enumerate(cells.codes))
+    config = {"steps": 40, "width": 16, "blocks": 1}
+    weights = run_to_end(EmbeddingGenerator().fit(replace(cells, codes=codes), config))
+    found = FlowDensity(weights).log_density(cells.vectors[:50])
+    assert found.shape == (50, 8)
+    near = {c for c in weights.meta["codes"] if c.startswith("LY")}
+    assert np.isfinite(found).all()
+    best = found.argmax(axis=1)
+    hits = [
+        (weights.meta["codes"][i] in near) == (c == "LY")
+        for i, c in zip(best, cells.codes[:50], strict=True)
+    ]
+    assert np.mean(hits) > 0.9

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -100,9 +99,6 @@ class ResidualFlow(nn.Module):
 REPORT_EVERY = 20
 """Training steps between two reports."""
 
-_TRACED = 256
-"""Points traced back at once: each takes a square matrix of its dimensions."""
-
 
 class _Trainer:
     """A run: network, average of its weights, optimiser and chance."""
@@ -184,74 +180,6 @@ def sample(
     with one_thread(), torch.inference_mode():
         drawn = heun(velocity, torch.from_numpy(noise), even_times(steps))
     return drawn.numpy()
-
-
-def trace(
-    arrays: Mapping[str, npt.NDArray[np.float32]],
-    size: FlowSize,
-    points: npt.NDArray[np.float32],
-    label: int,
-    *,
-    guidance: float,
-    steps: int,
-) -> npt.NDArray[np.float64]:
-    """Return the log density of residuals under the flow of a class.
-
-    Parameters
-    ----------
-    points : float32[n, dims]
-        Residuals, as :func:`sample` returns them.
-    label, guidance, steps
-        As there.
-
-    Returns
-    -------
-    float64[n]
-    """
-    velocity = _guided(arrays, size, label, guidance)
-    with one_thread(), torch.no_grad():
-        parts = [
-            traced_back(velocity, rows, steps)
-            for rows in torch.split(torch.from_numpy(points), _TRACED)
-        ]
-    return torch.cat([torch.zeros(0, dtype=torch.float64), *parts]).numpy()
-
-
-def traced_back(velocity: Velocity, points: Tensor, steps: int) -> Tensor:
-    """Return the log density of points that a velocity field carries noise to.
-
-    The instantaneous change of variables (Chen et al. 2018, arXiv 1806.07366), with
-    the exact divergence and midpoint steps from time 1 to 0.
-
-    Parameters
-    ----------
-    velocity : callable
-        From state and time to ``d state / d time``; rows do not depend on each other.
-    points : float[n, dims]
-        States at time 1.
-
-    Returns
-    -------
-    float64[n]
-    """
-    state, gathered = points, torch.zeros(len(points), dtype=torch.float64)
-    for then, now in pairwise(even_times(steps)[::-1]):
-        step = now - then
-        middle = state + step / 2 * velocity(state, then)
-        at = (now + then) / 2
-        gathered += step * _divergence(velocity, middle, at).double()
-        state = state + step * velocity(middle, at)
-    noise = state.double()
-    normal = -0.5 * (noise**2 + math.log(2 * math.pi)).sum(dim=1)
-    return normal + gathered
-
-
-def _divergence(velocity: Velocity, state: Tensor, at: float) -> Tensor:
-    def of_row(row: Tensor) -> Tensor:
-        return velocity(row[None], at)[0]
-
-    jacobians: Tensor = torch.func.vmap(torch.func.jacrev(of_row))(state)
-    return jacobians.diagonal(dim1=1, dim2=2).sum(dim=1)
 
 
 def _guided(
