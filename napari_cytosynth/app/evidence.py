@@ -104,9 +104,10 @@ class EvidencePresenter:
 
 
 def _written(session: Session, evidence: Evidence, path: str) -> Task[str]:
-    from napari_cytosynth.evidence.report import write_report
+    from napari_cytosynth.evidence.report import places_of, write_report
 
     yield Progress(0, 1, "gathering pictures and figures")
+    places_of(path)
     appendix = yield from session.evaluating.appendix()
     page, twin = write_report(evidence, path, appendix)
     return f"The report was written to {page}, its figures to {twin.name}."

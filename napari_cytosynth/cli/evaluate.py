@@ -95,10 +95,12 @@ def run(
         plan = Plan(study, shots, seeds, head, seconds)
         studying.study(path, plan, embedder, mpp=mpp, keep=keep, as_json=as_json)
         return
+    from napari_cytosynth.evidence.report import places_of, write_report
+
+    if out is not None:
+        places_of(out)  # refused now, not after the work
     evidence, appendix = _measured(path, embedder, seed)
     if out is not None:
-        from napari_cytosynth.evidence.report import write_report
-
         write_report(evidence, out, appendix)
     document = evidence.to_json() | {
         "inspection": appendix.inspection.to_json(),

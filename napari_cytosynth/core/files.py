@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
+import shutil
 import sys
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +52,44 @@ def write_durably(path: Path, data: bytes) -> None:
         raise
     for folder in (path.parent, *(p.parent for p in new_folders)):
         sync_folder(folder)
+
+
+def sweep_partials(path: Path, older: float = 3600.0) -> None:
+    """Remove what writes of a file or folder left beside it that were killed.
+
+    Parameters
+    ----------
+    path : Path
+        What was to be written. What a folder's replacement set aside is left: after a
+        crash it may be the only copy.
+    older : float
+        Seconds for which nothing was written to it: another process may be at work.
+    """
+    since = time.time() - older
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*{PARTIAL}"):
+        token = left.name.removeprefix(f"{path.name}.").removesuffix(PARTIAL)
+        if not _is_token(token) or _touched(left) > since:
+            continue
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
+def _is_token(text: str) -> bool:
+    return len(text) in (8, 32) and set(text) <= set("0123456789abcdef")
+
+
+def _touched(path: Path) -> float:
+    """Return when a file, or the latest of a folder, was written; seconds."""
+    times = []
+    for part in (path, *path.rglob("*")):
+        try:
+            times.append(part.stat().st_mtime)
+        except OSError:
+            # It is gone meanwhile: somebody is at work.
+            return time.time()
+    return max(times)
 
 
 def sync_file(path: Path) -> None:

@@ -33,12 +33,18 @@ class Sheet:
         The class.
     real, synthetic : uint8[n, 96, 96, 3]
         Some of each.
+    of : (int, int)
+        Real and synthetic cells that they were drawn from at random.
+    seed : int
+        Of the draw.
     """
 
     code: str
     name: str
     real: Crops
     synthetic: Crops
+    of: tuple[int, int]
+    seed: int = 0
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,13 @@ from html import escape
 from pathlib import Path
 
 from napari_cytosynth.core.errors import InputError
-from napari_cytosynth.core.files import demand_ours, is_text, refusal, write_durably
+from napari_cytosynth.core.files import (
+    demand_place,
+    is_text,
+    refusal,
+    sweep_partials,
+    write_durably,
+)
 from napari_cytosynth.core.splits import MIN_AUDIT, NOT_YET
 from napari_cytosynth.evidence.appendix import Appendix
 from napari_cytosynth.evidence.plots import confusion_table, dot_plot
@@ -88,6 +94,36 @@ def write_report(
     StorageError
         If they cannot be written, or would replace what is no text.
     """
+    page, twin = places_of(path)
+    figures = evidence.to_json()
+    if appendix is not None:
+        figures["inspection"] = appendix.inspection.to_json()
+    document = json.dumps(figures, indent=2, ensure_ascii=False)
+    try:
+        sweep_partials(page)
+        sweep_partials(twin)
+        write_durably(page, html_of(evidence, appendix).encode())
+        write_durably(twin, f"{document}\n".encode())
+    except OSError as error:
+        raise refusal(page, error) from error
+    return page, twin
+
+
+def places_of(path: str | Path) -> tuple[Path, Path]:
+    """Return where a report and its figures go, if they can: ask before the work.
+
+    Parameters
+    ----------
+    path : str or Path
+        The HTML file.
+
+    Raises
+    ------
+    InputError
+        If the page itself is to end in ``.json``.
+    StorageError
+        If something else stands there, or the folder takes no file.
+    """
     page = Path(path)
     twin = page.with_suffix(".json")
     if twin == page:
@@ -95,17 +131,8 @@ def write_report(
             f"The report was to be written as '{page.name}', which is the name of its "
             "figures. Let it end in .html; the figures come beside it."
         )
-    figures = evidence.to_json()
-    if appendix is not None:
-        figures["inspection"] = appendix.inspection.to_json()
-    document = json.dumps(figures, indent=2, ensure_ascii=False)
-    try:
-        demand_ours(page, is_text)
-        demand_ours(twin, is_text)
-        write_durably(page, html_of(evidence, appendix).encode())
-        write_durably(twin, f"{document}\n".encode())
-    except OSError as error:
-        raise refusal(page, error) from error
+    demand_place(page, is_text)
+    demand_place(twin, is_text)
     return page, twin
 
 

@@ -101,7 +101,11 @@ def _sheet(sheet: Sheet) -> str:
         f"{len(sheet.real)} real cells of {sheet.name} above {len(sheet.synthetic)} "
         "synthetic ones"
     )
-    return _figure(alt, [sheet.real, sheet.synthetic], f"{sheet.code}, {alt}")
+    words = (
+        f"{sheet.code}, {alt}; drawn at random from {sheet.of[0]} and {sheet.of[1]} "
+        f"(seed {sheet.seed})"
+    )
+    return _figure(alt, [sheet.real, sheet.synthetic], words)
 
 
 def _figure(alt: str, rows: Sequence[Crops], words: str) -> str:

@@ -17,6 +17,7 @@ from napari_cytosynth.core.files import (
     demand_ours,
     is_text,
     refusal,
+    sweep_partials,
     sync_folder,
     write_durably,
 )
@@ -130,6 +131,7 @@ def write_text(path: Path, text: str) -> None:
     """
     with _writing(path):
         demand_ours(path, is_text)
+        sweep_partials(path)
         write_durably(path, text.encode())
 
 
@@ -164,6 +166,7 @@ def write_folder(
     fresh = path.with_name(f"{path.name}.{token}{PARTIAL}")
     aside = path.with_name(f"{path.name}.{token}.old{PARTIAL}")
     with _writing(path):
+        sweep_partials(path)
         try:
             fresh.mkdir(parents=True)
             for name, text in files.items():

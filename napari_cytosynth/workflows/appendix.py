@@ -83,10 +83,12 @@ def _sheets(
         own = sorted(cell for cell, label in labels.items() if label.code == kind.code)
         if kind.code not in made or not own:
             continue
-        shown = rng.permutation(own)[:SHOWN]
-        fakes = [c.pixels for c in cells if c.code == kind.code and c.status in _KEPT]
-        real, fake = project.crops(np.sort(shown)), np.stack(fakes[:SHOWN])
-        sheets.append(Sheet(kind.code, kind.name, real, fake))
+        fakes = [c for c in cells if c.code == kind.code and c.status in _KEPT]
+        real = project.crops(np.sort(rng.permutation(own)[:SHOWN]))
+        drawn = np.sort(rng.permutation(len(fakes))[:SHOWN])
+        fake = np.stack([fakes[row].pixels for row in drawn])
+        of = len(own), len(fakes)
+        sheets.append(Sheet(kind.code, kind.name, real, fake, of, seed))
     return tuple(sheets)
 
 

@@ -46,3 +46,21 @@ def test_a_study_refuses_a_seed_that_it_would_not_heed(project, capsys) -> None:
     options = ["evaluate", str(project), "--study", "ratio", "--seed", "3"]
     assert main(options) == 1
     assert "leave --seed out" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("report.json", "Let it end in .html"),
+        (".", "choose another name"),
+        ("picture.png", "is not replaced"),
+    ],
+)
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(
+    name: str, said: str, project, capsys, monkeypatch, tmp_path: Path
+) -> None:
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    monkeypatch.setattr("napari_cytosynth.cli.evaluate._measured", pytest.fail)
+    options = ["evaluate", str(project), "--out", str(tmp_path / name)]
+    assert main(options) == 1
+    assert said in " ".join(capsys.readouterr().err.split())

@@ -15,6 +15,8 @@ from napari_cytosynth.core.files import (
     is_text,
     is_zip,
     refusal,
+    sweep_partials,
+    write_durably,
 )
 
 
@@ -55,3 +57,42 @@ def test_a_place_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "file" / "o.json"):
         with pytest.raises(StorageError, match="choose another name"):
             demand_place(place, is_text)
+
+
+def test_what_a_killed_write_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    place, token = tmp_path / "report[1].html", "0123456789abcdef" * 2
+    write_durably(place, b"whole")
+    left, folder = (
+        tmp_path / f"report[1].html.{name}.partial" for name in (token, token[:8])
+    )
+    left.write_bytes(b"half")
+    folder.mkdir()
+    (folder / "1.png").write_bytes(b"half")
+    others = [
+        tmp_path / f"{name}.partial"
+        for name in (
+            f"report1.html.{token}",  # of another file
+            f"report[1].html.{token[:8]}.old",  # perhaps the only copy
+            "report[1].html.mine",
+        )
+    ]
+    for other in others:
+        other.write_bytes(b"kept")
+    sweep_partials(place)
+    assert left.is_file(), "another process may be at work"
+    for path in (left, folder, folder / "1.png"):
+        os.utime(path, (1.0, 1.0))
+    sweep_partials(place)
+    assert sorted(tmp_path.iterdir()) == sorted([place, *others])
+    assert place.read_bytes() == b"whole"
+
+
+def test_a_folder_that_still_grows_is_nobodys_to_sweep(tmp_path: Path) -> None:
+    folder = tmp_path / "out.01234567.partial"
+    folder.mkdir()
+    (folder / "new.png").write_bytes(b"just now")
+    os.utime(folder, (1.0, 1.0))
+    sweep_partials(tmp_path / "out")
+    assert (folder / "new.png").is_file()
+    sweep_partials(tmp_path / "out", older=-60)
+    assert not folder.exists()

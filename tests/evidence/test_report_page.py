@@ -72,7 +72,7 @@ def page() -> str:
         labels=40,
         inspection=Inspection("cells", "starter:1", (), (), (), 0),
         made=(Made("latent", "<BA>", 3, 2, 1),),
-        sheets=(Sheet("BA", "Basophil", CROPS, CROPS[:2]),),
+        sheets=(Sheet("BA", "Basophil", CROPS, CROPS[:2], (40, 30), 7),),
         pairs=(PairSheet("BA", (NearestPair(1, 2, 0.5, 0.9, True),), CROPS, CROPS),),
         cards=("# Generator <latent>",),
         readers=(score(SHOWN, [True, False] * 10, ("t", "Dr Who", "2026-11-21")),),

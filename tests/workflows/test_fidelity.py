@@ -14,12 +14,15 @@ from napari_cytosynth.core.project import JobState
 from napari_cytosynth.core.provenance import SyntheticVector
 from napari_cytosynth.core.tasks import Progress, run_to_end
 from napari_cytosynth.core.taxonomies import built_in
+from napari_cytosynth.evidence.appendix import SHOWN, Sheet
 from napari_cytosynth.evidence.findings import Kind
+from napari_cytosynth.evidence.sections import sections_of
 from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.fakes import FAKE_EMBEDDERS, FAKE_GENERATORS
 from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
 from napari_cytosynth.worker import InlineCompute
 from napari_cytosynth.workflows import fidelity
+from napari_cytosynth.workflows.appendix import gather_appendix
 from napari_cytosynth.workflows.embed import embed_cells
 from napari_cytosynth.workflows.fidelity import (
     Source,
@@ -178,3 +181,32 @@ def test_few_cells_are_called_unknown(project, key) -> None:
     _accept(project, "BA", 4)
     found = run_to_end(inspect_synthetic(project, key, COMPUTE))
     assert {finding.kind for finding in found.findings} == {Kind.UNKNOWN}
+
+
+def test_a_contact_sheet_shows_cells_drawn_at_random_and_says_so(project, key) -> None:
+    _accept(project, "BA", 40)
+    pixels = [c.pixels.tobytes() for c in project.synthetic()]
+
+    def shown(seed: int) -> tuple[list[int], Sheet]:
+        task = gather_appendix(project, key, COMPUTE, seed=seed)
+        (sheet,) = run_to_end(task).sheets
+        return [pixels.index(crop.tobytes()) for crop in sheet.synthetic], sheet
+
+    rows, sheet = shown(0)
+    assert len(set(rows)) == len(sheet.real) == SHOWN
+    assert max(rows) >= SHOWN, "not the first ones"
+    assert rows == shown(0)[0]
+    assert rows != shown(1)[0]
+    assert sheet.of == (project_count(project, "BA"), 40)
+    (html,) = [
+        body
+        for anchor, _, body in sections_of(
+            run_to_end(gather_appendix(project, key, COMPUTE, seed=3))
+        )
+        if anchor == "cells"
+    ]
+    assert f"drawn at random from {sheet.of[0]} and 40 (seed 3)" in html
+
+
+def project_count(project, code: str) -> int:
+    return sum(label.code == code for label in project.journal.labels().values())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
-import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, replace
 from multiprocessing.pool import AsyncResult
 from multiprocessing.process import BaseProcess
@@ -15,6 +15,7 @@ from time import monotonic
 import numpy as np
 
 from napari_cytosynth.core.errors import StorageError, WorkerDiedError
+from napari_cytosynth.core.files import sweep_partials, write_durably
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.evidence.deals import deal
 from napari_cytosynth.evidence.study import (
@@ -125,7 +126,22 @@ def _finished(
     if not todo:
         return
     others = set(multiprocessing.active_children())
-    with multiprocessing.get_context("spawn").Pool(min(jobs, len(todo))) as pool:
+    try:
+        yield from _pooled(material, plan, todo, min(jobs, len(todo)), others)
+    finally:
+        # A process that is ended while it writes cannot clear up behind itself.
+        for path in todo.values():
+            sweep_partials(path, older=0)
+
+
+def _pooled(
+    material: Material,
+    plan: Plan,
+    todo: Mapping[int, Path],
+    jobs: int,
+    others: Set[BaseProcess],
+) -> Iterator[Progress]:
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
         begun = set(multiprocessing.active_children()) - others
         waiting: dict[int, AsyncResult[None]] = {
             seed: pool.apply_async(one_run, (material, plan, seed, path))
@@ -168,14 +184,11 @@ def one_run(material: Material, plan: Plan, seed: int, path: Path) -> None:
     named = {"\x1f".join(key): values for key, values in found.figures.items()}
     named[_SECONDS] = np.array([monotonic() - begun])
     reasons = np.array(found.not_run, np.str_)
-    draft = path.with_suffix(f".{os.getpid()}.part")
+    data = io.BytesIO()
+    np.savez_compressed(data, **{**named, _NOT_RUN: reasons})  # type: ignore[arg-type]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as stream:
-            np.savez_compressed(stream, **{**named, _NOT_RUN: reasons})  # type: ignore[arg-type]
-        draft.replace(path)
+        write_durably(path, data.getvalue())
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise StorageError(
             f"A finished run of the study could not be kept at '{path}': {error}. Give "
             "a folder that can be written with --keep."
