@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtCore import QPoint, Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QWidget
+from qtpy.QtCore import QPoint, Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QWidget
+
+from napari_cytosynth._gui.plain import plain_button
 
 
 class SearchBanner(QWidget):
@@ -17,9 +19,8 @@ class SearchBanner(QWidget):
         super().__init__(parent)
         self.title = QLabel(self)
         self.title.setAccessibleName("What was looked for")
-        self.back = QPushButton("Back to the queue (Esc)", self)
-        self.back.setToolTip("Leave what was found; the queue goes on where it was.")
-        self.back.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        hint = "Leave what was found; the queue goes on where it was."
+        self.back = plain_button("Back to the queue (Esc)", hint, self)
         self.back.clicked.connect(lambda _=False: self.left.emit())
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 0, 8, 2)

@@ -7,7 +7,6 @@ import numpy.typing as npt
 from qtpy.QtCore import QEvent, QModelIndex, QPoint, QSize, Qt, Signal
 from qtpy.QtGui import QContextMenuEvent, QMouseEvent, QPixmap
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QFrame,
     QHeaderView,
     QLabel,
@@ -29,6 +28,7 @@ from napari_cytosynth._gui.classlist import (
 from napari_cytosynth._gui.classmenu import class_menu
 from napari_cytosynth._gui.keys import KeyTap
 from napari_cytosynth._gui.paint import image_of
+from napari_cytosynth._gui.plain import set_up_plain
 from napari_cytosynth._gui.theme import Colours
 from napari_cytosynth.app.panels import ClassRow
 
@@ -78,12 +78,7 @@ class ClassTable(QTableView):
         self.painter = ClassDelegate(colours, self)
         self.setModel(self.classes)
         self.setItemDelegate(self.painter)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setShowGrid(False)
+        set_up_plain(self)
         self.setMouseTracking(True)
         self.setAccessibleName("Classes")
         self.verticalHeader().hide()

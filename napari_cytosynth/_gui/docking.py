@@ -13,6 +13,17 @@ CLASSES_DOCK = "CytoSynth classes"
 QUEUE_DOCK = "CytoSynth queue"
 
 
+def take_off(viewer: Viewer, widget: QWidget) -> None:
+    """Take a widget out of its dock, and delete it."""
+    try:
+        viewer.window.remove_dock_widget(widget)
+    except (LookupError, RuntimeError, AttributeError):
+        # It was taken off by hand, or the whole window is gone already: when it quits,
+        # napari lets go of its own window before that is hidden.
+        widget.hide()
+    widget.deleteLater()
+
+
 class Docking(QObject):
     """The docks of one session in one viewer.
 
@@ -81,13 +92,7 @@ class Docking(QObject):
         """Leave the window as it was."""
         for widget in self._hosts:
             widget.removeEventFilter(self)
-            try:
-                self._viewer.window.remove_dock_widget(widget)
-            except (LookupError, RuntimeError, AttributeError):
-                # It was taken off by hand, or the whole window is gone already: when
-                # it quits, napari lets go of its own window before that is hidden.
-                widget.hide()
-            widget.deleteLater()
+            take_off(self._viewer, widget)
         self._docks.right.deleteLater()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_cytosynth._gui.annotate import AnnotateWidget
 from napari_cytosynth._gui.canvas import CanvasAdapter
 from napari_cytosynth._gui.classes import ClassesWidget
 from napari_cytosynth._gui.evidence import EvidenceWidget
+from napari_cytosynth._gui.plain import plain_button
 from napari_cytosynth._gui.review import ReviewWidget
 from napari_cytosynth._gui.status import StatusStrip
 from napari_cytosynth._gui.style import style_sheet
@@ -37,9 +38,7 @@ class ActionRow(QWidget):
         row.setContentsMargins(8, 4, 8, 6)
         row.setSpacing(5)
         for key, text, hint in ACTIONS:
-            button = QPushButton(text, self)
-            button.setToolTip(hint)
-            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            button = plain_button(text, hint, self)
             button.clicked.connect(lambda _=False, k=key: self.asked.emit(k))
             row.addWidget(button, 1)
 

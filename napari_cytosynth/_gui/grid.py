@@ -24,7 +24,6 @@ from qtpy.QtGui import (
 )
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QFrame,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
@@ -40,6 +39,7 @@ from napari_cytosynth._gui.card import (
     picture_of,
 )
 from napari_cytosynth._gui.keys import KeyTap
+from napari_cytosynth._gui.plain import set_up_plain
 from napari_cytosynth._gui.theme import Colours
 from napari_cytosynth.app.panels import Card, Cards
 
@@ -210,12 +210,7 @@ class CardGrid(QTableView):
     def _set_up(self) -> None:
         self.setModel(self._model)
         self.setItemDelegate(self._delegate)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setShowGrid(False)
+        set_up_plain(self)
         self.setMinimumHeight(CARD_HEIGHT + 4)
         for header in (self.horizontalHeader(), self.verticalHeader()):
             header.hide()

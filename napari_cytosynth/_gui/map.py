@@ -7,7 +7,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QMessageBox,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -15,6 +14,7 @@ from qtpy.QtWidgets import (
 from napari_cytosynth._gui.elided import ElidedBox, ElidedLabel
 from napari_cytosynth._gui.legend import Legend
 from napari_cytosynth._gui.mapplot import MapPlot
+from napari_cytosynth._gui.plain import plain_button
 from napari_cytosynth._gui.theme import Colours
 from napari_cytosynth.app.map_views import Clouds, Dots, MapClass, Taken, Tip
 
@@ -32,8 +32,10 @@ class TakenBar(QWidget):
         super().__init__(parent)
         self.words = ElidedLabel(self)
         self.classes = ElidedBox(self, "Label for the cells taken")
-        self.label = _button("Label\u2026", "Give them all this label; asks first.")
-        self.drop = _button("Let go", "Take none (Escape)")
+        self.label = plain_button(
+            "Label\u2026", "Give them all this label; asks first."
+        )
+        self.drop = plain_button("Let go", "Take none (Escape)")
         row = QHBoxLayout()
         row.addWidget(self.classes, 1)
         row.addWidget(self.label)
@@ -90,12 +92,12 @@ class MapWidget(QWidget):
         self.empty = QLabel("", self.plot)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.empty.setWordWrap(True)
-        self.lasso = _button("Lasso", LASSO_HINT)
+        self.lasso = plain_button("Lasso", LASSO_HINT)
         self.lasso.setCheckable(True)
-        self.all = _button("Take all in view", ALL_HINT)
-        self.whole = _button("Whole map", "Show all cells (Ctrl+0)")
-        self.nearer = _button("+", "Nearer (wheel, Ctrl and plus)")
-        self.farther = _button("\u2212", "Farther (wheel, Ctrl and minus)")
+        self.all = plain_button("Take all in view", ALL_HINT)
+        self.whole = plain_button("Whole map", "Show all cells (Ctrl+0)")
+        self.nearer = plain_button("+", "Nearer (wheel, Ctrl and plus)")
+        self.farther = plain_button("\u2212", "Farther (wheel, Ctrl and minus)")
         self.count = ElidedLabel(self)
         self.count.setObjectName("muted")
         self.taken = TakenBar(self)
@@ -206,10 +208,3 @@ class MapWidget(QWidget):
     def _answered(self) -> None:
         self.asked = None
         self.plot.setFocus(Qt.FocusReason.OtherFocusReason)
-
-
-def _button(text: str, hint: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(hint)
-    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-    return button

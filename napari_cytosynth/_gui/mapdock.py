@@ -6,6 +6,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QWidget
 
+from napari_cytosynth._gui.docking import take_off
 from napari_cytosynth._gui.map import MapWidget
 from napari_cytosynth._gui.style import style_sheet
 from napari_cytosynth._gui.theme import Colours
@@ -74,14 +75,8 @@ class MapDock(QObject):
     def close(self) -> None:
         """Take the map off."""
         widget = self._let_go()
-        if widget is None:
-            return
-        try:
-            self._viewer.window.remove_dock_widget(widget)
-        except (LookupError, RuntimeError, AttributeError):
-            # The window is gone already.
-            widget.hide()
-        widget.deleteLater()
+        if widget is not None:
+            take_off(self._viewer, widget)
 
     def _let_go(self) -> MapWidget | None:
         widget, self.widget, self._presenter = self.widget, None, None

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -18,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_cytosynth._gui.grid import CardGrid
 from napari_cytosynth._gui.paint import image_of
+from napari_cytosynth._gui.plain import plain_button
 from napari_cytosynth._gui.theme import Colours
 from napari_cytosynth.app.panels import Cards
 
@@ -56,9 +56,11 @@ class ReviewWidget(QWidget):
         self.nearest_words.setWordWrap(True)
         self.nearest_words.setObjectName("muted")
         self.show_nearest(None, "")
-        self.accept = _button("Accept  (A)", "It looks like this class: may train.")
-        self.reject = _button("Reject  (R)", "It does not: it trains nothing.")
-        self.blinded = _button("Blinded test\u2026", _BLINDED)
+        self.accept = plain_button(
+            "Accept  (A)", "It looks like this class: may train."
+        )
+        self.reject = plain_button("Reject  (R)", "It does not: it trains nothing.")
+        self.blinded = plain_button("Blinded test\u2026", _BLINDED)
         self.empty = QLabel(_NOTHING, self.grid)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.empty.setWordWrap(True)
@@ -151,10 +153,3 @@ _BLINDED = (
     "Can you tell synthetic cells from real ones? Both are mixed, one key each; what "
     "was right is told at the end."
 )
-
-
-def _button(text: str, hint: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(hint)
-    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-    return button

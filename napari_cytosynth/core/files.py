@@ -94,18 +94,17 @@ def _touched(path: Path) -> float:
 
 def sync_file(path: Path) -> None:
     """Have the operating system put a file's bytes on the disk."""
-    handle = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    _sync(path, os.O_RDWR)
 
 
 def sync_folder(path: Path) -> None:
     """Have the names in a folder put on the disk; Windows does so by itself."""
-    if sys.platform == "win32":
-        return
-    handle = os.open(path, os.O_RDONLY)
+    if sys.platform != "win32":
+        _sync(path, os.O_RDONLY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    handle = os.open(path, flags)
     try:
         os.fsync(handle)
     finally:

@@ -76,6 +76,41 @@ def query_at_random(
     return Query(candidates.ids[chosen], worth, (reason,) * len(chosen))
 
 
+def query_by_doubt(
+    candidates: Candidates,
+    n: int,
+    rng: np.random.Generator,
+    worth: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.floating]],
+    words: Callable[[float], str],
+) -> Query:
+    """Return the ``n`` cells whose class is most in doubt; by chance without a model.
+
+    Parameters
+    ----------
+    candidates : Candidates
+        The pool.
+    n : int
+        How many, >= 0.
+    rng : numpy.random.Generator
+        Breaks ties.
+    worth : callable
+        From probabilities ``float32[pool, classes]`` to the worth of each cell.
+    words : callable
+        Says a worth; the two likeliest classes are named after it.
+    """
+    probabilities = candidates.probabilities
+    if probabilities is None:
+        return query_at_random(candidates, n, rng, NO_MODEL)
+    utilities = worth(probabilities)
+
+    def explain(best: npt.NDArray[np.intp]) -> tuple[str, ...]:
+        pairs = doubt_between(candidates, *two_likeliest(probabilities[best]))
+        told = zip(utilities[best], pairs, strict=True)
+        return tuple(f"{words(utility)}: {pair}" for utility, pair in told)
+
+    return query_best(candidates, utilities, n, rng, explain)
+
+
 def two_likeliest(
     probabilities: npt.NDArray[np.float32],
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:

@@ -9,13 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.core.protocols import Candidates, Query
-from napari_cytosynth.learning.ranking import (
-    NO_MODEL,
-    doubt_between,
-    query_at_random,
-    query_best,
-    two_likeliest,
-)
+from napari_cytosynth.learning.ranking import query_by_doubt
 
 
 class LeastConfidence:
@@ -26,16 +20,12 @@ class LeastConfidence:
 
     def query(self, candidates: Candidates, n: int, rng: np.random.Generator) -> Query:
         """Return the ``n`` cells of lowest largest probability."""
-        probabilities = candidates.probabilities
-        if probabilities is None:
-            return query_at_random(candidates, n, rng, NO_MODEL)
-        utilities = 1.0 - probabilities.max(axis=1)
+        return query_by_doubt(
+            candidates, n, rng, _unsureness, lambda doubt: f"only {1 - doubt:.2f} sure"
+        )
 
-        def explain(best: npt.NDArray[np.intp]) -> tuple[str, ...]:
-            pairs = doubt_between(candidates, *two_likeliest(probabilities[best]))
-            return tuple(
-                f"only {1 - utility:.2f} sure: {pair}"
-                for utility, pair in zip(utilities[best], pairs, strict=True)
-            )
 
-        return query_best(candidates, utilities, n, rng, explain)
+def _unsureness(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.floating]:
+    """Return 1 less the largest of each row."""
+    unsureness: npt.NDArray[np.floating] = 1.0 - probabilities.max(axis=1)
+    return unsureness
