@@ -33,7 +33,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from napari_cytosynth.bench.pack import figure_files
+from napari_cytosynth.bench.pack import files_by_class
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.events import REAL, SYNTHETIC
 from napari_cytosynth.core.protocols import Crops, Request, Weights
@@ -98,12 +98,11 @@ FAKES: dict[str, Callable[[Picture], Picture]] = {
 
 def real_cells(data: Path, wanted: Sequence[str], rng: np.random.Generator) -> Crops:
     """Return a real cell of each class named, no picture twice."""
-    files: dict[str, list[Path]] = {code: [] for code in CONCEPTS}
-    for path, code in figure_files(data):
-        if code in files:
-            files[code].append(path)
-    for code, paths in files.items():
-        files[code] = [paths[i] for i in rng.permutation(len(paths))]
+    found = files_by_class(data)
+    files = {}
+    for code in CONCEPTS:
+        order = rng.permutation(len(found[code]))
+        files[code] = [found[code][i] for i in order]
     return np.stack([read_crop(files[code].pop()) for code in wanted])
 
 

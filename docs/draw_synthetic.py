@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from napari_cytosynth.bench.pack import figure_files
+from napari_cytosynth.bench.pack import files_by_class
 from napari_cytosynth.core.protocols import Crops, LabelledCells, Request, Weights
 from napari_cytosynth.core.provenance import SyntheticCell
 from napari_cytosynth.core.tasks import run_to_end
@@ -47,16 +47,13 @@ Picture = npt.NDArray[np.uint8]
 
 def real_cells(data: Path, each: int) -> dict[str, Crops]:
     """Return so many real cells of each class."""
-    chosen: dict[str, list[Path]] = {code: [] for code in CONCEPTS}
-    for path, code in figure_files(data):
-        if code in chosen:
-            chosen[code].append(path)
+    chosen = files_by_class(data)
     rng = np.random.default_rng(7)
     return {
         code: np.stack(
             [read_crop(paths[i]) for i in rng.permutation(len(paths))[:each]]
         )
-        for code, paths in chosen.items()
+        for code, paths in ((code, chosen[code]) for code in CONCEPTS)
     }
 
 

@@ -30,7 +30,7 @@ from qtpy.QtCore import QEvent, QObject, QPointF, Qt, QTimer
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
-from window_hands import Hands, log
+from window_hands import Hands, log, wait
 
 from napari_cytosynth._gui.heartbeat import BEAT_MS, Heartbeat
 from napari_cytosynth._gui.pictures import spin
@@ -183,7 +183,7 @@ class DriveMany(Hands):
         """Open the map by its button, and wait until it is laid out."""
         QTest.mouseClick(self.window.docks.panels.status.map, Qt.MouseButton.LeftButton)
         begun = time.perf_counter()
-        self.wait("the map is laid out", lambda: self.session.atlas.map is not None)
+        wait("the map is laid out", lambda: self.session.atlas.map is not None)
         log.info("map laid out in %.1f s", time.perf_counter() - begun)
         spin(1.0)
         self.picture("many-map")

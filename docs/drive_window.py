@@ -27,7 +27,7 @@ import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QPushButton, QWidget
-from window_hands import Hands, bare_napari, log
+from window_hands import Hands, bare_napari, log, wait
 
 from napari_cytosynth._gui.pictures import spin
 from napari_cytosynth.app.panels import Sort, Tab
@@ -53,7 +53,7 @@ class Drive(Hands):
     def open_smears(self, data: Path | None) -> None:
         """Open the sample by its menu entry, and drop the fields on the canvas."""
         self.viewer.open_sample("napari-cytosynth", "marrow")
-        self.wait("cells on the sample", lambda: len(self.session.index) > 300)
+        wait("cells on the sample", lambda: len(self.session.index) > 300)
         self.settle()
         self.picture("sample")
         if data is None:
@@ -61,7 +61,7 @@ class Drive(Hands):
         fields = sorted((data / "detection" / "bccd").rglob("*.jpg"))[:FIELDS]
         self.drop(fields)
         smears = self.session.project.smears
-        self.wait("fields open", lambda: len(smears()) == FIELDS + 1)
+        wait("fields open", lambda: len(smears()) == FIELDS + 1)
         self.settle()
         self.picture("seven-smears")
 
@@ -102,7 +102,7 @@ class Drive(Hands):
         tools = self.window.docks.panels.annotate.tools
         self.click_tab(Tab.PREDICTED)
         QTest.keyClicks(tools.sort, "by")
-        self.wait("sorted by smear", lambda: self.session.state.sort is Sort.SMEAR)
+        wait("sorted by smear", lambda: self.session.state.sort is Sort.SMEAR)
         self.picture("predicted-by-smear")
         table, fields = self.session.index.table, 0
         for smear in self.session.project.smears()[1:]:
@@ -111,7 +111,7 @@ class Drive(Hands):
             rows = [row for row in rows if row is not None]
             if rows:
                 self.click_card(rows[0])
-                self.wait(
+                wait(
                     f"smear {smear.id} shown",
                     lambda s=smear: self.session.state.smear == s.id,
                 )
@@ -169,7 +169,7 @@ class Drive(Hands):
         place = self.place_on_canvas(x, y)
         QTest.mouseClick(self.canvas, Qt.MouseButton.LeftButton, pos=place)
         QTest.mouseDClick(self.canvas, Qt.MouseButton.LeftButton, pos=place)
-        self.wait("a cell is added", lambda: len(self.session.index) == cells + 1)
+        wait("a cell is added", lambda: len(self.session.index) == cells + 1)
         self.settle()
         self.picture("cell-added")
 
@@ -189,7 +189,7 @@ class Drive(Hands):
         """Fill a class with few real cells and one with none."""
         for code in ("MON", "BAS"):
             self.press_fill(code, FILLED)
-            self.wait(
+            wait(
                 f"{code} streams",
                 lambda c=code: bool(self.session.project.synthetic(c)),
             )
@@ -219,7 +219,7 @@ class Drive(Hands):
         """Kill the worker in the middle of a fill: another one goes on with it."""
         self.press_fill("EOS", KILLED)
         synthetic = self.session.project.synthetic
-        self.wait("EOS streams", lambda: bool(synthetic("EOS")))
+        wait("EOS streams", lambda: bool(synthetic("EOS")))
         killed = self.worker.pid
         assert killed is not None
         os.kill(killed, signal.SIGKILL)
@@ -234,12 +234,12 @@ class Drive(Hands):
         """Start a long fill, and press Cancel beside it."""
         self.press_fill("MON", 200)
         panel = self.window.docks.panels.synthesize
-        self.wait("Cancel shows", lambda: bool(_cancels(panel)))
+        wait("Cancel shows", lambda: bool(_cancels(panel)))
         spin(1.0)
         self.picture("fill-to-cancel")
         began = time.monotonic()
         QTest.mouseClick(_cancels(panel)[0], Qt.MouseButton.LeftButton)
-        self.wait("the fill stops", lambda: not self.session.state.tasks)
+        wait("the fill stops", lambda: not self.session.state.tasks)
         log.info("cancelled within %.1f s", time.monotonic() - began)
         self.picture("fill-cancelled")
 

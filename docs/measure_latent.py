@@ -33,7 +33,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from napari_cytosynth.bench.copies import copies_of_training, looks_of_training
-from napari_cytosynth.bench.pack import figure_files
+from napari_cytosynth.bench.pack import files_by_class
 from napari_cytosynth.bench.texture import texture_auc
 from napari_cytosynth.core.protocols import Crops, Request, Vectors, Weights
 from napari_cytosynth.core.taxonomies import built_in
@@ -52,10 +52,7 @@ Numbers = npt.NDArray[np.int64]
 
 def real_cells(data: Path, each: int, judges: int) -> tuple[Crops, Crops]:
     """Return real cells that teach the judges, and others: so many of each class."""
-    chosen: dict[str, list[Path]] = {code: [] for code in CODES}
-    for path, code in figure_files(data):
-        if code in chosen:
-            chosen[code].append(path)
+    chosen = files_by_class(data)
     rng = np.random.default_rng(0)
     taught, beside = [], []
     for code in CODES:

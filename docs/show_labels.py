@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.viewer import Viewer
 from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
+from window_hands import picture_of, wait, window_on
 
-from napari_cytosynth._gui.launch import open_or_create, window_for
-from napari_cytosynth._gui.pictures import spin
+from napari_cytosynth._gui.launch import open_or_create
 from napari_cytosynth.app.panels import DOUBTED, FAULTY, Tab
 from napari_cytosynth.bench.pack import figure_files, pack_crop
 from napari_cytosynth.core.cells import Detections
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
     from napari_cytosynth.core.project import Project
 
 ROOT = Path(__file__).parents[1]
-SIZE = (1600, 1000)
-PATIENCE = 600.0
 READER = "Dr Novak"
 _TILE, _ROW, _FIELDS = 128, 6, 12
 _MPP = 36 / _TILE
@@ -108,19 +105,6 @@ def label(project: Project, truth: list[str]) -> list[CellId]:
     return [CellId(i) for i in spoilt]
 
 
-def wait(what: str, until: object) -> None:
-    """Let the window work until something holds."""
-    assert callable(until)
-    assert spin(PATIENCE, until), f"{what} did not happen within {PATIENCE:.0f} s"
-
-
-def picture(window: Window, path: Path) -> None:
-    """Keep a picture of the whole window."""
-    spin(1.0)
-    shot = window.viewer.window.screenshot(canvas_only=False, flash=False)
-    Image.fromarray(shot[..., :3]).save(path, quality=82)
-
-
 def show_doubts(window: Window, spoilt: list[CellId], out: Path) -> None:
     """List the doubted labels; keep the first, change the second by keys."""
     session, panel = window.session, window.docks.panels.annotate
@@ -129,7 +113,7 @@ def show_doubts(window: Window, spoilt: list[CellId], out: Path) -> None:
     box.activated.emit(box.currentIndex())
     listed = session.state.listing.ids.tolist()
     assert set(spoilt[:3]) & set(listed), f"{spoilt} not among {listed}"
-    picture(window, out / "labels-doubted.jpg")
+    picture_of(window, out / "labels-doubted.jpg")
     journal, taxonomy = session.project.journal, session.project.taxonomy
     first, doubt = session.state.focus, session.state.doubts[0]
     assert first == doubt.cell
@@ -154,7 +138,7 @@ def show_fault(window: Window, out: Path) -> None:
     box.setCurrentIndex(box.findData(FAULTY))
     box.activated.emit(box.currentIndex())
     assert len(session.state.listing) == 2
-    picture(window, out / "labels-faults.jpg")
+    picture_of(window, out / "labels-faults.jpg")
     box.setCurrentIndex(0)
     box.activated.emit(0)
 
@@ -165,7 +149,7 @@ def show_evidence(window: Window, out: Path) -> None:
     place = bar.tabRect(list(Tab).index(Tab.EVIDENCE)).center()
     QTest.mouseClick(bar, Qt.MouseButton.LeftButton, pos=place)
     wait("the tab", lambda: window.session.state.tab is Tab.EVIDENCE)
-    picture(window, out / "labels-evidence.jpg")
+    picture_of(window, out / "labels-evidence.jpg")
 
 
 def main() -> None:
@@ -181,17 +165,12 @@ def main() -> None:
         project = open_or_create(Path(folder) / "labels.cytosynth", "pbc11")
         truth = lay_out(project, Path(folder), [files[i] for i in order])
         spoilt = label(project, truth)
-        viewer = Viewer(title="CytoSynth")
-        viewer.window.resize(*SIZE)
-        window = window_for(viewer, project, annotator=READER)
-        window.show()
-        wait("a measurement", lambda: window.session.state.stopping is not None)
-        wait("all tasks", lambda: not window.session.state.tasks)
-        show_doubts(window, spoilt, asked.out)
-        show_fault(window, asked.out)
-        show_evidence(window, asked.out)
-        viewer.close()
-        window.close()
+        with window_on(project, READER) as window:
+            wait("a measurement", lambda: window.session.state.stopping is not None)
+            wait("all tasks", lambda: not window.session.state.tasks)
+            show_doubts(window, spoilt, asked.out)
+            show_fault(window, asked.out)
+            show_evidence(window, asked.out)
     app.processEvents()
 
 

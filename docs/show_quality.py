@@ -16,21 +16,18 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from napari.viewer import Viewer
 from PIL import Image
 from qtpy.QtWidgets import QApplication
+from window_hands import picture_of, wait, window_on
 
-from napari_cytosynth._gui.launch import open_or_create, window_for
+from napari_cytosynth._gui.launch import open_or_create
 from napari_cytosynth._gui.main import Window
-from napari_cytosynth._gui.pictures import spin
 from napari_cytosynth.app.panels import Quality
 from napari_cytosynth.core.ids import SmearId
 from napari_cytosynth.core.quality import Flaw
 from napari_cytosynth.testing.painter import FieldSpec, paint_field
 
 ROOT = Path(__file__).parents[1]
-SIZE = (1600, 1000)
-PATIENCE = 300.0
 _SIDE = 900
 _TORN = 560  # row from which the decoder lost its way
 
@@ -67,19 +64,6 @@ def real_cells() -> list[Path]:
     return sorted((folder / "bone_marrow" / "mll_crops").rglob("*.jpg"))
 
 
-def wait(what: str, until: object) -> None:
-    """Let the window work until something holds."""
-    assert callable(until)
-    assert spin(PATIENCE, until), f"{what} did not happen within {PATIENCE:.0f} s"
-
-
-def picture(window: Window, path: Path) -> None:
-    """Keep a picture of the whole window."""
-    spin(1.0)
-    shot = window.viewer.window.screenshot(canvas_only=False, flash=False)
-    Image.fromarray(shot[..., :3]).save(path, quality=82)
-
-
 def show_flagged(window: Window, out: Path) -> None:
     """List the damaged cells alone, and all that are flagged."""
     session, tools = window.session, window.docks.panels.annotate.tools
@@ -91,7 +75,7 @@ def show_flagged(window: Window, out: Path) -> None:
         assert sum(bool(f & wanted) for f in flaws) >= 0.8 * len(flaws) > 0
         if name:
             assert any(f & Flaw.BLURRED for f in flaws)
-            picture(window, out / f"quality-{name}.jpg")
+            picture_of(window, out / f"quality-{name}.jpg")
 
 
 def show_stain(window: Window, out: Path) -> None:
@@ -99,7 +83,7 @@ def show_stain(window: Window, out: Path) -> None:
     session = window.session
     cells = session.index.of_smear(SmearId(2))
     session.focus_cell(session.index.table.ids[cells[len(cells) // 2]])
-    picture(window, out / "stain-before.jpg")
+    picture_of(window, out / "stain-before.jpg")
     window.dialogs.open("stain")
     assert window.dialogs.shown is not None
     window.dialogs.shown.form["reference"].value = 1
@@ -109,7 +93,7 @@ def show_stain(window: Window, out: Path) -> None:
         return any("looking only" in layer.name for layer in window.viewer.layers)
 
     wait("the other stain", shown)
-    picture(window, out / "stain-after.jpg")
+    picture_of(window, out / "stain-after.jpg")
 
 
 def main() -> None:
@@ -121,17 +105,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         smears = [*paint(Path(folder)), *real_cells()]
         project = open_or_create(Path(folder) / "quality.cytosynth", "marrow21")
-        viewer = Viewer(title="CytoSynth")
-        viewer.window.resize(*SIZE)
-        window = window_for(viewer, project, annotator="driver")
-        window.show()
-        window.session.open_smears([str(path) for path in smears])
-        wait("all smears", lambda: len(project.smears()) == len(smears))
-        wait("all tasks", lambda: not window.session.state.tasks)
-        show_flagged(window, out)
-        show_stain(window, out)
-        viewer.close()
-        window.close()
+        with window_on(project, "driver") as window:
+            window.session.open_smears([str(path) for path in smears])
+            wait("all smears", lambda: len(project.smears()) == len(smears))
+            wait("all tasks", lambda: not window.session.state.tasks)
+            show_flagged(window, out)
+            show_stain(window, out)
     app.processEvents()
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,37 @@ from napari_cytosynth._gui.launch import open_or_create, window_for
 from napari_cytosynth._gui.main import Window
 from napari_cytosynth._gui.pictures import spin
 from napari_cytosynth.app.panels import Tab
+from napari_cytosynth.core.project import Project
 from napari_cytosynth.worker import WorkerProcess
 
 SIZE = (1600, 1000)
 PATIENCE = 900.0
 
 log = logging.getLogger("drive")
+
+
+def wait(what: str, until: Callable[[], bool]) -> None:
+    """Let the window work until something holds."""
+    assert spin(PATIENCE, until), f"{what} did not happen within {PATIENCE:.0f} s"
+
+
+def picture_of(window: Window, path: Path) -> None:
+    """Keep a picture of the whole window, once it is painted."""
+    spin(1.0)
+    shot = window.viewer.window.screenshot(canvas_only=False, flash=False)
+    Image.fromarray(shot[..., :3]).save(path, quality=82)
+
+
+@contextmanager
+def window_on(project: Project, reader: str) -> Iterator[Window]:
+    """Open a window on a project, and close it."""
+    viewer = Viewer(title="CytoSynth")
+    viewer.window.resize(*SIZE)
+    window = window_for(viewer, project, annotator=reader)
+    window.show()
+    yield window
+    viewer.close()
+    window.close()
 
 
 class Hands:
@@ -91,22 +117,16 @@ class Hands:
         QTest.keyClick(self.grid, key, modifier)
         spin(0.05)
 
-    def wait(self, what: str, until: Callable[[], bool]) -> None:
-        """Let the window work until something holds."""
-        assert spin(PATIENCE, until), f"{what} did not happen within {PATIENCE:.0f} s"
-
     def settle(self) -> None:
         """Wait until nothing runs."""
-        self.wait("all tasks done", lambda: not self.session.state.tasks)
+        wait("all tasks done", lambda: not self.session.state.tasks)
 
     def picture(self, name: str) -> None:
         """Keep a picture of the whole window, and the longest block up to it."""
         self.longest[name] = self.window.heartbeat.longest
-        spin(0.4)
         self.step += 1
         path = self.images / f"{self.step:02d}-{name}.jpg"
-        shot = self.viewer.window.screenshot(canvas_only=False, flash=False)
-        Image.fromarray(shot[..., :3]).save(path, quality=82)
+        picture_of(self.window, path)
         self.window.heartbeat.reset()
         log.info("%s (longest block %.0f ms)", path.name, self.longest[name] * 1000)
 
@@ -143,7 +163,7 @@ class Hands:
         place = table.visualRect(index).center()
         QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
         panel = self.window.docks.panels.synthesize
-        self.wait("the form opens", lambda: panel.form is not None)
+        wait("the form opens", lambda: panel.form is not None)
         panel.form["count"].value = count
         self.picture(f"fill-form-{code}")
         QTest.mouseClick(panel.start, Qt.MouseButton.LeftButton)
@@ -153,7 +173,7 @@ class Hands:
         bar = self.window.docks.panels.annotate.tools.tabs
         place = bar.tabRect(list(Tab).index(tab)).center()
         QTest.mouseClick(bar, Qt.MouseButton.LeftButton, pos=place)
-        self.wait(f"tab {tab}", lambda: self.session.state.tab is tab)
+        wait(f"tab {tab}", lambda: self.session.state.tab is tab)
 
     def click_card(self, row: int) -> None:
         """Scroll to a card and click it."""

@@ -55,9 +55,7 @@ def figure_cells(data: Path, *, each: int) -> Pack:
     InputError
         If the pack is not there.
     """
-    chosen: dict[str, list[Path]] = {}
-    for path, code in figure_files(data):
-        chosen.setdefault(code, []).append(path)
+    chosen = files_by_class(data)
     picked = [
         (path, code)
         for code in sorted(chosen)
@@ -65,6 +63,20 @@ def figure_cells(data: Path, *, each: int) -> Pack:
     ]
     crops = np.stack([pack_crop(path) for path, _ in picked])
     return Pack(crops, np.array([code for _, code in picked]))
+
+
+def files_by_class(data: Path) -> dict[str, list[Path]]:
+    """Return the pictures for figures, by the code of their class.
+
+    Raises
+    ------
+    InputError
+        If the pack is not there.
+    """
+    chosen: dict[str, list[Path]] = {}
+    for path, code in figure_files(data):
+        chosen.setdefault(code, []).append(path)
+    return chosen
 
 
 def whole_pack(data: Path, quick: bool = False) -> Pack:
