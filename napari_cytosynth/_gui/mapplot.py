@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
-import numpy.typing as npt
 from qtpy.QtCore import QEvent, QPointF, Qt, QTimer, Signal
 from qtpy.QtGui import (
     QKeyEvent,
@@ -18,6 +19,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_cytosynth._gui.keys import KeyTap
 from napari_cytosynth._gui.mapart import Art, Overlay, paint_overlay, paint_scene
+from napari_cytosynth._gui.mapmoves import STEP, Drag, move_of
 from napari_cytosynth._gui.mapview import MapLens
 from napari_cytosynth._gui.theme import Colours
 
@@ -28,15 +30,6 @@ SQUARE = 3
 """Pixels of a square of the density."""
 
 REST_MS = 120
-_STEP = 1.35
-_DRAG = 4
-_PANS = {
-    Qt.Key.Key_Left: (-0.2, 0.0),
-    Qt.Key.Key_Right: (0.2, 0.0),
-    Qt.Key.Key_Up: (0.0, -0.2),
-    Qt.Key.Key_Down: (0.0, 0.2),
-}
-_ZOOMS = {Qt.Key.Key_Plus: _STEP, Qt.Key.Key_Equal: _STEP, Qt.Key.Key_Minus: 1 / _STEP}
 
 
 class MapPlot(QWidget):
@@ -60,16 +53,9 @@ class MapPlot(QWidget):
         self.art, self.overlay, self.lens = Art(colours), Overlay(), MapLens()
         self.encircles = False
         self._scene: QPixmap | None = None
-        self._held: QPointF | None = None
-        self._dragged = False
-        self._rest, self._tell = QTimer(self), QTimer(self)
-        for timer, after, do in (
-            (self._rest, REST_MS, self._rested),
-            (self._tell, 0, self._tell_view),
-        ):
-            timer.setSingleShot(True)
-            timer.setInterval(after)
-            timer.timeout.connect(do)
+        self._drag = Drag(self.lens, self.overlay)
+        self._rest = _timer(self, REST_MS, self._rested)
+        self._tell = _timer(self, 0, self._tell_view)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumSize(240, 180)
@@ -85,6 +71,11 @@ class MapPlot(QWidget):
     def zoom(self, factor: float, about: QPointF | None = None) -> None:
         """Come nearer by a factor; about a place of the widget, or its middle."""
         self.lens.zoom(factor, about or QPointF(self.rect().center()))
+        self._tell.start()
+
+    def pan(self, right: float, down: float) -> None:
+        """Move by shares of what is in view."""
+        self.lens.pan(right, down)
         self._tell.start()
 
     def show_whole(self) -> None:
@@ -136,34 +127,22 @@ class MapPlot(QWidget):
         kind = event.type()
         if kind in (QEvent.Type.Show, QEvent.Type.Hide):
             self.seen.emit(kind == QEvent.Type.Show)
-        if kind == QEvent.Type.ShortcutOverride and self._moves(event, act=False):
+        if kind == QEvent.Type.ShortcutOverride and move_of(event) is not None:
             event.accept()
         return bool(super().event(event))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Move by Shift and arrows, zoom by Ctrl and plus, minus, 0."""
-        event.setAccepted(self._moves(event, act=True))
-
-    def _moves(self, event: QKeyEvent, *, act: bool) -> bool:
-        held, key = event.modifiers(), event.key()
-        if held & Qt.KeyboardModifier.ControlModifier:
-            if act and key == Qt.Key.Key_0:
-                self.show_whole()
-            elif act and key in _ZOOMS:
-                self.zoom(_ZOOMS[key])
-            return key in _ZOOMS or key == Qt.Key.Key_0
-        if held & Qt.KeyboardModifier.ShiftModifier and key in _PANS:
-            if act:
-                self.lens.pan(*_PANS[key])
-                self._tell.start()
-            return True
-        return False
+        move = move_of(event)
+        event.setAccepted(move is not None)
+        if move is not None:
+            move(self)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Zoom about the pointer."""
         turns = event.angleDelta().y() / 120
         if turns:
-            self.zoom(_STEP**turns, event.position())
+            self.zoom(STEP**turns, event.position())
         event.accept()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -171,45 +150,39 @@ class MapPlot(QWidget):
         self.setFocus(Qt.FocusReason.MouseFocusReason)
         if event.button() != Qt.MouseButton.LeftButton:
             return
-        self._held, self._dragged = event.position(), False
         shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         self.overlay.tip = None
-        self.overlay.line = [event.position()] if shift or self.encircles else []
+        self._drag.begin(event.position(), encircles=shift or self.encircles)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Draw the line, move the map, or wait for the pointer to rest."""
-        if self._held is None:
+        if not self._drag.is_held:
             self._rest.start()
-            return
-        step = event.position() - self._held
-        if not self._dragged and step.manhattanLength() < _DRAG:
-            return
-        self._dragged = True
-        if self.overlay.line:
-            self.overlay.line.append(event.position())
+        elif self._drag.go_on(event.position()):
+            self._tell.start()
+        else:
             self.update()
-            return
-        self.lens.shift(step)
-        self._held = event.position()
-        self._tell.start()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Tell what was clicked or encircled."""
-        line, self.overlay.line = self.overlay.line, []
-        held, self._held = self._held, None
-        if held is None:
-            return
-        if not self._dragged:
-            self.pressed.emit(*self.lens.place(held), self.lens.units(REACH))
+        clicked, line = self._drag.end()
+        if clicked is not None:
+            self.pressed.emit(*self.lens.place(clicked), self.lens.units(REACH))
         elif len(line) > 2:
-            self.lassoDrawn.emit(self._outline(line))
+            outline = [self.lens.place(point) for point in line]
+            self.lassoDrawn.emit(np.array(outline, np.float32))
         self.update()
-
-    def _outline(self, line: list[QPointF]) -> npt.NDArray[np.float32]:
-        return np.array([self.lens.place(point) for point in line], np.float32)
 
     def leaveEvent(self, event: QEvent) -> None:
         """Take the tip away."""
         self._rest.stop()
         self.overlay.tip = None
         self.update()
+
+
+def _timer(owner: QWidget, after: int, do: Callable[[], None]) -> QTimer:
+    timer = QTimer(owner)
+    timer.setSingleShot(True)
+    timer.setInterval(after)
+    timer.timeout.connect(do)
+    return timer
