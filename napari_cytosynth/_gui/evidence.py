@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QPointF, QRect, QRectF, Qt, Signal
 from qtpy.QtGui import (
@@ -24,10 +25,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_cytosynth._gui.inspected import InspectedTable
 from napari_cytosynth._gui.learning import LearningPlot
 from napari_cytosynth._gui.theme import SYNTHETIC, Colours
 from napari_cytosynth.app.figures import NOT_EVALUATED
 from napari_cytosynth.app.panels import Curve, Figure, Learning, TaskStatus
+
+if TYPE_CHECKING:
+    from napari_cytosynth.evidence.tabulated import Line
 
 _LINE = 24
 _AXIS = 26
@@ -119,6 +124,7 @@ class EvidenceWidget(QWidget):
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.plot, self.learning = CurvePlot(colours, self), LearningPlot(colours, self)
+        self.inspected = InspectedTable(self)
         self.verdict = QLabel(NOT_EVALUATED, self)
         self.verdict.setObjectName("verdict")
         self.caveats = QLabel("", self)
@@ -163,6 +169,7 @@ class EvidenceWidget(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.learning)
         column.addWidget(self.plot, 1)
+        column.addWidget(self.inspected)
         row.addWidget(_scrolled(plots), 1)
         row.addWidget(panel)
 
@@ -178,6 +185,10 @@ class EvidenceWidget(QWidget):
     def show_curves(self, curves: tuple[Curve, ...]) -> None:
         """Plot figures with intervals."""
         self.plot.show_curves(curves)
+
+    def show_inspected(self, rows: tuple[Line, ...]) -> None:
+        """Show fidelity and memorisation, each with its n."""
+        self.inspected.show_rows(rows)
 
     def show_verdict(self, sentence: str, caveats: tuple[str, ...]) -> None:
         """Say whether it helped, and what limits the answer."""

@@ -8,7 +8,9 @@ from napari_cytosynth._gui.theme import SYNTHETIC, Colours
 def style_sheet(colours: Colours) -> str:
     """Return the Qt style sheet for a theme."""
     return f"""
-    QTableView {{ background: {colours.back}; border: 0; padding: 0; }}
+    QTableView {{
+        background: {colours.back}; color: {colours.text}; border: 0; padding: 0;
+    }}
     QTableView::item {{ padding: 0; border: 0; background: transparent; }}
     QHeaderView::section {{
         background: {colours.back}; color: {colours.muted}; border: 0;

@@ -81,6 +81,7 @@ class Evaluating:
         evidence, inspection = found
         told = () if inspection is None else inspection.findings
         self._state.findings = tuple(map(str, told))
+        self._state.inspection = inspection
         self._state.evidence = evidence
 
     def appendix(self) -> Task[Appendix]:

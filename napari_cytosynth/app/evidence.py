@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_cytosynth.app.evaluating import EVALUATE
-from napari_cytosynth.app.figures import caveats, curves, verdict
+from napari_cytosynth.app.figures import caveats, curves, inspected, verdict
 from napari_cytosynth.app.jobs import Order
 from napari_cytosynth.app.panels import TaskStatus
 from napari_cytosynth.app.progress import learning_of, progress_lines
@@ -38,7 +38,9 @@ class EvidencePresenter:
         self._said: tuple[str, tuple[str, ...]] | None = None
         self._progress: tuple[str, ...] | None = None
         self._show()
+        self._show_inspected()
         session.events.evidence.connect(self._show)
+        session.events.inspection.connect(self._show_inspected)
         session.events.tasks.connect(self._show_busy)
         session.events.history.connect(self._show_verdict)
         session.events.classes.connect(self._show_verdict)
@@ -60,6 +62,10 @@ class EvidencePresenter:
         self._show_verdict()
         self._show_progress()
         self._show_learning()
+
+    def _show_inspected(self) -> None:
+        """Show the figures that were kept; nothing is computed here."""
+        self._view.show_inspected(inspected(self._session.state.inspection))
 
     def _show_learning(self) -> None:
         self._view.show_learning(learning_of(self._session.state.curve))

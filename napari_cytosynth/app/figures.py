@@ -10,7 +10,9 @@ from napari_cytosynth.app.panels import Curve, Figure
 from napari_cytosynth.metrics.intervals import Interval
 
 if TYPE_CHECKING:
+    from napari_cytosynth.evidence.inspection import Inspection
     from napari_cytosynth.evidence.record import Evidence
+    from napari_cytosynth.evidence.tabulated import Line
     from napari_cytosynth.workflows.summary import ClassSummary
 
 NOT_EVALUATED = "Nothing was evaluated yet, so whether synthesis helps is not known."
@@ -50,6 +52,13 @@ def curves(evidence: Evidence | None) -> tuple[Curve, ...]:
             )
             plots.append(Curve(f"Recall of {code} on audit cells", cases, recall))
     return tuple(plots)
+
+
+def inspected(inspection: Inspection | None) -> tuple[Line, ...]:
+    """Return the figures of fidelity and memorisation, each with its n."""
+    from napari_cytosynth.evidence.tabulated import lines_of
+
+    return () if inspection is None else lines_of(inspection)
 
 
 def macro_title(evidence: Evidence) -> str:

@@ -59,6 +59,7 @@ class SessionEvents(SignalGroup):
     sieves = Signal(object)
     evidence = Signal(object)
     findings = Signal(object)
+    inspection = Signal(object)
     use_gate = Signal(str)
     accuracy = Signal(object)
     curve = Signal(object)
@@ -137,6 +138,8 @@ class SessionState:
         Result of the last evaluation, or None.
     findings : tuple of str
         What the last inspection found of the accepted synthetic cells.
+    inspection : object
+        The last inspection, which the findings are of, or None.
     use_gate : str
         What the use gate found of the synthetic cells there are; empty: there are none.
     accuracy : Figure
@@ -183,6 +186,7 @@ class SessionState:
     sieves: tuple[tuple[str, str, int], ...] = ()
     evidence: Any = None
     findings: tuple[str, ...] = ()
+    inspection: Any = None
     use_gate: str = ""
     accuracy: Figure = field(default_factory=Figure)
     curve: Any = None

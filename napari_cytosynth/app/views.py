@@ -16,7 +16,7 @@ Coordinates are level-0 pixels of the smear shown, x before y, corner-based.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,9 @@ from napari_cytosynth.app.signals import SignalLike
 from napari_cytosynth.app.synthetic_views import ReviewView, SynthesizeView
 from napari_cytosynth.core.geometry import Box
 from napari_cytosynth.core.smear import SmearImage
+
+if TYPE_CHECKING:
+    from napari_cytosynth.evidence.tabulated import Line
 
 
 class AnnotateView(Protocol):
@@ -297,6 +300,10 @@ class EvidenceView(Protocol):
 
     def show_curves(self, curves: tuple[Curve, ...]) -> None:
         """Plot figures with intervals, one mark a case; empty: no plot yet."""
+        ...
+
+    def show_inspected(self, rows: tuple[Line, ...]) -> None:
+        """Show fidelity and memorisation as last measured; empty: nothing was."""
         ...
 
     def show_learning(self, curve: Learning) -> None:

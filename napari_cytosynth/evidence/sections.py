@@ -13,15 +13,17 @@ from napari_cytosynth.evidence.appendix import (
     Sheet,
     grid_uri,
 )
-from napari_cytosynth.evidence.figures import FIGURES, Fidelity
+from napari_cytosynth.evidence.figures import Fidelity
 from napari_cytosynth.evidence.inspection import Inspection
-from napari_cytosynth.evidence.memorisation import Memorisation, Rate
 from napari_cytosynth.evidence.reader import ReaderResult
+from napari_cytosynth.evidence.tabulated import (
+    ALL_CLASSES,
+    fidelity_lines,
+    memory_lines,
+)
 
 Section = tuple[str, str, str]
 """Anchor, heading and HTML."""
-
-_ALL = "all"
 
 
 def sections_of(appendix: Appendix) -> Iterator[Section]:
@@ -125,29 +127,18 @@ def _fidelity(inspection: Inspection) -> str:
 
 
 def _figures(found: Fidelity) -> str:
-    rows = []
-    for figure in found.figures:
-        meaning = FIGURES[figure.key]
-        beside = figure.beside
-        if beside is None:
-            rows.append((meaning.title, figure.hidden, "", "", meaning.tells))
-            continue
-        rows.append(
-            (
-                meaning.title,
-                f"{beside.value:.3g}",
-                f"{beside.real:.3g} +/- {beside.real_spread:.2g}",
-                str(beside.n),
-                meaning.tells,
-            )
-        )
+    rows = [(*line.words[1:], line.tells) for line in fidelity_lines(found)]
     heads = ("figure", "synthetic", "as many real", "n", "tells")
-    return table(f"Class {found.code or _ALL}", heads, rows)
+    return table(f"Class {found.code or ALL_CLASSES}", heads, rows)
 
 
 def _copies(inspection: Inspection, pairs: Sequence[PairSheet]) -> str:
-    heads = ("class", "copies (1/3 rule)", "real", "authentic", "real", "C_T")
-    rows = [_memory(found) for found in inspection.memorisation]
+    heads = ("class", "figure", "synthetic", "real", "n", "tells")
+    rows = [
+        (*line.words, line.tells)
+        for found in inspection.memorisation
+        for line in memory_lines(found)
+    ]
     sheets = "".join(
         _figure(
             f"{len(sheet.pairs)} synthetic cells above the real cell nearest to each",
@@ -160,13 +151,3 @@ def _copies(inspection: Inspection, pairs: Sequence[PairSheet]) -> str:
         for sheet in pairs
     )
     return table("Copies of training cells", heads, rows) + sheets
-
-
-def _memory(found: Memorisation) -> tuple[str, ...]:
-    third, own = _rate(found.third), _rate(found.authentic)
-    copying = found.hidden if found.copying is None else f"{found.copying.value:.2f}"
-    return found.code or _ALL, *third, *own, copying
-
-
-def _rate(rate: Rate) -> tuple[str, str]:
-    return str(rate.synthetic), "too few" if rate.real is None else str(rate.real)

@@ -12,10 +12,12 @@ from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.evidence.record import CaseResult, ClassResult, Evidence
 from napari_cytosynth.evidence.report import html_of
+from napari_cytosynth.evidence.tabulated import lines_of
 from napari_cytosynth.metrics.intervals import Interval
 from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.desk import Desk, HeldRunner
-from napari_cytosynth.testing.tiny import tiny_project
+from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
+from napari_cytosynth.workflows import fidelity
 
 
 def evidence_with(recall: Interval | None) -> Evidence:
@@ -109,6 +111,43 @@ def test_the_last_evaluation_is_there_after_reopening(open_desk: Any) -> None:
     said = first.views.evidence.shown("show_verdict")
     second = open_desk(first.session.project)
     assert second.views.evidence.shown("show_verdict") == said
+
+
+def _filled(desk: Desk) -> str:
+    """Label cells and accept synthetic ones of a class."""
+    project = desk.session.project
+    code = project.taxonomy.cell_codes[0]
+    desk.label_truly(30)
+    author = desk.session.state.author()
+    made = project.add_synthetic(tiny_synthetic(project.taxonomy, code, 12))
+    project.record(*(author.verdict(cell.id, accept=True) for cell in made))
+    return code
+
+
+def test_fidelity_and_memorisation_are_shown_with_their_n(desk: Desk) -> None:
+    view = desk.views.evidence
+    assert view.shown("show_inspected") == ()
+    code = _filled(desk)
+    desk.session.evaluating.start()
+    shown = view.shown("show_inspected")
+    assert shown == lines_of(desk.session.state.inspection)
+    assert {line.code for line in shown} == {code, "all"}
+    assert any(line.n for line in shown)
+    assert all(line.n or line.synthetic for line in shown)
+
+
+def test_kept_figures_are_shown_again_and_not_measured_again(
+    open_desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = open_desk()
+    _filled(first)
+    first.session.evaluating.start()
+    shown = first.views.evidence.shown("show_inspected")
+    assert shown
+    for name in ("inspect_synthetic", "measure_fidelity", "measure_agreement"):
+        monkeypatch.setattr(fidelity, name, pytest.fail)
+    second = open_desk(first.session.project)
+    assert second.views.evidence.shown("show_inspected") == shown
 
 
 def test_labels_after_an_evaluation_make_it_old(desk: Desk) -> None:

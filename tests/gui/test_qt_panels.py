@@ -48,6 +48,7 @@ from napari_cytosynth.app.panels import (
 )
 from napari_cytosynth.core.registry import settings_of
 from napari_cytosynth.core.taxonomies import BUILT_IN, built_in
+from napari_cytosynth.evidence.tabulated import Line
 
 DARK = Colours.of("dark")
 Left = Qt.MouseButton.LeftButton
@@ -257,6 +258,39 @@ def test_evidence_draws_and_describes_itself(qtbot: QtBot) -> None:
     words = widget.plot.accessibleDescription()
     assert "real only 0.50 (0.20-0.80)" in words
     assert "synthetic cannot be estimated yet" in words
+
+
+def test_evidence_tabulates_what_was_measured_each_with_its_n(qtbot: QtBot) -> None:
+    widget = EvidenceWidget(DARK)
+    qtbot.addWidget(widget)
+    widget.resize(1200, 300)
+    widget.show()
+    table = widget.inspected
+    assert table.isHidden()
+    why = "150 cells of 384 numbers each: it takes more cells than numbers to have it"
+    lines = (
+        Line("BA", "density", "0.83", "0.97 +/- 0.02", "40", "how thickly"),
+        Line("BA", "Frechet distance", why, "", "", "how far"),
+    )
+    widget.show_inspected(lines)
+    assert table.isVisible()
+    model = table.model()
+    words = [model.index(0, column).data() for column in range(model.columnCount())]
+    assert words == ["BA", "density", "0.83", "0.97 +/- 0.02", "40"]
+    tip = Qt.ItemDataRole.ToolTipRole
+    assert model.index(0, 1).data(tip) == "how thickly"
+    assert model.index(1, 2).data() == why
+    assert table.columnSpan(1, 2) == 3
+    assert table.columnSpan(0, 2) == 1
+    width = widget.fontMetrics().horizontalAdvance
+    for column, told in enumerate(lines[0].words):
+        assert table.columnWidth(column) > width(told)
+    # Nothing is cut: the scroll area around it scrolls.
+    assert table.height() >= 2 * table.rowHeight(0)
+    widget.show_inspected(lines[:1])
+    assert table.columnSpan(0, 2) == 1
+    widget.show_inspected(())
+    assert table.isHidden()
 
 
 def test_the_fill_form_asks_what_the_workflow_takes(qtbot: QtBot) -> None:
