@@ -14,15 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_cytosynth.bench.made_up import (
-    LABELS,
-    best_time,
-    cells,
-    centres_of,
-    pool_of,
-    training_of,
-)
-from napari_cytosynth.bench.rank import DIM, SIZES
+from napari_cytosynth.bench.made_up import LABELS, best_time, pool_of, pools
 from napari_cytosynth.core.protocols import QueryStrategy, TrainingSet, Vectors
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.training import balanced
@@ -54,14 +46,12 @@ def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[Row]:
         Seconds of a round and of its parts, beside the floor of the same size.
     """
     del data, seeds
-    rng = np.random.default_rng(0)
-    centres = centres_of(rng, DIM)
-    training = training_of(rng, centres, LABELS + 1)
+    training, drawn = pools(quick, LABELS + 1)
     head = fit_head(_before(training))
+    weights = np.ascontiguousarray(head.coefficients.T)
     rows: list[Row] = []
-    for size in SIZES[:-1] if quick else SIZES:
-        vectors, _ = cells(rng, centres, size)
-        weights = np.ascontiguousarray(head.coefficients.T)
+    for vectors in drawn:
+        size = len(vectors)
         ends = {"size": size, "n": size, "metric": "seconds", "unit": "s"}
         floor = best_time(partial(np.matmul, vectors, weights))
         for case, work in _parts(vectors, training, head):

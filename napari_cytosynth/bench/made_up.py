@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,10 @@ from napari_cytosynth.learning.head import Head
 
 LABELS = 400
 """Labelled cells, unless told otherwise."""
+
+DIM = 384
+SIZES = (10_000, 100_000, 1_000_000)
+"""Length of the vectors, and cells, of :func:`pools`."""
 
 _ROUNDS = 3
 _BLOCK = 8192
@@ -50,6 +54,30 @@ def training_of(
     codes = built_in("pbc11").cell_codes
     labels = tuple(codes[k] for k in kinds)
     return TrainingSet(vectors, labels, balanced(labels))
+
+
+def pools(quick: bool, labels: int = LABELS) -> tuple[TrainingSet, Iterator[Vectors]]:
+    """Return labelled cells, and one pool after the other around the same centres.
+
+    Parameters
+    ----------
+    quick : bool
+        Leaves the largest out.
+    labels : int
+        Labelled cells.
+
+    Returns
+    -------
+    training : TrainingSet
+        The labelled cells.
+    pools : iterator of float32[n, dim]
+        A pool of each of :data:`SIZES`, drawn when it is asked for.
+    """
+    rng = np.random.default_rng(0)
+    centres = centres_of(rng, DIM)
+    training = training_of(rng, centres, labels)
+    sizes = SIZES[:-1] if quick else SIZES
+    return training, (cells(rng, centres, size)[0] for size in sizes)
 
 
 def pool_of(vectors: Vectors, training: TrainingSet, head: Head) -> Candidates:

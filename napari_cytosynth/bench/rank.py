@@ -14,14 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_cytosynth.bench.made_up import (
-    LABELS,
-    best_time,
-    cells,
-    centres_of,
-    pool_of,
-    training_of,
-)
+from napari_cytosynth.bench.made_up import LABELS, best_time, pool_of, pools
 from napari_cytosynth.bench.rank_disk import disk_rows
 from napari_cytosynth.bench.rivals import MODAL, SKACTIVEML, HeadClassifier
 from napari_cytosynth.core.protocols import (
@@ -32,10 +25,6 @@ from napari_cytosynth.core.protocols import (
 from napari_cytosynth.core.registry import load, names
 from napari_cytosynth.learning.fitting import fit_head
 from napari_cytosynth.learning.head import Head
-
-DIM = 384
-SIZES = (10_000, 100_000, 1_000_000)
-"""Cells in the pool."""
 
 _TOP = 100
 
@@ -65,13 +54,9 @@ def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[Row]:
         Seconds, beside the floor of the same size.
     """
     del data, seeds
-    rng = np.random.default_rng(0)
-    centres = centres_of(rng, DIM)
-    training = training_of(rng, centres)
+    training, drawn = pools(quick)
     head = fit_head(training)
-    rows: list[Row] = []
-    for size in SIZES[:-1] if quick else SIZES:
-        rows += _ranking(cells(rng, centres, size)[0], training, head)
+    rows = [row for vectors in drawn for row in _ranking(vectors, training, head)]
     rows += disk_rows(quick)
     return [_refit(training, head), *rows, *_growth(rows)]
 

@@ -16,6 +16,7 @@ from napari_cytosynth.bench import (
     generate,
     generate_fill,
     loop,
+    made_up,
     marrow,
     nc_ratio,
     quality,
@@ -104,7 +105,7 @@ def test_fills_learn_from_cells_kept_for_figures(developer_data: Path) -> None:
 def test_rank_tells_every_strategy_beside_the_floor(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(rank, "SIZES", (500, 1000, 2000))
+    monkeypatch.setattr(made_up, "SIZES", (500, 1000, 2000))
     monkeypatch.setattr(rank, "disk_rows", lambda quick: [])
     rows = rank.run(tmp_path, quick=True)
     assert rows[0]["case"] == "refit, warm"
@@ -121,7 +122,7 @@ def test_rank_tells_every_strategy_beside_the_floor(
 def test_rank_leaves_out_what_would_take_long_and_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(rank, "SIZES", (400, 800))
+    monkeypatch.setattr(made_up, "SIZES", (400, 800))
     monkeypatch.setattr(rank, "disk_rows", lambda quick: [])
     monkeypatch.setattr(rank, "_ALL_UP_TO", 300)
     rows = rank.run(tmp_path, quick=True)
@@ -144,7 +145,7 @@ def test_a_pool_on_the_disk_is_ranked_beside_reading_it(
 def test_loop_tells_a_round_and_its_parts(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(loop, "SIZES", (500, 1000))
+    monkeypatch.setattr(made_up, "SIZES", (500, 1000))
     rows = loop.run(tmp_path, quick=True)
     assert [row["case"] for row in rows] == [
         "fit",
