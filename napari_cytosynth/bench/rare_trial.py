@@ -21,18 +21,18 @@ from napari_cytosynth.bench.pack import Pack
 from napari_cytosynth.core.protocols import LabelledCells, TrainingSet, Vectors
 from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.core.training import balanced
+from napari_cytosynth.evidence.deals import (
+    COMMON,
+    TESTED,
+    rarest_first,
+    rarest_third,
+)
 from napari_cytosynth.learning.fitting import fit_head
 from napari_cytosynth.metrics.copying import THIRD
 from napari_cytosynth.metrics.coverage import covered, densities
 from napari_cytosynth.metrics.neighbours import nearest
 from napari_cytosynth.metrics.scores import draw_counts, weighted_scores
 from napari_cytosynth.synthesis.validators import NormalValidator
-
-COMMON = 40
-"""Training cells of a class that is not rare, where there are so many."""
-
-TESTED = 15
-"""Cells of a class, beside its shots, without which it cannot be judged."""
 
 EACH = 30
 """Vectors of a class, drawn or real, that are compared at most."""
@@ -76,14 +76,12 @@ class EmbeddedSet:
 
     def rare(self, shots: int) -> tuple[str, ...]:
         """Return the rarest third of the classes that can be judged, one at least."""
-        names = self.judged(shots)
-        return names[: max(len(names) // 3, 1)]
+        return rarest_third(self.judged(shots))
 
     def judged(self, shots: int) -> tuple[str, ...]:
         """Return the classes of shots and judging cells enough, rarest first."""
         held = Counter(self.pack.codes.tolist())
-        kept = [code for code in held if held[code] >= shots + TESTED]
-        return tuple(sorted(kept, key=lambda code: (self.source[code], code)))
+        return rarest_first(held, shots + TESTED, self.source)
 
 
 class Trial:

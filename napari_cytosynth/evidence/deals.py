@@ -8,6 +8,7 @@ have brought.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,8 +59,30 @@ class Deal:
 def judged_classes(cells: LabelledCells, shots: int) -> tuple[str, ...]:
     """Return the classes with shots and test cells enough, rarest first."""
     held = Counter(cells.codes)
-    kept = [code for code, n in held.items() if n >= shots + 2 * TESTED]
-    return tuple(sorted(kept, key=lambda code: (held[code], code)))
+    return rarest_first(held, shots + 2 * TESTED, held)
+
+
+def rarest_first(
+    held: Mapping[str, int], least: int, common: Mapping[str, int]
+) -> tuple[str, ...]:
+    """Return the classes with cells enough, the rarest first.
+
+    Parameters
+    ----------
+    held : mapping of code to int
+        Cells that there are.
+    least : int
+        Cells without which a class is left out.
+    common : mapping of code to int
+        How common each class is: ``held``, or in the source of which that is a part.
+    """
+    kept = [code for code, n in held.items() if n >= least]
+    return tuple(sorted(kept, key=lambda code: (common[code], code)))
+
+
+def rarest_third(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the classes that are cut down: the first third, one at least."""
+    return tuple(names[: max(len(names) // 3, 1)])
 
 
 def deal(cells: LabelledCells, shots: int, seed: int) -> Deal:
@@ -91,7 +114,7 @@ def deal(cells: LabelledCells, shots: int, seed: int) -> Deal:
         )
     kept, fold = _halved(cells, names, seed)
     names = tuple(code for code in names if code in kept.codes)
-    rare = names[: max(len(names) // 3, 1)]
+    rare = rarest_third(names)
     rng = np.random.default_rng([shots, seed])
     train: list[Rows] = []
     more: list[Rows] = []
