@@ -316,13 +316,14 @@ def fingerprint(embedder: str) -> str:
 def predict(project: Project, key: str, head: Head | None) -> Task[Guesses]:
     """Return what a head thinks of every cell; no rows without a head."""
     from napari_cytosynth.workflows.embed import vectors_of
+    from napari_cytosynth.workflows.scores import scores_of
 
     yield Progress(0, 0, "predicting")
     if head is None:
         return Guesses(np.zeros(0, np.int64), (), np.zeros((0, 0), np.float32))
     table = project.cells()
     vectors = vectors_of(project, key, table)
-    return Guesses(table.ids, head.codes_, head.predict_proba(vectors))
+    return Guesses(table.ids, head.codes_, scores_of(project, head, vectors))
 
 
 def summarise(

@@ -59,11 +59,12 @@ def key_latency(cells: int, presses: int, *, seed: int = 0) -> list[KeyLatency]:
 
     with tempfile.TemporaryDirectory() as folder:
         project = create_project(Path(folder) / "many.cytosynth", built_in("blood5"))
-        _fill(project, cells, np.random.default_rng(seed))
+        fill_cells(project, cells, np.random.default_rng(seed))
         return _press(project, cells, presses)
 
 
-def _fill(project: Project, cells: int, rng: np.random.Generator) -> None:
+def fill_cells(project: Project, cells: int, rng: np.random.Generator) -> None:
+    """Add a smear with so many cells, all of one picture, at random places."""
     from napari_cytosynth.testing.tiny import tiny_calibration, tiny_smear
 
     smear = project.add_smear(tiny_smear(1))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -29,19 +28,20 @@ from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.ingest import calibrate, cut_crops, open_smear
 from napari_cytosynth.worker.inline import InlineCompute
 from napari_cytosynth.workflows.damaged import Damaged, DamagedFiles
+from napari_cytosynth.workflows.mapped import room_for
 
 BATCH = 256
 """Crops that are read, embedded and stored in one step."""
 
 IN_MEMORY = 2**30
-"""Bytes of vectors that are held in memory. More lie in a file of our own that is
-mapped into it: the system keeps of that what there is room for."""
+"""Bytes of vectors that are held in memory. More lie in a file of our own, of which
+some thousand rows are looked at in a go."""
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 """Endings of files that :func:`embed_folder` takes for pictures, in small letters."""
 
 _CALIBRATED = 32
-_ROWS = 65_536
+_ROWS = 16_384
 _SYNTHETIC = "synthetic vectors"
 _Ids = npt.NDArray[np.int64]
 
@@ -169,6 +169,11 @@ def vectors_of(project: Project, key: str, cells: CellTable | None = None) -> Ve
     return _kept(project, key, table.ids).vectors
 
 
+def known_of(project: Project, key: str, cells: CellTable) -> npt.NDArray[np.bool_]:
+    """Return which cells of a table have a vector, without a look at the vectors."""
+    return _kept(project, key, cells.ids).known
+
+
 def _kept(project: Project, key: str, ids: _Ids) -> _Kept:
     cache = _KEPT.setdefault(project, {})
     old = cache.get(key)
@@ -190,7 +195,7 @@ def _refreshed(
     """Read what is new; keep what was read before of the same pictures."""
     ids, cut = wanted
     dim = project.embeddings(key, ids[:1]).shape[1]
-    vectors, had = _room(len(ids), dim), np.zeros(len(ids), bool)
+    vectors, had = room_for(len(ids), dim, IN_MEMORY), np.zeros(len(ids), bool)
     if old is not None and old.known.any():
         had = np.isin(ids, old.ids[old.known])
         where = np.minimum(np.searchsorted(old.ids, ids), len(old.ids) - 1)
@@ -207,14 +212,6 @@ def _refreshed(
     if vectors.shape[1]:
         known = ~np.isnan(vectors[:, 0])
     return _Kept(ids, vectors, known, cut)
-
-
-def _room(n: int, dim: int) -> Vectors:
-    """Return room for float32[n, dim], in memory or mapped into it."""
-    if 4 * n * dim <= IN_MEMORY:
-        return np.empty((n, dim), np.float32)
-    with TemporaryFile() as file:
-        return np.memmap(file, np.float32, "w+", shape=(n, dim))
 
 
 def embed_synthetic(

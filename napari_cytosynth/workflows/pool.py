@@ -17,10 +17,11 @@ from napari_cytosynth.core.protocols import (
 )
 from napari_cytosynth.core.splits import Split
 from napari_cytosynth.learning.head import Head
-from napari_cytosynth.learning.shortlist import listed
-from napari_cytosynth.workflows.embed import IN_MEMORY, vectors_of
+from napari_cytosynth.learning.shortlist import LISTED, shortlist
+from napari_cytosynth.workflows.embed import IN_MEMORY, known_of, vectors_of
 from napari_cytosynth.workflows.examples import synthetic_examples
 from napari_cytosynth.workflows.quality import flaws_by_cell
+from napari_cytosynth.workflows.scores import scores_of
 from napari_cytosynth.workflows.splitting import labelled_cells, splits_of
 
 _Ids = npt.NDArray[np.int64]
@@ -42,7 +43,9 @@ class Pool:
     head : Head or None
         Of these vectors.
     probabilities : float32[n, classes] or None
-        What the head says of each; None without a head, and beyond memory.
+        What the head says of each; None without a head.
+    embedded : bool
+        Whether there are vectors to rank by.
     open, skipped, held_out, flagged : bool[n]
         Waiting for a label; passed over by a reader; kept for measuring; flawed.
     labelled : LabelledCells
@@ -58,6 +61,7 @@ class Pool:
     vectors: npt.NDArray[np.float32]
     head: Head | None
     probabilities: npt.NDArray[np.float32] | None
+    embedded: bool
     open: _Mask
     skipped: _Mask
     held_out: _Mask
@@ -73,14 +77,10 @@ class Pool:
         table = project.cells()
         ids, vectors = table.ids, vectors_of(project, key, table)
         # A cell without a vector waits for one, unless none has any.
-        known = np.isfinite(vectors[:, :1]).all(axis=1)
-        known |= not known.any()
-        probabilities: npt.NDArray[np.float32] | None = None
+        known = known_of(project, key, table)
+        embedded = bool(known.any())
         if head is not None and vectors.shape[1] != head.dim:
             head = None
-        # Beyond memory the list scores what it reads: no pass over the disk before it.
-        if head is not None and vectors.nbytes <= IN_MEMORY:
-            probabilities = head.predict_proba(vectors)
         held_out = splits_of(project, table).audit
         labelled, skipped = _touched(project, ids, held_out)
         return cls(
@@ -88,20 +88,15 @@ class Pool:
             ids,
             vectors,
             head,
-            probabilities,
-            known & ~labelled,
+            None if head is None else scores_of(project, head, vectors),
+            embedded,
+            known & ~labelled if embedded else ~labelled,
             skipped,
             held_out,
             flaws_by_cell(project, table) > 0,
             labelled_cells(project, key, Split.TRAIN, abstain=True, cells=table),
             synthetic_examples(project, key, vectors.shape[1]),
         )
-
-    @property
-    def embedded(self) -> bool:
-        """Whether there are vectors to rank by."""
-        first = self.vectors[:, :1][self.open]
-        return bool(self.vectors.shape[1]) and bool(np.isfinite(first).all())
 
     @property
     def teach(self) -> _Mask:
@@ -148,8 +143,7 @@ class Pool:
         """Return rows of a mask, their vectors, and what the head says of them."""
         rows, chances = np.flatnonzero(mask), self.probabilities
         if self.vectors.nbytes > IN_MEMORY:
-            found = listed(self.vectors, rows, self.head, rng)
-            return found.rows, found.vectors, found.probabilities
+            rows = shortlist(rows, chances, rng, size=LISTED)
         if len(rows) == len(mask):
             return rows, self.vectors, chances
         return rows, self.vectors[rows], None if chances is None else chances[rows]

@@ -13,6 +13,7 @@ from napari_cytosynth.core.splits import MIN_AUDIT, Split
 from napari_cytosynth.learning.head import Head
 from napari_cytosynth.metrics.intervals import Interval, wilson
 from napari_cytosynth.workflows.embed import vectors_of
+from napari_cytosynth.workflows.scores import scores_of
 from napari_cytosynth.workflows.splitting import labelled_cells
 from napari_cytosynth.workflows.suggest import label_counts
 
@@ -103,7 +104,7 @@ def _predicted(project: Project, head: Head | None, key: str) -> Counter[str] | 
     vectors = vectors_of(project, key, table)
     if head is None or vectors.shape[1] != head.dim:
         return None
-    chances = head.predict_proba(vectors)
+    chances = scores_of(project, head, vectors)
     waiting = ~np.isin(table.ids, labelled) & ~np.isnan(chances[:, 0])
     counts = np.bincount(chances[waiting].argmax(axis=1), minlength=len(head.codes_))
     return Counter(dict(zip(head.codes_, counts.tolist(), strict=True)))

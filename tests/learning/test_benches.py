@@ -15,6 +15,7 @@ from napari_cytosynth.bench import (
     embed,
     generate,
     generate_fill,
+    large_project,
     loop,
     made_up,
     marrow,
@@ -130,28 +131,35 @@ def test_rank_leaves_out_what_would_take_long_and_says_so(
     assert left == set(names("strategies")) - set(rank.LINEAR)
 
 
-def test_a_pool_on_the_disk_is_ranked_beside_reading_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_project_on_the_disk_is_ranked_beside_reading_its_vectors(
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(rank_disk, "DIM", 16)
-    rank_disk._write(tmp_path, 5000)
-    rows = rank_disk.ranked_from_disk(tmp_path, 5000)
-    assert [row["metric"] for row in rows] == ["seconds", "seconds", "memory"]
-    for row in rows[:2]:
+    path = tmp_path / "large.cytosynth"
+    large_project.write_project(path, 3000, 16)
+    rows = rank_disk.ranked_from_disk(path, 3000)
+    assert [row["case"].partition(",")[0] for row in rows] == [
+        "first reading and fit",
+        *rank_disk.STRATEGIES,
+        "from disk",
+    ]
+    for row in rows[:3]:
         assert row["ratio"] == pytest.approx(row["value"] / row["floor"])
-    assert rows[2]["value"] > 0
+    assert rows[3]["metric"] == "memory"
+    assert rows[3]["value"] > 0
 
 
 def test_loop_tells_a_round_and_its_parts(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(made_up, "SIZES", (500, 1000))
+    monkeypatch.setattr(loop, "PROJECT", 3000)
     rows = loop.run(tmp_path, quick=True)
     assert [row["case"] for row in rows] == [
         "fit",
         "fit and calibrate",
         "score",
         *loop.STRATEGIES,
+        *(f"{name}, in a project" for name in loop.STRATEGIES),
     ]
     assert all(row["value"] > 0 and row["floor"] > 0 for row in rows)
 

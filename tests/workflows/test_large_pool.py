@@ -1,25 +1,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from napari_cytosynth.app.learner import predict
 from napari_cytosynth.core.journal import Author, Mode
 from napari_cytosynth.core.protocols import Candidates, Query, Vectors
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.core.taxonomies import built_in
-from napari_cytosynth.learning import shortlist
 from napari_cytosynth.learning.head import Head
 from napari_cytosynth.learning.ranking import query_at_random
+from napari_cytosynth.learning.strategies.balanced import Balanced
 from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.tiny import tiny_project
 from napari_cytosynth.worker import InlineCompute
-from napari_cytosynth.workflows import embed, pool, suggest
+from napari_cytosynth.workflows import embed, mapped, pool, suggest
+from napari_cytosynth.workflows.scores import scores_of
 from napari_cytosynth.workflows.splitting import splits_of
+from napari_cytosynth.workflows.summary import class_summary
 from napari_cytosynth.workflows.train import train_head
 
 
@@ -43,8 +48,10 @@ def small_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_vectors_beyond_memory_lie_in_a_file(small_memory: None) -> None:
     project, key = _labelled()
     found = embed.vectors_of(project, key)
-    assert isinstance(found, np.memmap)
-    np.testing.assert_array_equal(found, project.embeddings(key, project.cells().ids))
+    assert isinstance(found, mapped.Mapped)
+    np.testing.assert_array_equal(
+        found[:], project.embeddings(key, project.cells().ids)
+    )
 
 
 def test_a_list_as_long_as_the_pool_ranks_as_the_pool(
@@ -59,29 +66,45 @@ def test_a_list_as_long_as_the_pool_ranks_as_the_pool(
     assert whole.reasons == listed.reasons
 
 
-class _Watched(np.ndarray):
-    """Vectors that note how much is copied out of the whole matrix at once."""
+def test_what_is_read_of_a_mapped_matrix_is_a_copy_of_its_rows() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(9000, 7)).astype(np.float32)
+    made = mapped.Mapped.empty(*rows.shape)
+    made[:5000], made[5000:] = rows[:5000], rows[5000:]
+    some, mask = rng.permutation(9000)[:6000], rng.random(9000) < 0.5
+    for key in (slice(10, 5010), some, mask, (slice(None), slice(0, 1)), (some, 3), 8):
+        found = made[key]
+        assert type(found) is np.ndarray
+        np.testing.assert_array_equal(found, rows[key])
+    made[2] = 0
+    assert not made[:3][2].any()
 
-    whole = 0
-    copied: ClassVar[list[int]] = []
 
-    def __getitem__(self, key: Any) -> Any:
-        found = super().__getitem__(key)
-        if len(self) == self.whole and isinstance(key, np.ndarray):
-            self.copied.append(found.size)
-        return found
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="no /proc here")
+def test_a_mapped_matrix_holds_little_of_itself() -> None:
+    size = 64 * 2**20
+    made = mapped.Mapped.empty(size // 4096, 1024)
+    before = _resident()
+    for at in range(0, len(made), 1024):
+        made[at : at + 1024] = 1.0
+    assert sum(float(made[at].sum()) for at in range(0, len(made), 64)) > 0
+    assert made[np.arange(0, len(made), 3)].mean() == 1
+    assert _resident() - before < size // 2
 
 
-def test_a_large_pool_is_scored_once_and_never_copied(
-    small_memory: None, monkeypatch: pytest.MonkeyPatch
+def _resident() -> int:
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return 1024 * next(int(s.split()[1]) for s in lines if s.startswith("RssFile"))
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_round_scores_the_pool_once_whoever_asks(
+    monkeypatch: pytest.MonkeyPatch, *, large: bool
 ) -> None:
+    for room in (embed, pool) if large else ():
+        monkeypatch.setattr(room, "IN_MEMORY", 1000)
     project, key = _labelled()
-    head, margin = run_to_end(train_head(project, key)), load("strategies", "margin")()
-    vectors = embed.vectors_of(project, key)
-    monkeypatch.setattr(_Watched, "whole", len(vectors))
-    monkeypatch.setattr(_Watched, "copied", [])
-    monkeypatch.setattr(pool, "vectors_of", lambda *_: vectors.view(_Watched))
-    monkeypatch.setattr(shortlist, "_BLOCK", 32)
+    head, balanced = run_to_end(train_head(project, key)), Balanced()
     scored: list[int] = []
 
     def predict_proba(self: Head, rows: Vectors) -> npt.NDArray[np.float32]:
@@ -90,9 +113,25 @@ def test_a_large_pool_is_scored_once_and_never_copied(
 
     bare = Head.predict_proba
     monkeypatch.setattr(Head, "predict_proba", predict_proba)
-    suggest.ranked(project, key, margin, head=head, n=5)
-    assert sum(scored) <= len(vectors)
-    assert max(_Watched.copied) <= max(32 * vectors.shape[1], len(vectors))
+    told = run_to_end(predict(project, key, head))
+    class_summary(project, head, key)
+    for _ in range(2):
+        suggest.ranked(project, key, balanced, head=head, n=50)
+    cells = len(project.cells())
+    assert scored.count(cells) == 1
+    assert all(n == cells or n <= 60 for n in scored)
+    np.testing.assert_array_equal(
+        told.probabilities, bare(head, embed.vectors_of(project, key)[:])
+    )
+
+
+def test_another_head_scores_anew() -> None:
+    project, key = _labelled()
+    head, vectors = run_to_end(train_head(project, key)), embed.vectors_of(project, key)
+    first = scores_of(project, head, vectors)
+    assert scores_of(project, head, vectors) is first
+    other = replace(head, intercepts=head.intercepts + np.arange(len(head.codes_)))
+    assert not np.allclose(scores_of(project, other, vectors), first)
 
 
 def test_labels_that_measure_do_not_make_a_class_less_rare() -> None:
@@ -119,7 +158,7 @@ def test_labels_that_measure_do_not_make_a_class_less_rare() -> None:
 def test_before_a_head_a_list_is_drawn_from_the_pool(
     small_memory: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shortlist, "LISTED", 25)
+    monkeypatch.setattr(pool, "LISTED", 25)
     project, key = _labelled()
     typical = load("strategies", "typical")()
     found = suggest.ranked(project, key, typical, n=60)
