@@ -19,6 +19,7 @@ import numpy.typing as npt
 from napari_cytosynth.core.protocols import LabelledCells
 from napari_cytosynth.core.splits import MIN_AUDIT
 from napari_cytosynth.core.tasks import Progress, Task
+from napari_cytosynth.learning.again import RESAMPLES, Again
 from napari_cytosynth.learning.extrapolation import carried_on
 from napari_cytosynth.learning.folds import (
     CELLWISE,
@@ -39,11 +40,7 @@ from napari_cytosynth.learning.outlook import (
     outlook_of,
 )
 from napari_cytosynth.metrics.intervals import Interval, wilson
-from napari_cytosynth.metrics.scores import (
-    draw_counts,
-    draw_group_counts,
-    interval_of,
-)
+from napari_cytosynth.metrics.scores import interval_of
 
 SHARES = (0.25, 0.4, 0.6, 0.8, 1.0)
 """Parts of the labels that heads are fitted on."""
@@ -54,9 +51,6 @@ REPEATS = 3
 STEPS = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
 """Further labels looked at, as parts of those there are."""
 
-FEW_GROUPS = 5
-"""Cells of fewer groups are drawn again one by one."""
-
 UNREST = 0.4
 """How far the change in recall between two heads, one of more labels, lies from what
 curves tell: in deviations of a share of as many cells as the class has labels. Random
@@ -66,7 +60,6 @@ _APART = 0.5
 """Deviation of the gains of classes from the common one, as a share of it."""
 
 _SOUND = 1e-3
-_RESAMPLES = 300
 Floats = npt.NDArray[np.float64]
 
 
@@ -203,9 +196,11 @@ def forecasts(
         Further labels looked at, as parts of those there are.
     """
     codes = sorted(set(real.codes))
-    tried = [_tried(code, real, audit, trials, rng) for code in codes]
+    # One draw of patients serves all classes: they are right or wrong together.
+    again = Again.of(real, audit, REPEATS, rng)
+    tried = [_tried(code, real, audit, trials, again) for code in codes]
     known = [t for t in tried if t.recalls is not None]
-    drawn = _drawn(len(real), audit, trials, rng)
+    drawn = _drawn(len(real), audit, trials, again)
     if not known and drawn.recalls is None:
         most = max((t.n for t in tried), default=0)
         return (Forecast(ALL, n=most), *(_unknown(t) for t in tried))
@@ -284,7 +279,7 @@ def _tried(
     real: LabelledCells,
     audit: LabelledCells,
     trials: Trials,
-    rng: np.random.Generator,
+    again: Again,
 ) -> _Tried:
     source, cells, hits = Source.AUDIT, audit, trials.drawn
     if audit.count(code) < MIN_AUDIT:
@@ -293,17 +288,16 @@ def _tried(
     found = _Tried(code, len(own), source, real.count(code))
     if len(own) < MIN_AUDIT:
         return found
-    return replace(found, recalls=_recalls(hits[:, :, own], cells.groups[own], rng))
+    return replace(found, recalls=again.recalls(hits, source, own))
 
 
-def _drawn(
-    labels: int, audit: LabelledCells, trials: Trials, rng: np.random.Generator
-) -> _Tried:
+def _drawn(labels: int, audit: LabelledCells, trials: Trials, again: Again) -> _Tried:
     """Return how all audit cells together fared: their recall is the accuracy."""
     found = _Tried(ALL, len(audit), Source.AUDIT, labels)
     if len(audit) < MIN_AUDIT:
         return found
-    return replace(found, recalls=_recalls(trials.drawn, audit.groups, rng))
+    every = np.arange(len(audit))
+    return replace(found, recalls=again.recalls(trials.drawn, Source.AUDIT, every))
 
 
 def _overall(drawn: _Tried, ahead: _Ahead, rng: np.random.Generator) -> Forecast:
@@ -323,7 +317,7 @@ def _together(
     That is float64[b, steps]: the mean error later, as a share of the one now.
     """
     if not known:
-        return Forecast(ALL), np.ones((_RESAMPLES + 1, len(ahead.steps)))
+        return Forecast(ALL), np.ones((RESAMPLES + 1, len(ahead.steps)))
     recalls = np.mean([t.recalls for t in known if t.recalls is not None], axis=0)
     later = ahead.later(recalls)
     left = (1 - later[:, 1:]) / np.maximum(1 - later[:, :1], _SOUND)
@@ -366,22 +360,3 @@ def _widened(found: Interval) -> Interval:
     share = wilson(round(found.value * found.n), found.n)
     low, high = min(found.low, share.low), max(found.high, share.high)
     return Interval(found.value, low, high, found.n)
-
-
-def _recalls(
-    hits: Floats, groups: npt.NDArray[np.str_], rng: np.random.Generator
-) -> Floats:
-    """Return float64[1 + resamples, s]: recall at each size, the first as it is.
-
-    Cells, groups together where there are enough, and repeats are drawn again.
-    """
-    repeats, _, n = hits.shape
-    if len(np.unique(groups)) >= FEW_GROUPS:
-        weights = draw_group_counts(groups, _RESAMPLES, rng, within=True)
-    else:
-        weights = draw_counts(n, _RESAMPLES, rng)
-    total = np.maximum(weights.sum(axis=1), 1e-9)
-    each = np.einsum("bn,rsn->brs", weights, hits) / total[:, None, None]
-    turns = draw_counts(repeats, _RESAMPLES, rng) / repeats
-    recalls: Floats = np.einsum("br,brs->bs", turns, each)
-    return recalls

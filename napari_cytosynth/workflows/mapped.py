@@ -7,11 +7,14 @@ from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_cytosynth.core.protocols import Vectors
 
 _BLOCK = 4096
-"""Rows touched before their pages are let go."""
+"""Rows passed over before their pages are let go."""
+
+_LEAST = 64
 
 _LET_GO = getattr(mmap, "MADV_DONTNEED", None)  # Windows has no such advice
 
@@ -38,9 +41,9 @@ class Mapped(np.memmap[Any, np.dtype[np.float32]]):
         bare = self.view(np.ndarray)
         width = np.empty(self.shape[1], bool)[tuple(columns)].shape
         out = np.empty((len(index), *width), np.float32)
-        for at in range(0, len(index), _BLOCK):
-            part = (index[at : at + _BLOCK], *columns)
-            out[at : at + _BLOCK] = bare[part]
+        step = _step(index)
+        for at in range(0, len(index), step):
+            out[at : at + step] = bare[(index[at : at + step], *columns)]
             self._let_go()
         return out
 
@@ -54,6 +57,14 @@ class Mapped(np.memmap[Any, np.dtype[np.float32]]):
         held = getattr(self, "_mmap", None)
         if held is not None and _LET_GO is not None:
             held.madvise(_LET_GO)
+
+
+def _step(index: npt.NDArray[np.intp]) -> int:
+    """Return how many rows to read in a go: few far ones, each maps those around."""
+    if not len(index):
+        return _BLOCK
+    span = int(index.max() - index.min()) + 1
+    return int(np.clip(_BLOCK * len(index) / span, _LEAST, _BLOCK))
 
 
 def room_for(n: int, dim: int, most: int) -> Vectors:
