@@ -17,7 +17,7 @@ from napari_cytosynth._gui.more import MoreWidget
 from napari_cytosynth._gui.status import TaskBars
 from napari_cytosynth.app.panels import FillForm, TaskStatus
 from napari_cytosynth.core.registry import makes_vectors
-from napari_cytosynth.workflows.synthesize import fill
+from napari_cytosynth.workflows.fill_jobs import Ask
 
 MOST = 1000
 _CONFIRM = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
@@ -97,7 +97,7 @@ class SynthesizeWidget(QFrame):
         self.outcome.hide()
         self._shown = form
         self.form = form_of(
-            fill,
+            Ask,
             ("count", "generator"),
             choices={"generator": form.generators},
             options={

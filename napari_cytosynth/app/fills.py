@@ -148,9 +148,7 @@ class Fills:
 
         project, compute = self._project, self._compute
         key = yield from embed_cells(project, compute, embedder=self._state.embedder)
-        tally = yield from fill_vectors(
-            project, compute, ask.code, ask.count, key, generator=ask.generator
-        )
+        tally = yield from fill_vectors(project, compute, ask, key)
         return ask.code, tally
 
     def _drawn(self, drawn: tuple[str, Tally]) -> None:

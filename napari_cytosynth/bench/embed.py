@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +72,17 @@ def run(data: Path, *, seeds: int = 3, quick: bool = False) -> list[Row]:
     pack = figure_cells(data, each=_EACH_QUICK if quick else _EACH)
     embedders = _embedders()
     rows = list(_speeds(embedders, pack.crops))
-    rows += _worth("pack_pbc128", pack, embedders, SHOTS, seeds)
+    for tried in _tried(pack, embedders, SHOTS, seeds):
+        rows += tried.rows("pack_pbc128")
     gains: dict[int, list[Floats]] = {}
     others = other_stains(data)
     for name, other in others.items():
         shots = tuple(s for s in SHOTS if _classes(with_enough(other, s + TESTED)) > 1)
         if shots:
-            rows += _worth(name, other, embedders, shots, seeds, gains)
+            for tried in _tried(other, embedders, shots, seeds):
+                rows += tried.rows(name)
+                if tried.gain is not None:
+                    gains.setdefault(tried.few, []).append(tried.gain)
         else:
             rows += _neighbours(name, with_enough(other, 2), embedders)
     if SUBJECT in embedders:
@@ -148,44 +153,52 @@ def _runtimes(
         }
 
 
-def _worth(
-    dataset: str,
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """Heads on so many labels a class: scores by embedder, macro-F1 first."""
+
+    few: int
+    codes: npt.NDArray[np.str_]
+    scores: Mapping[str, Floats]
+
+    @property
+    def gain(self) -> Floats | None:
+        """Macro-F1 that the subject has over the base; None without both."""
+        if not {SUBJECT, BASE} <= set(self.scores):
+            return None
+        return (self.scores[SUBJECT] - self.scores[BASE])[..., 0]
+
+    def rows(self, dataset: str) -> Iterator[Row]:
+        """Yield macro-F1, the gain, and F1 of each class."""
+        tested = len(self.codes) - self.few * len(np.unique(self.codes))
+        told = {"shots": self.few, "n": tested, "metric": "macro-F1"}
+        for name, scores in self.scores.items():
+            yield _row(dataset, name, scores[..., 0], **told)
+        if self.gain is not None:
+            yield _row(dataset, _difference(), self.gain, **told)
+        for i, code in enumerate(np.unique(self.codes), start=1):
+            n = int((self.codes == code).sum()) - self.few
+            about = {"shots": self.few, "n": n, "class": str(code), "metric": "F1"}
+            for name in sorted(self.scores.keys() - {_PLAIN}):
+                yield _row(dataset, name, self.scores[name][..., i], **about)
+
+
+def _tried(
     pack: Pack,
     embedders: Mapping[str, Callable[[Crops], Vectors]],
     shots: tuple[int, ...],
     seeds: int,
-    gains: dict[int, list[Floats]] | None = None,
-) -> Iterator[Row]:
-    """Yield the worth of heads on one set; add what the subject gains to ``gains``."""
+) -> Iterator[_Tried]:
+    """Yield the worth of heads on one set, for each number of labels a class."""
     vectors = {name: embed(pack.crops) for name, embed in embedders.items()}
     for few in shots:
         kept = np.isin(pack.codes, with_enough(pack, few + TESTED).codes)
         codes = pack.codes[kept]
-        found = {
+        scores = {
             name: few_shot_scores(rows[kept], codes, few, seeds)
             for name, rows in vectors.items()
         }
-        about = {"shots": few, "n": len(codes) - few * len(np.unique(codes))}
-        for name, scores in found.items():
-            yield _row(dataset, name, scores[..., 0], metric="macro-F1", **about)
-        if {SUBJECT, BASE} <= set(found):
-            gain = (found[SUBJECT] - found[BASE])[..., 0]
-            yield _row(dataset, _difference(), gain, metric="macro-F1", **about)
-            if gains is not None:
-                gains.setdefault(few, []).append(gain)
-        yield from _table(dataset, found, codes, about)
-
-
-def _table(
-    dataset: str, found: dict[str, Floats], codes: npt.NDArray[np.str_], about: Row
-) -> Iterator[Row]:
-    """Yield F1 of each class."""
-    for i, code in enumerate(np.unique(codes), start=1):
-        n = int((codes == code).sum()) - int(about["shots"])
-        for name in sorted(found.keys() - {_PLAIN}):
-            scores = found[name][..., i]
-            told = {**about, "class": str(code), "metric": "F1", "n": n}
-            yield _row(dataset, name, scores, **told)
+        yield _Tried(few, codes, scores)
 
 
 def _neighbours(

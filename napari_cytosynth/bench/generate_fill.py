@@ -32,6 +32,7 @@ from napari_cytosynth.testing.tiny import (
 )
 from napari_cytosynth.worker.beside import SideProcess
 from napari_cytosynth.worker.critics import COMMAND, BesideGates
+from napari_cytosynth.workflows.fill_jobs import Ask
 from napari_cytosynth.workflows.synthesize import FillReport, fill
 
 WANTED, REAL = 16, 30
@@ -102,7 +103,9 @@ class _Desk:
     gates: GateMaker
 
     def fill(self, code: str, count: int, seed: int) -> FillReport:
-        ask = fill(self.project, self.compute, code, count, seed=seed, gates=self.gates)
+        ask = fill(
+            self.project, self.compute, Ask(code, count, seed=seed), gates=self.gates
+        )
         return run_to_end(ask)
 
 

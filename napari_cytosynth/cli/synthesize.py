@@ -22,6 +22,7 @@ from napari_cytosynth.cli.project import ProjectPath, listed, opened
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.project import JobState
 from napari_cytosynth.core.registry import DEFAULT_EMBEDDER, makes_vectors
+from napari_cytosynth.workflows.fill_jobs import Ask
 
 _OPTIONS = {
     "count": "count",
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_cytosynth.core.project import Job, Project
-    from napari_cytosynth.workflows.fill_jobs import Ask
     from napari_cytosynth.workflows.synthesize import FillReport
 
 
@@ -80,11 +80,11 @@ def run(
     """Generate, assess, generate again; keep what passes."""
     with opened(path) as project:
         # Before anything heavy is loaded: a wrong class is said at once.
-        name = project.taxonomy.find(code).code
-        options = read_settings(settings or [])
+        name, critics = project.taxonomy.find(code).code, tuple(critic or ())
+        ask = Ask(name, count, generator, seed, read_settings(settings or []), critics)
         if makes_vectors(generator):
-            _refuse_settings([*options, *(critic or [])], generator, go_on)
-            _fill_vectors(project, name, (count, generator, seed), embedder, as_json)
+            _refuse_settings([*ask.options, *critics], generator, go_on)
+            _fill_vectors(project, ask, embedder, as_json)
             return
         given = _given(context)
         if "embedder" in given:
@@ -92,10 +92,8 @@ def run(
                 f"Generator '{generator}' makes cells, and --embedder {embedder} says "
                 "in which space vectors are drawn. Leave it out."
             )
-        from napari_cytosynth.workflows.fill_jobs import Ask
         from napari_cytosynth.workflows.synthesize import plan
 
-        ask = Ask(name, count, generator, seed, options, tuple(critic or ()))
         job = _interrupted(project, ask, given) if go_on else plan(project, ask)
         report = _filled(project, job, name)
     document = _document(report, int(job.data["seed"]))
@@ -155,37 +153,29 @@ def _filled(project: Project, job: Job, code: str) -> FillReport:
         raise
 
 
-def _fill_vectors(
-    project: Project,
-    code: str,
-    asked: tuple[int, str, int],
-    embedder: str,
-    as_json: bool,
-) -> None:
+def _fill_vectors(project: Project, ask: Ask, embedder: str, as_json: bool) -> None:
     from napari_cytosynth.worker import InlineCompute
     from napari_cytosynth.workflows.drawn import Drawn
     from napari_cytosynth.workflows.embed import embed_cells
     from napari_cytosynth.workflows.vectors import fill_vectors
 
-    compute, (count, generator, seed) = InlineCompute(), asked
+    compute = InlineCompute()
     key = drive(embed_cells(project, compute, embedder=embedder), "embed")
-    task = fill_vectors(
-        project, compute, code, count, key, generator=generator, seed=seed
-    )
-    tally = drive(task, f"fill {code}")
+    task = fill_vectors(project, compute, ask, key)
+    tally = drive(task, f"fill {ask.code}")
     document = {
-        "class": code,
+        "class": ask.code,
         "wanted": tally.wanted,
         "accepted": tally.accepted,
         "drawn": tally.drawn,
         "acceptance": tally.accepted / tally.drawn if tally.drawn else None,
         "refused": dict(tally.refused),
         "verified": tally.verified,
-        "seed": seed,
+        "seed": ask.seed,
         "near": list(tally.near),
     }
-    told = f"{Drawn(tallies={code: tally})}. They have no picture, and train the head "
-    told += "if the use gate opens."
+    told = f"{Drawn(tallies={ask.code: tally})}. They have no picture, and train "
+    told += "the head if the use gate opens."
     if tally.place:
         told += f" They lie {tally.place}."
     show(document, [told], as_json)

@@ -19,6 +19,7 @@ from napari_cytosynth.workflows.detect import add_smear, find_cells
 from napari_cytosynth.workflows.embed import embed_cells
 from napari_cytosynth.workflows.evaluate import evaluate
 from napari_cytosynth.workflows.exchange import export_labels
+from napari_cytosynth.workflows.fill_jobs import Ask
 from napari_cytosynth.workflows.review import judge
 from napari_cytosynth.workflows.sample import sample_smear_path, sample_truth
 from napari_cytosynth.workflows.splitting import splits_of
@@ -86,7 +87,7 @@ def run_demo(
     truth = _truth_of_cells(project)
     yield from _label_rounds(project, key, truth, seed)
     _read_audit_cards(project, truth)
-    report = yield from fill(project, compute, FILL_CODE, FILL_COUNT, seed=seed)
+    report = yield from fill(project, compute, Ask(FILL_CODE, FILL_COUNT, seed=seed))
     for cell in project.synthetic(FILL_CODE, Status.PROPOSED):
         judge(project, cell.id, True, Author(READER))
     yield from train_head(project, key, seed=seed, compute=compute)

@@ -94,16 +94,11 @@ class FillReport:
 def fill(
     project: Project,
     compute: Compute,
-    code: str,
-    count: int,
+    ask: Ask,
     *,
-    generator: str = "latent",
-    seed: int = 0,
-    options: Mapping[str, Any] | None = None,
-    critics: Sequence[str] = (),
     gates: GateMaker | None = None,
 ) -> Task[FillReport]:
-    """Make ``count`` synthetic cells of a class that pass the gate.
+    """Make synthetic cells of a class that pass the gate, as many as asked for.
 
     Cells that passed are stored as proposed, others as dropped with their reasons. The
     fill ends with fewer where :data:`DRAWS_PER_SLOT` draws for each cell wanted did not
@@ -116,18 +111,8 @@ def fill(
         Gives the real cells of the training split, takes the synthetic ones.
     compute : Compute
         Draws.
-    code : str
-        Class.
-    count : int
-        Cells wanted, >= 1.
-    generator : str
-        Key of a generator that makes cells.
-    seed : int
-        A second fill of the same seed goes on with the next draw.
-    options : mapping, optional
-        JSON-able options of the generator, such as its steps.
-    critics : sequence of str
-        Registry names of critics that judge besides those of the standard gate.
+    ask : Ask
+        Class, count, generator and its options, seed, further critics.
     gates : callable, optional
         Makes the gate; by default it stands in this process.
 
@@ -140,16 +125,15 @@ def fill(
     Raises
     ------
     UnknownClassError
-        If the taxonomy, or the generator, does not know ``code``.
+        If the taxonomy, or the generator, does not know the class.
     RegistryError
         If a critic is not installed.
     InputError
-        If ``count`` is below 1, or the class is no cell type, or the generator makes
+        If the count is below 1, or the class is no cell type, or the generator makes
         vectors.
     WorkerError
         If the worker was lost for good; the fill can be resumed.
     """
-    ask = Ask(code, count, generator, seed, dict(options or {}), tuple(critics))
     return (yield from resume(project, compute, plan(project, ask), gates=gates))
 
 

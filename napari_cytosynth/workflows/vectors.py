@@ -9,7 +9,8 @@ from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Compute, LabelledCells
 from napari_cytosynth.core.splits import Split
 from napari_cytosynth.core.tasks import Progress, Task
-from napari_cytosynth.workflows.drawn import EMBEDDING, Tally, fit_source
+from napari_cytosynth.workflows.drawn import Tally, fit_source
+from napari_cytosynth.workflows.fill_jobs import Ask
 from napari_cytosynth.workflows.kept import keep_vectors
 from napari_cytosynth.workflows.splitting import labelled_cells
 
@@ -17,12 +18,8 @@ from napari_cytosynth.workflows.splitting import labelled_cells
 def fill_vectors(
     project: Project,
     compute: Compute,
-    code: str,
-    count: int,
+    ask: Ask,
     embedder_key: str,
-    *,
-    generator: str = EMBEDDING,
-    seed: int = 0,
 ) -> Task[Tally]:
     """Draw vectors of a class that pass the critics, and keep them to train the head.
 
@@ -35,40 +32,35 @@ def fill_vectors(
         Gives the real cells of the training split, keeps the vectors.
     compute : Compute
         Fits and draws.
-    code : str
-        Class; one real cell at least is labelled in the training split.
-    count : int
-        Vectors wanted, >= 1.
+    ask : Ask
+        Class, of which one real cell at least is labelled in the training split;
+        vectors wanted, a generator that makes vectors, and the seed.
     embedder_key : str
         Fingerprint of the embedder in whose space they lie.
-    generator : str
-        Key of a generator that makes vectors.
-    seed : int
-        Makes it repeatable.
 
     Raises
     ------
     UnknownClassError
-        If the taxonomy does not know ``code``.
+        If the taxonomy does not know the class.
     InputError
-        If ``count`` is below 1, or no real cell of the class could be learned from.
+        If the count is below 1, or no real cell of the class could be learned from.
     """
-    yield Progress(0, count, "gathering real cells")
-    name = project.taxonomy[code].code
+    yield Progress(0, ask.count, "gathering real cells")
+    name = project.taxonomy[ask.code].code
     real = labelled_cells(project, embedder_key, Split.TRAIN, abstain=True)
-    if count < 1:
+    if ask.count < 1:
         raise InputError(
-            f"{count} vectors of '{name}' were asked for. Ask for at least one."
+            f"{ask.count} vectors of '{name}' were asked for. Ask for at least one."
         )
     _demand_real(project, name, real)
     source = yield from fit_source(
-        real, project.taxonomy, compute, seed=seed, generator=generator
+        real, project.taxonomy, compute, seed=ask.seed, generator=ask.generator
     )
-    drawn = yield from source.draw({name: count}, seed)
+    drawn = yield from source.draw({name: ask.count}, ask.seed)
     tally = drawn.tallies[name]
     told = asdict(tally)
     judged = (*drawn.items, *drawn.refused)
-    keep_vectors(project, name, judged, told, real.ids, generator=generator)
+    keep_vectors(project, name, judged, told, real.ids, generator=ask.generator)
     return tally
 
 

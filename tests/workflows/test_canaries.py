@@ -32,6 +32,7 @@ from napari_cytosynth.testing.fakes import FakeCompute
 from napari_cytosynth.testing.tiny import tiny_synthetic
 from napari_cytosynth.workflows.detect import add_cell, add_smear
 from napari_cytosynth.workflows.embed import embed_cells
+from napari_cytosynth.workflows.fill_jobs import Ask
 from napari_cytosynth.workflows.review import accept
 from napari_cytosynth.workflows.synthesize import fill
 from tests.ingest.test_omezarr import write_omezarr
@@ -166,7 +167,7 @@ def project(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         made.record(author.comment(cell, "KanarieBemerkung"))
     compute = FakeCompute()
     run_to_end(embed_cells(made, compute))
-    run_to_end(fill(made, compute, "BA", 4))
+    run_to_end(fill(made, compute, Ask("BA", 4)))
     for cell in made.add_synthetic(tiny_synthetic(made.taxonomy, "EO", 2)):
         accept(made, cell, author)
     for cell in made.synthetic("BA", Status.PROPOSED):

@@ -17,6 +17,7 @@ from napari_cytosynth.testing.bad_line import BadLine
 from napari_cytosynth.testing.fakes import FAKE, FakeCompute
 from napari_cytosynth.testing.tiny import tiny_project
 from napari_cytosynth.worker import FarWorker
+from napari_cytosynth.workflows.fill_jobs import Ask
 from napari_cytosynth.workflows.synthesize import fill, resumable_jobs, resume
 
 TOKEN = "a-token-for-tests"
@@ -70,7 +71,9 @@ def look(project: MemoryProject) -> list[tuple[object, ...]]:
 @pytest.fixture
 def undisturbed() -> list[tuple[object, ...]]:
     made = labelled()
-    run_to_end(fill(made, FakeCompute(), "MO", WANTED, generator=FAKE, options=SLOW))
+    run_to_end(
+        fill(made, FakeCompute(), Ask("MO", WANTED, generator=FAKE, options=SLOW))
+    )
     return look(made)
 
 
@@ -115,7 +118,7 @@ def test_the_fill_goes_on_by_itself(
         harm(line, progress)
 
     report = run_to_end(
-        fill(project, far, "MO", WANTED, generator=FAKE, options=SLOW), watch
+        fill(project, far, Ask("MO", WANTED, generator=FAKE, options=SLOW)), watch
     )
     assert report.accepted == WANTED
     assert look(project) == undisturbed
@@ -129,7 +132,7 @@ def test_a_fill_whose_line_stays_dead_says_so_and_goes_on_later(
     undisturbed: list[tuple[object, ...]],
 ) -> None:
     brief = FarWorker(f"http://127.0.0.1:{line.port}", TOKEN, pauses=(0.1, 0.1))
-    task = fill(project, brief, "MO", WANTED, generator=FAKE, options=SLOW)
+    task = fill(project, brief, Ask("MO", WANTED, generator=FAKE, options=SLOW))
     with pytest.raises(WorkerDiedError, match="did not bring it back"):
         run_to_end(task, lambda p: line.block() if p.payload else None)
     brief.close()
@@ -146,7 +149,7 @@ def test_a_fill_is_cancelled_while_its_line_hangs(
     project: MemoryProject, far: FarWorker, line: BadLine
 ) -> None:
     with closing(
-        fill(project, far, "MO", WANTED, generator=FAKE, options=SLOW)
+        fill(project, far, Ask("MO", WANTED, generator=FAKE, options=SLOW))
     ) as task:
         while not next(task).payload:
             pass

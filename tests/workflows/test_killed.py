@@ -16,6 +16,7 @@ from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import create_project, open_project
 from napari_cytosynth.testing.fakes import FAKE, FakeCompute
 from napari_cytosynth.testing.tiny import tiny_project
+from napari_cytosynth.workflows.fill_jobs import Ask
 from napari_cytosynth.workflows.synthesize import fill, resumable_jobs
 
 WANTED, OPTIONS = 40, {"batch": 1, "pause": 0.02}
@@ -26,11 +27,12 @@ import sys
 from pathlib import Path
 from napari_cytosynth.store import open_project
 from napari_cytosynth.testing.fakes import FakeCompute
+from napari_cytosynth.workflows.fill_jobs import Ask
 from napari_cytosynth.workflows.synthesize import fill
 
 project = open_project(Path(sys.argv[1]))
 asked = {{"generator": "fake", "options": {OPTIONS}}}
-for progress in fill(project, FakeCompute(), "MO", {WANTED}, **asked):
+for progress in fill(project, FakeCompute(), Ask("MO", {WANTED}, **asked)):
     if progress.payload:
         print(progress.done, flush=True)
 project.close()
@@ -81,7 +83,9 @@ def test_nothing_is_lost_or_doubled_by_kill_9(tmp_path: Path) -> None:
     made_at(other)
     with closing(open_project(other)) as whole:
         run_to_end(
-            fill(whole, FakeCompute(), "MO", WANTED, generator=FAKE, options=OPTIONS)
+            fill(
+                whole, FakeCompute(), Ask("MO", WANTED, generator=FAKE, options=OPTIONS)
+            )
         )
     drawn = look(other)
     rng, before = np.random.default_rng(0), 0

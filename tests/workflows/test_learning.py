@@ -55,6 +55,7 @@ from napari_cytosynth.workflows.embed import (
     vectors_of,
 )
 from napari_cytosynth.workflows.evaluate import evaluate, stored_evidence
+from napari_cytosynth.workflows.fill_jobs import Ask
 from napari_cytosynth.workflows.kept import (
     forget_vectors,
     judged_vectors,
@@ -415,7 +416,9 @@ def test_every_verdict_on_a_refused_vector_is_stored(loaded: Loaded) -> None:
     loaded.label(loaded.split(audit=False))
     project = loaded.project
     copier = InlineCompute(generators={"embedding": Copier})
-    tally = run_to_end(fill_vectors(project, copier, "BA", 3, loaded.key))
+    tally = run_to_end(
+        fill_vectors(project, copier, Ask("BA", 3, generator="embedding"), loaded.key)
+    )
     assert tally.accepted == 0
     judged = judged_vectors(project)
     assert len(judged) == tally.drawn == 3 * DRAWS_PER_SLOT
@@ -433,7 +436,9 @@ def test_kept_vectors_train_and_are_no_cells(loaded: Loaded) -> None:
     train = loaded.split(audit=False)
     rare = [i for i in train if loaded.truth[CellId(int(i))] == "BA"][2:]
     loaded.label(np.setdiff1d(train, rare))
-    task = fill_vectors(project, loaded.compute, "BA", 30, key)
+    task = fill_vectors(
+        project, loaded.compute, Ask("BA", 30, generator="embedding"), key
+    )
     tally = run_to_end(task)
     assert tally.accepted == vector_counts(project)["BA"] == 30
     assert 1 <= len(tally.near) <= 4
@@ -482,7 +487,12 @@ def test_vectors_that_cannot_be_drawn(
     loaded.label(train[[loaded.truth[CellId(int(i))] != "BA" for i in train]])
     with pytest.raises(InputError, match=told):
         run_to_end(
-            fill_vectors(loaded.project, loaded.compute, code, count, loaded.key)
+            fill_vectors(
+                loaded.project,
+                loaded.compute,
+                Ask(code, count, generator="embedding"),
+                loaded.key,
+            )
         )
 
 

@@ -16,7 +16,7 @@ from napari_cytosynth.synthesis.lora import LoraGenerator
 from napari_cytosynth.testing.tiny import tiny_project
 from napari_cytosynth.worker import InlineCompute
 from napari_cytosynth.workflows.exporting_models import adapters, export_models
-from napari_cytosynth.workflows.fill_jobs import learning_options
+from napari_cytosynth.workflows.fill_jobs import Ask, learning_options
 from napari_cytosynth.workflows.model_card import weights_name
 from napari_cytosynth.workflows.synthesize import fill
 
@@ -60,7 +60,9 @@ def test_options_reach_learning_and_drawing(
 
     def filled(**more: Any) -> Weights:
         options = {**OPTIONS, **more}
-        run_to_end(fill(project, compute, "MO", 1, generator=name, options=options))
+        run_to_end(
+            fill(project, compute, Ask("MO", 1, generator=name, options=options))
+        )
         return weights_of(project, name)
 
     first = filled()
@@ -87,13 +89,13 @@ def test_black_pictures_are_counted_in_the_report(
 
     compute = InlineCompute(generators={"lora": lambda: maker}, embedders={})
     ask: dict[str, Any] = {"generator": "lora", "options": OPTIONS}
-    run_to_end(fill(project, compute, "MO", 1, **ask))
+    run_to_end(fill(project, compute, Ask("MO", 1, **ask)))
     loaded = maker.loaded
     assert loaded is not None
     with torch.no_grad():
         loaded.vae.decoder.conv_out.weight.zero_()
         loaded.vae.decoder.conv_out.bias.fill_(-1.5)
-    report = run_to_end(fill(project, compute, "MO", 1, **ask))
+    report = run_to_end(fill(project, compute, Ask("MO", 1, **ask)))
     assert report.accepted == 0
     assert report.reasons == {"picture": report.drawn}
 
@@ -110,7 +112,7 @@ def test_another_base_under_the_same_name_is_learned_anew(
     learned = []
     for at_hand in (maker, other):
         compute = InlineCompute(generators={"lora": lambda m=at_hand: m}, embedders={})
-        run_to_end(fill(project, compute, "MO", 1, **ask))
+        run_to_end(fill(project, compute, Ask("MO", 1, **ask)))
         learned.append(weights_of(project, "lora").meta["base sha256"])
     assert learned[0] != learned[1]
     made = project.synthetic("MO")

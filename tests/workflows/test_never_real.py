@@ -55,6 +55,7 @@ from napari_cytosynth.workflows.exporting_datasets import (
     DatasetOptions,
     export_dataset,
 )
+from napari_cytosynth.workflows.fill_jobs import Ask
 from napari_cytosynth.workflows.progress import measure_curve
 from napari_cytosynth.workflows.reader_test import call, deal
 from napari_cytosynth.workflows.review import judge
@@ -161,11 +162,16 @@ class Workflows(RuleBasedStateMachine):
 
     @rule(code=codes, seed=seeds)
     def fill_cells(self, code: str, seed: int) -> None:
-        self.tried(fill(self.project, self.compute, code, 2, seed=seed))
+        self.tried(fill(self.project, self.compute, Ask(code, 2, seed=seed)))
 
     @rule(code=codes, seed=seeds)
     def fill_with_vectors(self, code: str, seed: int) -> None:
-        task = fill_vectors(self.project, self.compute, code, 3, self.key, seed=seed)
+        task = fill_vectors(
+            self.project,
+            self.compute,
+            Ask(code, 3, seed=seed, generator="embedding"),
+            self.key,
+        )
         self.tried(task)
 
     @rule(place=numbers, accept=st.booleans())

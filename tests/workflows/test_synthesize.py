@@ -93,12 +93,14 @@ def has_cells(progress: Progress) -> bool:
 def whole(**options: float) -> list[tuple[object, ...]]:
     """Return the look of a fill that nothing interrupted."""
     project = labelled()
-    run_to_end(fill(project, FakeCompute(), "MO", 12, generator=FAKE, options=options))
+    run_to_end(
+        fill(project, FakeCompute(), Ask("MO", 12, generator=FAKE, options=options))
+    )
     return look(stored(project))
 
 
 def test_a_fill_stores_what_passed_and_what_did_not(project: MemoryProject) -> None:
-    report = run_to_end(fill(project, FakeCompute(), "MO", 12))
+    report = run_to_end(fill(project, FakeCompute(), Ask("MO", 12)))
     cells = stored(project)
     states = Counter(c.status for c in cells)
     assert report.accepted == 12 == states[Status.PROPOSED]
@@ -114,7 +116,7 @@ def test_a_fill_stores_what_passed_and_what_did_not(project: MemoryProject) -> N
 
 def test_progress_streams_stored_cells(project: MemoryProject) -> None:
     seen: list[Progress] = []
-    run_to_end(fill(project, FakeCompute(), "MO", 12), seen.append)
+    run_to_end(fill(project, FakeCompute(), Ask("MO", 12)), seen.append)
     streamed = [c for p in seen if isinstance(p.payload, tuple) for c in p.payload]
     assert [c.id for c in streamed] == [c.id for c in project.synthetic("MO")]
     assert {c.status for c in streamed} == {Status.PROPOSED, Status.DROPPED}
@@ -123,8 +125,8 @@ def test_progress_streams_stored_cells(project: MemoryProject) -> None:
 
 
 def test_a_second_fill_makes_other_cells(project: MemoryProject) -> None:
-    first = run_to_end(fill(project, FakeCompute(), "MO", 5))
-    second = run_to_end(fill(project, FakeCompute(), "MO", 5))
+    first = run_to_end(fill(project, FakeCompute(), Ask("MO", 5)))
+    second = run_to_end(fill(project, FakeCompute(), Ask("MO", 5)))
     cells = stored(project)
     assert first.job != second.job
     assert len(cells) == first.drawn + second.drawn
@@ -133,14 +135,14 @@ def test_a_second_fill_makes_other_cells(project: MemoryProject) -> None:
 
 
 def test_another_seed_begins_at_its_first_draw(project: MemoryProject) -> None:
-    run_to_end(fill(project, FakeCompute(), "MO", 3))
-    run_to_end(fill(project, FakeCompute(), "MO", 3, seed=1))
+    run_to_end(fill(project, FakeCompute(), Ask("MO", 3)))
+    run_to_end(fill(project, FakeCompute(), Ask("MO", 3, seed=1)))
     draws = [c.provenance.config["draw"] for c in project.synthetic("MO")]
     assert draws.count(0) == 2
 
 
 def test_cancel_keeps_what_was_stored(project: MemoryProject) -> None:
-    task = fill(project, FakeCompute(), "MO", 12)
+    task = fill(project, FakeCompute(), Ask("MO", 12))
     run_until(task, has_cells)
     task.close()
     kept = stored(project)
@@ -154,7 +156,7 @@ def test_cancel_keeps_what_was_stored(project: MemoryProject) -> None:
 
 
 def test_a_cancelled_fill_can_be_resumed(project: MemoryProject) -> None:
-    task = fill(project, FakeCompute(), "MO", 12)
+    task = fill(project, FakeCompute(), Ask("MO", 12))
     run_until(task, has_cells)
     task.close()
     report = run_to_end(resume(project, FakeCompute(), project.jobs()[0]))
@@ -164,7 +166,7 @@ def test_a_cancelled_fill_can_be_resumed(project: MemoryProject) -> None:
 
 
 def test_a_crash_loses_nothing_and_repeats_nothing(project: MemoryProject) -> None:
-    crashed = fill(project, FakeCompute(), "MO", 12)
+    crashed = fill(project, FakeCompute(), Ask("MO", 12))
     run_until(crashed, has_cells)  # and it is never told to stop
     (job,) = resumable_jobs(project)
     assert job.state is JobState.RUNNING
@@ -181,7 +183,7 @@ def lose_the_worker(project: Project) -> None:
 
     with pytest.raises(WorkerDiedError):
         run_to_end(
-            fill(project, Dying(), "MO", 12, generator=FAKE, options={"batch": 2})
+            fill(project, Dying(), Ask("MO", 12, generator=FAKE, options={"batch": 2}))
         )
 
 
@@ -192,7 +194,9 @@ def test_the_same_ask_goes_on_with_a_fill_that_lost_its_worker(
     assert stored(project)
     (lost,) = project.jobs()
     report = run_to_end(
-        fill(project, FakeCompute(), "MO", 12, generator=FAKE, options={"batch": 2})
+        fill(
+            project, FakeCompute(), Ask("MO", 12, generator=FAKE, options={"batch": 2})
+        )
     )
     assert report.job == lost.key
     assert report.accepted == 12
@@ -201,9 +205,9 @@ def test_the_same_ask_goes_on_with_a_fill_that_lost_its_worker(
 
 
 def test_the_same_ask_goes_on_with_a_fill_that_crashed(project: MemoryProject) -> None:
-    crashed = fill(project, FakeCompute(), "MO", 12)
+    crashed = fill(project, FakeCompute(), Ask("MO", 12))
     run_until(crashed, has_cells)  # and it is never told to stop
-    run_to_end(fill(project, FakeCompute(), "MO", 12))
+    run_to_end(fill(project, FakeCompute(), Ask("MO", 12)))
     assert look(stored(project)) == whole()
 
 
@@ -216,17 +220,19 @@ def test_another_ask_is_another_fill(
 ) -> None:
     lose_the_worker(project)
     fresh = fill(
-        project, FakeCompute(), "MO", count, generator=FAKE, seed=seed, options=options
+        project,
+        FakeCompute(),
+        Ask("MO", count, generator=FAKE, seed=seed, options=options),
     )
     assert run_to_end(fresh).job != project.jobs()[0].key
     assert len(resumable_jobs(project)) == 1
 
 
 def test_the_same_ask_leaves_a_cancelled_fill_alone(project: MemoryProject) -> None:
-    task = fill(project, FakeCompute(), "MO", 12)
+    task = fill(project, FakeCompute(), Ask("MO", 12))
     run_until(task, has_cells)
     task.close()
-    report = run_to_end(fill(project, FakeCompute(), "MO", 12))
+    report = run_to_end(fill(project, FakeCompute(), Ask("MO", 12)))
     old, new = project.jobs()
     assert (old.state, new.state) == (JobState.CANCELLED, JobState.DONE)
     assert report.job == new.key
@@ -239,7 +245,7 @@ def test_interrupting_from_the_keyboard_is_cancelling(project: MemoryProject) ->
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_to_end(fill(project, Interrupted(), "MO", 12))
+        run_to_end(fill(project, Interrupted(), Ask("MO", 12)))
     assert [job.state for job in project.jobs()] == [JobState.CANCELLED]
     assert resumable_jobs(project) == []
 
@@ -251,7 +257,7 @@ def test_resumable_fills_of_one_class(project: MemoryProject) -> None:
 
 
 def test_resuming_a_complete_fill_draws_nothing(project: MemoryProject) -> None:
-    first = run_to_end(fill(project, FakeCompute(), "MO", 4))
+    first = run_to_end(fill(project, FakeCompute(), Ask("MO", 4)))
     again = run_to_end(resume(project, FakeCompute(), project.jobs()[0]))
     assert again == first
 
@@ -265,7 +271,7 @@ def test_a_killed_worker_makes_no_difference(project: MemoryProject) -> None:
             pids.add(compute.pid)
             os.kill(compute.pid or 0, signal.SIGKILL)
 
-    task = fill(project, compute, "MO", 12, generator=FAKE, options=slow())
+    task = fill(project, compute, Ask("MO", 12, generator=FAKE, options=slow()))
     report = run_to_end(task, kill)
     last = compute.pid
     compute.close()
@@ -279,7 +285,7 @@ def test_a_worker_lost_for_good_leaves_a_job_to_resume(
 ) -> None:
     broken = WorkerProcess((sys.executable, "-c", "raise SystemExit('no memory')"))
     with pytest.raises(WorkerDiedError, match="no memory"):
-        run_to_end(fill(project, broken, "MO", 12))
+        run_to_end(fill(project, broken, Ask("MO", 12)))
     (job,) = resumable_jobs(project)
     assert job.state is JobState.FAILED
     run_to_end(resume(project, FakeCompute(), job))
@@ -288,7 +294,7 @@ def test_a_worker_lost_for_good_leaves_a_job_to_resume(
 
 
 def test_a_class_without_real_cells_is_unverified(project: MemoryProject) -> None:
-    report = run_to_end(fill(project, FakeCompute(), "BA", 4))
+    report = run_to_end(fill(project, FakeCompute(), Ask("BA", 4)))
     assert not report.verified
     assert not any(c.verified for c in project.synthetic("BA"))
 
@@ -298,7 +304,7 @@ def test_the_gate_gives_up(project: MemoryProject) -> None:
         slips = 1.0
 
     compute = InlineCompute(generators={"latent": NeverRight}, embedders={})
-    report = run_to_end(fill(project, compute, "MO", 3))
+    report = run_to_end(fill(project, compute, Ask("MO", 3)))
     assert (report.accepted, report.drawn) == (0, 3 * DRAWS_PER_SLOT)
     assert project.synthetic("MO", Status.PROPOSED) == ()
 
@@ -314,12 +320,12 @@ def test_weights_are_fitted_again_only_after_new_labels(
             return super().fit(cells, config)
 
     compute = InlineCompute(generators={"latent": Counted}, embedders={})
-    run_to_end(fill(project, compute, "MO", 2))
-    run_to_end(fill(project, compute, "MO", 2))
+    run_to_end(fill(project, compute, Ask("MO", 2)))
+    run_to_end(fill(project, compute, Ask("MO", 2)))
     assert len(fits) == 1
     unlabelled = set(project.cells().ids.tolist()) - set(project.journal.labels())
     project.record(*(Author("A. Reader").label(CellId(c), "BA") for c in unlabelled))
-    run_to_end(fill(project, compute, "MO", 2))
+    run_to_end(fill(project, compute, Ask("MO", 2)))
     assert fits[1] > fits[0]
 
 
@@ -336,14 +342,14 @@ def test_a_class_learned_on_weights_that_ship_no_more_is_learned_again(
             return Weights(made.tensors, {**made.meta, **told})
 
     compute = InlineCompute(generators={"latent": Learning}, embedders={})
-    run_to_end(fill(project, compute, "MO", 2))
-    run_to_end(fill(project, compute, "MO", 2))
+    run_to_end(fill(project, compute, Ask("MO", 2)))
+    run_to_end(fill(project, compute, Ask("MO", 2)))
     assert len(fits) == 1
     name = weights_name("latent", "MO")
     known = project.model(name)
     assert known is not None
     project.put_model(name, Weights(known.tensors, {**known.meta, "base": "0" * 64}))
-    run_to_end(fill(project, compute, "MO", 2))
+    run_to_end(fill(project, compute, Ask("MO", 2)))
     assert len(fits) == 2
     again = project.model(name)
     assert again is not None
@@ -377,7 +383,7 @@ def test_refusals(
     says: str,
 ) -> None:
     with pytest.raises(error, match=says):
-        run_to_end(fill(project, FakeCompute(), code, count, generator=generator))
+        run_to_end(fill(project, FakeCompute(), Ask(code, count, generator=generator)))
     assert project.synthetic() == ()
     assert resumable_jobs(project) == []
 
@@ -394,11 +400,12 @@ from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import create_project
 from napari_cytosynth.testing.fakes import FakeCompute
 from napari_cytosynth.testing.tiny import tiny_project
+from napari_cytosynth.workflows.fill_jobs import Ask
 from napari_cytosynth.workflows.synthesize import fill
 
 made = create_project(Path(sys.argv[1]), built_in("pbc11"))
 tiny_project(made, smears=1, cells_per_smear=11)
-for progress in fill(made, FakeCompute(), "MO", 6):
+for progress in fill(made, FakeCompute(), Ask("MO", 6)):
     if progress.payload:
         print(len(made.synthetic()), flush=True)
         os._exit(9)
@@ -454,7 +461,7 @@ class RepeatingCompute(InlineCompute):
 def test_repeats_are_refused_however_the_fill_was_interrupted(
     project: MemoryProject,
 ) -> None:
-    report = run_to_end(fill(project, RepeatingCompute(), "MO", 8, generator=FAKE))
+    report = run_to_end(fill(project, RepeatingCompute(), Ask("MO", 8, generator=FAKE)))
     assert report.accepted == 8
     refused = {c.provenance.config["draw"]: vetoes_of(c) for c in stored(project)}
     repeats = [n for n in refused if n % 3 == 2 and not refused[n - 1]]
@@ -463,7 +470,9 @@ def test_repeats_are_refused_however_the_fill_was_interrupted(
     again, crashed = labelled(), []
     for cut in (1, 2, 4):
         task = fill(
-            again, RepeatingCompute(), "MO", 8, generator=FAKE, options={"batch": 2}
+            again,
+            RepeatingCompute(),
+            Ask("MO", 8, generator=FAKE, options={"batch": 2}),
         )
         crashed.append(task)  # and it is never told to stop
         run_until(task, lambda progress, cut=cut: progress.done >= cut)
@@ -473,13 +482,13 @@ def test_repeats_are_refused_however_the_fill_was_interrupted(
 
 
 def test_a_second_fill_repeats_nothing_of_the_first(project: MemoryProject) -> None:
-    run_to_end(fill(project, RepeatingCompute(), "MO", 4, generator=FAKE))
+    run_to_end(fill(project, RepeatingCompute(), Ask("MO", 4, generator=FAKE)))
     first = [c for c in stored(project) if c.status is Status.PROPOSED]
-    run_to_end(fill(project, RepeatingCompute(), "MO", 4, generator=FAKE, seed=1))
+    run_to_end(fill(project, RepeatingCompute(), Ask("MO", 4, generator=FAKE, seed=1)))
     kept = [c.pixels.tobytes() for c in stored(project) if not vetoes_of(c)]
     assert len(set(kept)) == len(kept) == 8
     project.record(Author("A").verdict(first[0].id, accept=False))
-    run_to_end(fill(project, RepeatingCompute(), "MO", 2, generator=FAKE, seed=0))
+    run_to_end(fill(project, RepeatingCompute(), Ask("MO", 2, generator=FAKE, seed=0)))
     assert len(stored(project)) == len({c.pixels.tobytes() for c in stored(project)})
 
 
@@ -487,7 +496,7 @@ def test_a_critic_by_its_name_judges_too(
     project: MemoryProject, installed_critic: str
 ) -> None:
     report = run_to_end(
-        fill(project, FakeCompute(), "MO", 3, critics=[installed_critic])
+        fill(project, FakeCompute(), Ask("MO", 3, critics=(installed_critic,)))
     )
     assert report.reasons[installed_critic] > 0
     for cell in stored(project):

@@ -19,6 +19,7 @@ from napari_cytosynth.testing.fakes import FAKE_EMBEDDERS, FakeVectorGenerator
 from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
 from napari_cytosynth.worker import InlineCompute
 from napari_cytosynth.workflows.embed import embed_cells
+from napari_cytosynth.workflows.fill_jobs import Ask
 from napari_cytosynth.workflows.splitting import splits_of
 from napari_cytosynth.workflows.train import train_head, training_cells
 from napari_cytosynth.workflows.use_gate import Offer, ask, current_answer
@@ -137,7 +138,14 @@ def test_cells_made_from_both_halves_cannot_speak_for_themselves(site: Site) -> 
 @pytest.mark.parametrize("kept", [False, True])
 def test_vectors_are_drawn_anew_by_a_fit_to_one_half(site: Site, kept: bool) -> None:
     if kept:
-        run_to_end(fill_vectors(site.project, site.compute, "BA", 4, site.key))
+        run_to_end(
+            fill_vectors(
+                site.project,
+                site.compute,
+                Ask("BA", 4, generator="embedding"),
+                site.key,
+            )
+        )
     site.compute.fits.clear()
     answer = site.ask(None if kept else "embedding")
     assert answer is not None
@@ -153,7 +161,11 @@ def test_a_shut_gate_keeps_synthetic_ones_out_and_an_open_one_caps_them(
     site: Site,
 ) -> None:
     site.accept("BA", 14)
-    run_to_end(fill_vectors(site.project, site.compute, "BA", 12, site.key))
+    run_to_end(
+        fill_vectors(
+            site.project, site.compute, Ask("BA", 12, generator="embedding"), site.key
+        )
+    )
     meta = site.head_meta(SHUT)
     assert meta["synthetic"] == meta["kept"] == {}
     assert UseAnswer.from_json(meta["use_gate"]) == SHUT
@@ -174,7 +186,11 @@ def test_a_shut_gate_draws_nothing(site: Site) -> None:
 def test_a_generator_of_cells_named_stands_alone(site: Site) -> None:
     site.accept("BA", 3, by="latent")
     site.accept("BA", 5)
-    run_to_end(fill_vectors(site.project, site.compute, "BA", 4, site.key))
+    run_to_end(
+        fill_vectors(
+            site.project, site.compute, Ask("BA", 4, generator="embedding"), site.key
+        )
+    )
     offer = Offer.of(site.project, site.key, "latent")
     assert {cell.provenance.generator for cell in offer.cells} == {"latent"}
     assert not offer.fills
