@@ -58,17 +58,21 @@ class Reading(Recording):
         """Give many cells a class in one step, which one undo takes back.
 
         They were chosen by looks, so none of these labels is an audit label. The focus
-        stays where it is.
+        stays where it is. Labels are written in the background, as by
+        :meth:`commit_many`.
         """
-        author = self.state.author()
+        author, name = self.state.author(), self.project.taxonomy[code].code
         if not cells or not self.has_name():
             return False
-        events = author.labels(cells, self.project.taxonomy[code].code)
-        if not self._commit(*events):
-            return False
-        self._take_in_many(events)
-        self.state.say(f"{len(cells)} cells labelled {code}. Undo takes all back.")
-        return True
+        step = author.step()
+        return self.commit_many(
+            cells,
+            lambda i, j: author.labels(cells[i:j], name, step),
+            (
+                f"Labelling {len(cells)} cells {code}",
+                f"{len(cells)} cells labelled {code}. Undo takes all back.",
+            ),
+        )
 
     def skip(self) -> bool:
         """Pass over the focused cell, and go to the next."""

@@ -9,12 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from napari_cytosynth.app.desk import Desk
-from napari_cytosynth.app.jobs import Jobs
+from napari_cytosynth.app.jobs import Jobs, Order
 from napari_cytosynth.app.state import SessionState
 from napari_cytosynth.core.errors import CytoSynthError
 from napari_cytosynth.core.ids import CellId, SmearId, SyntheticId
 from napari_cytosynth.core.journal import Author, Event, EventKind, Mode
 from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.tasks import Progress, Task
+
+MANY = "labels of many"
+"""Key of the task that writes the labels of many cells."""
+
+SLICE = 250
+"""Labels in one commit of many: a key that is pressed meanwhile waits for one."""
+
+_SWITCHING = {
+    "undo": ("Taking labels back", "taken back"),
+    "redo": ("Bringing labels back", "brought back"),
+}
 
 _MOVES_CELLS = frozenset(
     {
@@ -111,12 +123,75 @@ class Recording(Desk):
         if cell in self.index:
             self.index.set_label(cell, label.code if label is not None else None)
 
-    def _take_in_many(self, events: Sequence[Event]) -> None:
-        """Take in the labels of many cells; the focus stays, all is told once."""
-        for event in events:
-            self.take_label(CellId(int(event.cell or 0)))
+    def commit_many(
+        self,
+        cells: Sequence[CellId],
+        make: Callable[[int, int], Sequence[Event]],
+        words: tuple[str, str],
+    ) -> bool:
+        """Write events on many cells in slices, in the background; the focus stays.
+
+        Each slice is shown once it is on the disk. Cancel keeps those written till
+        then; one undo takes back all that are.
+
+        Parameters
+        ----------
+        cells : sequence of CellId
+            The cell of each event.
+        make : callable
+            From the first and the last but one number to their events.
+        words : (str, str)
+            What is done, and what is said when all is.
+
+        Returns
+        -------
+        bool
+            False, said by ``failed``, while others are being written.
+        """
+        if self.is_writing():
+            return False
+        doing, done = words
+        self.jobs.start(
+            Order(
+                MANY,
+                doing,
+                self._slices(len(cells), make),
+                on_done=lambda _: self.state.say(done),
+                on_progress=lambda step: self._take_in_slice(cells, step),
+                on_end=lambda: self._take_in_many(cells),
+            )
+        )
+        return True
+
+    def is_writing(self) -> bool:
+        """Tell whether labels of many cells are being written; if so, say it."""
+        writing = self.jobs.is_running(MANY)
+        if writing:
+            self.state.fail(
+                "Labels of many cells are being written. Wait until they are, or "
+                "cancel that; those written till then stay."
+            )
+        return writing
+
+    def _slices(
+        self, count: int, make: Callable[[int, int], Sequence[Event]]
+    ) -> Task[None]:
+        yield Progress(0, count)
+        for start in range(0, count, SLICE):
+            stop = min(start + SLICE, count)
+            self.project.record(*make(start, stop))
+            yield Progress(stop, count, payload=range(start, stop))
+
+    def _take_in_slice(self, cells: Sequence[CellId], step: Progress) -> None:
+        if isinstance(step.payload, range):
+            for number in step.payload:
+                self.take_label(cells[number])
+
+    def _take_in_many(self, cells: Sequence[CellId]) -> None:
+        """Tell once of the labels of many cells; the focus stays."""
+        self.remember()
         self.events.predictions.emit()
-        self.events.touched.emit(int(events[0].cell or 0))
+        self.events.touched.emit(int(cells[0]))
         self.summarise()
         self.on_labels_changed()
 
@@ -141,11 +216,17 @@ class Recording(Desk):
             self.state.say(f"There is nothing to {make.__name__}.")
             return False
         author, target = self.state.author(), step[0]
-        if not self._commit(*(make(author, event.id) for event in step)):
+        if self.is_writing():
             return False
         if len(step) > 1:
-            self._take_in_many(step)
-            return True
+            doing, done = _SWITCHING[make.__name__]
+            return self.commit_many(
+                [CellId(int(event.cell or 0)) for event in step],
+                lambda i, j: [make(author, event.id) for event in step[i:j]],
+                (doing, f"{len(step)} labels {done}."),
+            )
+        if not self._commit(make(author, target.id)):
+            return False
         if target.kind is EventKind.VERDICT:
             self.on_verdict_switched(SyntheticId(int(target.cell or 0)))
             return True

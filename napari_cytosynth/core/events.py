@@ -117,10 +117,17 @@ class Author:
         again = {"repeat": True} if repeat else {}
         return self.event(EventKind.LABEL, cell, code=code, **again)
 
-    def labels(self, cells: Iterable[CellId], code: str) -> list[Event]:
-        """Give ``cells`` the class ``code`` in one step, that undo takes back whole."""
-        step = {"code": code, TOGETHER: uuid4().hex}
-        return [self.event(EventKind.LABEL, cell, **step) for cell in cells]
+    def step(self) -> str:
+        """Return a name for what is one step, though it may be written in parts."""
+        return uuid4().hex
+
+    def labels(self, cells: Iterable[CellId], code: str, step: str = "") -> list[Event]:
+        """Give ``cells`` the class ``code`` in one step, that undo takes back whole.
+
+        ``step`` is that of :meth:`step` where more cells belong to it.
+        """
+        data = {"code": code, TOGETHER: step or self.step()}
+        return [self.event(EventKind.LABEL, cell, **data) for cell in cells]
 
     def skip(self, cell: CellId, fault: str = "") -> Event:
         """Pass over ``cell`` for now, or until a fault of its box is mended.

@@ -48,8 +48,11 @@ class History:
         """Undo or redo an event that :meth:`may` be."""
         undo = kind is EventKind.UNDO
         source = self._source(kind)[of.annotator]
-        # Mostly the newest: then nothing is searched.
-        source.pop() if source[-1] == of.id else source.remove(of.id)
+        # Mostly the newest, or near it.
+        place = len(source) - 1
+        while source[place] != of.id:
+            place -= 1
+        del source[place]
         sink = self._undone if undo else self._done
         sink.setdefault(of.annotator, []).append(of.id)
         (self.inactive.add if undo else self.inactive.discard)(of.id)

@@ -7,7 +7,6 @@ so undo and redo have no limit and survive retraining, a crash and a session's e
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import takewhile
 
 from napari_cytosynth.core.boxes import Boxes
 from napari_cytosynth.core.errors import InputError
@@ -57,6 +56,7 @@ class Journal:
         self._history = History()
         self._inactive = self._history.inactive
         self._of_cell: dict[int, list[int]] = {}
+        self._steps: dict[str, list[int]] = {}
         self._merges: list[int] = []
         self.smears = OfSmears(self._inactive)
         self._verdicts = Verdicts(self._inactive)
@@ -127,6 +127,8 @@ class Journal:
 
     def _file(self, event: Event) -> None:
         """Note the event where the questions below look for it."""
+        if TOGETHER in event.data:
+            self._steps.setdefault(event.data[TOGETHER], []).append(event.id)
         if event.kind is EventKind.CLASS_MERGED:
             self._merges.append(event.id)
         elif event.kind in _OF_SMEARS:
@@ -183,8 +185,11 @@ class Journal:
         first = next(there, None)
         if first is None or TOGETHER not in first.data:
             return () if first is None else (first,)
-        step = first.data[TOGETHER]
-        return (first, *takewhile(lambda e: e.data.get(TOGETHER) == step, there))
+        # A label by key may stand between those of many cells, written in slices.
+        open_ = set(self._history.newest_first(kind, annotator))
+        step = [n for n in self._steps[first.data[TOGETHER]] if n in open_]
+        order = sorted(step, reverse=kind is EventKind.UNDO)
+        return tuple(self._events[n] for n in order)
 
     def _last(self, cell: int, kinds: frozenset[EventKind]) -> Event | None:
         for number in reversed(self._of_cell.get(cell, [])):

@@ -10,11 +10,13 @@ import pytest
 
 from napari_cytosynth.app import map as app_map
 from napari_cytosynth.app import plane as app_plane
+from napari_cytosynth.app import recording
 from napari_cytosynth.app.cards import CellCards, silent
 from napari_cytosynth.app.map import MapPresenter
 from napari_cytosynth.app.map_views import Dots, MapView
 from napari_cytosynth.app.panels import Tab
 from napari_cytosynth.app.plane import Plane
+from napari_cytosynth.app.recording import MANY
 from napari_cytosynth.app.scene import Rectangle
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Mode
@@ -127,7 +129,7 @@ def test_a_click_focuses_the_cell_and_the_focus_is_marked(
 
 
 def test_what_is_encircled_is_labelled_in_one_step_after_a_yes(
-    taught: Desk, open_map: OpenMap
+    taught: Desk, open_map: OpenMap, runner: HeldRunner
 ) -> None:
     _, view = open_map(taught)
     session, journal = taught.session, taught.session.project.journal
@@ -141,6 +143,7 @@ def test_what_is_encircled_is_labelled_in_one_step_after_a_yes(
     assert (count, code, name) == (len(taken.places), "MO", "Monocyte")
     assert journal.labels() == before
     view.labelConfirmed.emit(code)
+    runner.release(MANY)
     labels = journal.labels()
     assert len(labels) == len(session.index)
     fresh = [labels[c] for c in labels.keys() - before.keys()]
@@ -151,10 +154,95 @@ def test_what_is_encircled_is_labelled_in_one_step_after_a_yes(
     assert session.index.counts.sum() == len(labels)
     assert session.state.history[0] == f"label MO of {count} cells"
     view.keyPressed.emit("Ctrl+Z")
+    runner.release(MANY)
     assert journal.labels() == before
     assert session.index.counts.sum() == 25
     view.keyPressed.emit("Ctrl+Y")
+    runner.release(MANY)
     assert len(journal.labels()) == len(session.index)
+
+
+@pytest.fixture
+def slices(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Return the labels of a slice, few enough that a lasso takes several."""
+    monkeypatch.setattr(recording, "SLICE", 10)
+    return 10
+
+
+def _encircle(desk: Desk, view: Any, code: str = "MO") -> list[CellId]:
+    """Label all open cells of the map, as far as the answer to the question."""
+    labels = desk.session.project.journal.labels()
+    view.allAsked.emit()
+    view.labelConfirmed.emit(code)
+    return [CellId(i) for i in laid(desk).ids.tolist() if CellId(i) not in labels]
+
+
+def test_many_labels_come_in_slices_each_shown_once_it_is_kept(
+    taught: Desk, open_map: OpenMap, runner: HeldRunner, slices: int
+) -> None:
+    _, view = open_map(taught)
+    session, project = taught.session, taught.session.project
+    before = len(project.journal.labels())
+    cells = _encircle(taught, view)
+    runner.step(MANY)
+    assert len(project.journal.labels()) == before
+    for done in range(1, 4):
+        runner.step(MANY)
+        assert len(project.journal.labels()) == before + done * slices
+        assert session.index.counts.sum() == before + done * slices
+        (task,) = (t for t in session.state.tasks if t.key == MANY)
+        assert (task.done, task.total) == (done * slices, len(cells))
+
+
+def test_a_key_between_two_slices_is_a_step_of_its_own(
+    taught: Desk, open_map: OpenMap, runner: HeldRunner, slices: int
+) -> None:
+    _, view = open_map(taught)
+    session, journal = taught.session, taught.session.project.journal
+    before = journal.labels()
+    cells = _encircle(taught, view)
+    runner.step(MANY, 3)
+    session.focus_cell(cells[0])
+    assert session.label("BA")
+    assert not session.undo()
+    assert "being written" in taught.failures[-1]
+    runner.release(MANY)
+    assert session.state.history[0] == f"label MO of {len(cells)} cells"
+    assert session.undo()
+    runner.release(MANY)
+    assert journal.labels().keys() == {*before, cells[0]}
+    assert session.index.label(cells[0]) == "BA"
+    assert session.undo()
+    assert journal.labels() == before
+
+
+def test_a_lasso_that_is_cancelled_keeps_what_was_written_as_one_step(
+    taught: Desk, open_map: OpenMap, runner: HeldRunner, slices: int
+) -> None:
+    _, view = open_map(taught)
+    session, journal = taught.session, taught.session.project.journal
+    before = journal.labels()
+    _encircle(taught, view)
+    runner.step(MANY, 3)
+    session.jobs.cancel(MANY)
+    assert len(journal.labels()) == len(before) + 2 * slices
+    assert session.index.counts.sum() == len(journal.labels())
+    assert session.state.history[0] == f"label MO of {2 * slices} cells"
+    assert session.undo()
+    runner.release(MANY)
+    assert journal.labels() == before
+
+
+def test_a_second_lasso_waits_for_the_first(
+    taught: Desk, open_map: OpenMap, runner: HeldRunner, slices: int
+) -> None:
+    _, view = open_map(taught)
+    cells = _encircle(taught, view)
+    runner.step(MANY, 2)
+    assert not taught.session.label_many(cells[20:], "BA")
+    runner.release(MANY)
+    labels = taught.session.project.journal.labels()
+    assert {labels[cell].code for cell in cells} == {"MO"}
 
 
 def test_without_anything_taken_keys_label_the_focused_cell(

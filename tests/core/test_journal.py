@@ -344,6 +344,24 @@ def test_labels_given_together_are_one_step_back_and_one_forth() -> None:
     assert journal.undo_step("bob") == ()
 
 
+def test_a_label_between_those_of_one_step_is_a_step_of_its_own() -> None:
+    step = ANN.step()
+    journal = journal_of(
+        *ANN.labels([CellId(1), CellId(2)], "A", step),
+        ANN.label(CellId(9), "B"),
+        *ANN.labels([CellId(3)], "A", step),
+    )
+    back = journal.undo_step("ann")
+    assert [e.cell for e in back] == [3, 2, 1]
+    undone = [replace(ANN.undo(e.id), id=EventId(5 + i)) for i, e in enumerate(back)]
+    journal.check(*undone)
+    for event in undone:
+        journal.apply(event)
+    assert journal.labels().keys() == {9}
+    assert [e.cell for e in journal.redo_step("ann")] == [1, 2, 3]
+    assert [e.cell for e in journal.undo_step("ann")] == [9]
+
+
 def test_two_labels_together_after_one_another_are_two_steps() -> None:
     journal = journal_of(
         *ANN.labels([CellId(1), CellId(2)], "A"),
