@@ -35,6 +35,7 @@ from window_hands import Hands, log, wait
 from napari_cytosynth._gui.heartbeat import BEAT_MS, Heartbeat
 from napari_cytosynth._gui.pictures import spin
 from napari_cytosynth.app.panels import Tab
+from napari_cytosynth.app.recording import MANY
 
 LABELS, PAUSE = 200, 0.5
 LOOK_SECONDS, STILL = 0.02, 0.06
@@ -217,16 +218,22 @@ class DriveMany(Hands):
         said = box.text()
         yes = next(b for b in box.buttons() if b.text().startswith("Label"))
         QTest.mouseClick(yes, Qt.MouseButton.LeftButton)
-        spin(0.3)
+        self._written()
         made = self._labelled() - before
         log.info("%s -> %d labels more", said, made)
         assert made > 0
         self.picture("many-labelled-together")
         held = Qt.KeyboardModifier.ControlModifier
         QTest.keyClick(plot, Qt.Key.Key_Z, held)
-        spin(0.3)
+        self._written()
         assert self._labelled() == before, "one undo takes all of it back"
         self.picture("many-taken-back")
+
+    def _written(self) -> None:
+        """Wait until the labels of many cells are on the disk, and shown."""
+        jobs = self.session.jobs
+        wait("all labels are written", lambda: not jobs.is_running(MANY))
+        spin(0.3)
 
     def _labelled(self) -> int:
         return len(self.session.project.journal.labels())

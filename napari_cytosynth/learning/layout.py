@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cytosynth.learning.space import PoolSpace, farthest_first
+from napari_cytosynth.metrics.neighbours import nearest
 
 LANDMARKS = 1500
 """Cells that t-SNE lays out at most."""
@@ -22,7 +23,10 @@ LANDMARKS = 1500
 _APART = 1 / 3
 """Share of landmarks chosen far from all others, so that rare cells have some."""
 
-_SAMPLE = 6000
+SAMPLE = 6000
+"""Cells that a layout is made of at most."""
+
+_WITHIN = 0.95
 _STEPS = 500
 _PERPLEXITY = 30.0
 _NEIGHBOURS = 4
@@ -43,11 +47,14 @@ class Layout:
         In that space.
     places : float32[m, 2]
         On the plane, 0..1.
+    reach : float
+        Distance from the nearest landmark beyond which one cell in twenty lies.
     """
 
     space: PoolSpace
     landmarks: npt.NDArray[np.float32]
     places: Places
+    reach: float
 
     @classmethod
     def fit(cls, vectors: npt.NDArray[np.float32], rng: np.random.Generator) -> Layout:
@@ -60,12 +67,30 @@ class Layout:
         rng : numpy.random.Generator
             Chooses the landmarks.
         """
-        some = rng.permutation(len(vectors))[:_SAMPLE]
+        some = rng.permutation(len(vectors))[:SAMPLE]
         sample = vectors[np.sort(some)]
         space = PoolSpace.fit(sample)
         points = space.apply(sample)
         landmarks = points[_landmarks(points, rng)]
-        return cls(space, landmarks, _within_unit(_laid_out(landmarks)))
+        places = _within_unit(_laid_out(landmarks))
+        # Those drawn evenly come first; the others were chosen for being far.
+        away = nearest(landmarks, landmarks, 1, leave_out_self=True)[0]
+        even = away[: max(round(len(away) * (1 - _APART)), 1)]
+        reach = float(np.quantile(even, _WITHIN)) if even.size else np.inf
+        return cls(space, landmarks, places, reach)
+
+    @property
+    def complete(self) -> bool:
+        """Whether there are as many landmarks as there ever are."""
+        return len(self.landmarks) >= LANDMARKS
+
+    def strangers(self, vectors: npt.NDArray[np.float32]) -> int:
+        """Return how many cells lie beyond the reach of all landmarks.
+
+        Of cells like those that it was made of, one in twenty.
+        """
+        points = self.space.apply(vectors)
+        return int((nearest(points, self.landmarks, 1)[0][:, 0] > self.reach).sum())
 
     def place(self, vectors: npt.NDArray[np.float32]) -> Iterator[Places]:
         """Yield float32[block, 2] for the vectors, block by block.
