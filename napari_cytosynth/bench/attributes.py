@@ -37,7 +37,6 @@ _A_FIELD = 2
 
 Row = dict[str, Any]
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.intp]
 Codes = npt.NDArray[np.str_]
 Embed = Callable[[Crops], Vectors]
 

@@ -27,7 +27,6 @@ SCALES = (0.5, 0.75, 1.5, 2.0)
 
 _CROP = 2 / 3  # of the picture's sides
 _SEEN = 0.5  # share of a cell that shows, from which it has to be found
-_IOU = 0.5
 
 Boxes = npt.NDArray[np.floating]
 RGB = npt.NDArray[np.uint8]

@@ -98,7 +98,7 @@ def run(
         elif dataset:
             document = _dataset(project, target, terms, real=real, yes=yes)
         else:
-            from napari_cytosynth.workflows.exchange import export_labels
+            from napari_cytosynth.workflows.exporting import export_labels
 
             document = export_labels(
                 project,

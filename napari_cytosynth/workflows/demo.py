@@ -18,7 +18,7 @@ from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.workflows.detect import add_smear, find_cells
 from napari_cytosynth.workflows.embed import embed_cells
 from napari_cytosynth.workflows.evaluate import evaluate
-from napari_cytosynth.workflows.exchange import export_labels
+from napari_cytosynth.workflows.exporting import export_labels
 from napari_cytosynth.workflows.fill_jobs import Ask
 from napari_cytosynth.workflows.review import judge
 from napari_cytosynth.workflows.sample import sample_smear_path, sample_truth

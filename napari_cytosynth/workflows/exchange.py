@@ -20,10 +20,8 @@ from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Format, ObjectRecord, Records
 from napari_cytosynth.core.registry import load
 from napari_cytosynth.core.smear import FALLBACK_MPP, Smear
-from napari_cytosynth.core.tasks import Progress, Task, run_to_end
+from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.core.taxonomy import Taxonomy
-from napari_cytosynth.workflows.exporting import ExportReport as ExportReport
-from napari_cytosynth.workflows.exporting import export_labels as export_labels
 from napari_cytosynth.workflows.pairing import pair_pictures
 
 MATCH_IOU = 0.5
@@ -72,19 +70,6 @@ class ImportReport:
         """Return a JSON-able mapping."""
         value = asdict(self)
         return {**value, "strangers": list(self.strangers), "notes": list(self.notes)}
-
-
-def import_labels(
-    project: Project,
-    path: str | Path,
-    format: str | Format,  # noqa: A002 - the word of the command line and the docs
-    *,
-    author: Author | None = None,
-    mapping: Mapping[str, str] | None = None,
-) -> ImportReport:
-    """Import labels and return when done; see :func:`importing`."""
-    options = ImportOptions(author or Author("import"), mapping or {})
-    return run_to_end(importing(project, Path(path), format, options))
 
 
 @dataclass(frozen=True, slots=True)

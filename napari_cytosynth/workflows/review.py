@@ -87,20 +87,6 @@ def judge_all(
     return project.record(*(author.verdict(n, yes) for n, yes in verdicts.items()))
 
 
-def accept(
-    project: Project, synthetic: SyntheticId | SyntheticCell, author: Author
-) -> Event:
-    """Accept a synthetic cell; see :func:`judge`."""
-    return judge(project, synthetic, True, author)
-
-
-def reject(
-    project: Project, synthetic: SyntheticId | SyntheticCell, author: Author
-) -> Event:
-    """Reject a synthetic cell; see :func:`judge`."""
-    return judge(project, synthetic, False, author)
-
-
 def vetoes_of(cell: Judged) -> tuple[str, ...]:
     """Return the keys of the critics that refused a cell or vector, in order."""
     return tuple(a.critic for a in cell.assessments if not a.passed)

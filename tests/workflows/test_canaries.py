@@ -33,7 +33,7 @@ from napari_cytosynth.testing.tiny import tiny_synthetic
 from napari_cytosynth.workflows.detect import add_cell, add_smear
 from napari_cytosynth.workflows.embed import embed_cells
 from napari_cytosynth.workflows.fill_jobs import Ask
-from napari_cytosynth.workflows.review import accept
+from napari_cytosynth.workflows.review import judge
 from napari_cytosynth.workflows.synthesize import fill
 from tests.ingest.test_omezarr import write_omezarr
 from tests.workflows.canaries import found_in, views_of
@@ -169,9 +169,9 @@ def project(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_to_end(embed_cells(made, compute))
     run_to_end(fill(made, compute, Ask("BA", 4)))
     for cell in made.add_synthetic(tiny_synthetic(made.taxonomy, "EO", 2)):
-        accept(made, cell, author)
+        judge(made, cell, True, author)
     for cell in made.synthetic("BA", Status.PROPOSED):
-        accept(made, cell, author)
+        judge(made, cell, True, author)
     made.close()
     return path
 

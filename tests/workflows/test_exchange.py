@@ -4,8 +4,10 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,15 +39,27 @@ from napari_cytosynth.testing.tiny import (
 from napari_cytosynth.workflows.detect import add_smear
 from napari_cytosynth.workflows.exchange import (
     ImportOptions,
-    export_labels,
-    import_labels,
+    ImportReport,
     importing,
     match_boxes,
 )
+from napari_cytosynth.workflows.exporting import export_labels
 from napari_cytosynth.workflows.pairing import smear_names
 
 ANN = Author("ann")
 BOX = (100.0, 90.0, 50.0, 50.0)
+
+
+def import_labels(
+    project: Any,
+    path: Path,
+    form: Any,
+    *,
+    author: Author | None = None,
+    mapping: Mapping[str, str] | None = None,
+) -> ImportReport:
+    options = ImportOptions(author or Author("import"), mapping or {})
+    return run_to_end(importing(project, path, form, options))
 
 
 def _picture(path: Path, seed: int = 0) -> Path:

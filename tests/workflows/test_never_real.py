@@ -49,8 +49,8 @@ from napari_cytosynth.workflows.audit import stamped
 from napari_cytosynth.workflows.doubts import doubted_labels
 from napari_cytosynth.workflows.embed import embed_cells
 from napari_cytosynth.workflows.evaluate import evaluate, stored_evidence
-from napari_cytosynth.workflows.exchange import export_labels, import_labels
-from napari_cytosynth.workflows.exporting import ExportOptions
+from napari_cytosynth.workflows.exchange import ImportOptions, importing
+from napari_cytosynth.workflows.exporting import ExportOptions, export_labels
 from napari_cytosynth.workflows.exporting_datasets import (
     DatasetOptions,
     export_dataset,
@@ -250,7 +250,7 @@ class Workflows(RuleBasedStateMachine):
         export_labels(self.project, path, name, include_synthetic=True)
         before = len(self.project.cells()), self.project.journal.labels().keys()
         with contextlib.suppress(InputError):  # such as a file without any object
-            import_labels(self.project, path, name, author=ADA)
+            run_to_end(importing(self.project, path, name, ImportOptions(ADA)))
         assert (
             len(self.project.cells()),
             self.project.journal.labels().keys(),

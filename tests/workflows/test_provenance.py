@@ -27,7 +27,7 @@ from napari_cytosynth.formats.painted import PICTURES, is_painted, painted
 from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.tiny import tiny_project, tiny_synthetic
 from napari_cytosynth.workflows.detect import add_smear
-from napari_cytosynth.workflows.exchange import export_labels
+from napari_cytosynth.workflows.exporting import export_labels
 from napari_cytosynth.workflows.exporting_models import adapters, export_models
 from napari_cytosynth.workflows.fill_jobs import Ask
 from napari_cytosynth.workflows.model_card import is_personal, weights_name

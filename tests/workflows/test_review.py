@@ -13,7 +13,7 @@ from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.tiny import tiny_synthetic
 from napari_cytosynth.workflows.kept import accepted_cells
-from napari_cytosynth.workflows.review import accept, judge, judge_all, reject
+from napari_cytosynth.workflows.review import judge, judge_all
 
 READER = Author("A. Reader")
 
@@ -46,8 +46,8 @@ def test_nothing_trains_before_a_verdict(project: MemoryProject) -> None:
 
 
 def test_only_accepted_cells_train(project: MemoryProject) -> None:
-    accept(project, SyntheticId(1), READER)
-    reject(project, SyntheticId(2), READER)
+    judge(project, SyntheticId(1), True, READER)
+    judge(project, SyntheticId(2), False, READER)
     assert [c.id for c in trains(project)] == [1]
     assert [c.id for c in trains(project, "MO")] == [1]
     assert trains(project, "LY") == ()
@@ -56,8 +56,8 @@ def test_only_accepted_cells_train(project: MemoryProject) -> None:
 
 
 def test_a_later_verdict_wins(project: MemoryProject) -> None:
-    accept(project, SyntheticId(1), READER)
-    reject(project, SyntheticId(1), READER)
+    judge(project, SyntheticId(1), True, READER)
+    judge(project, SyntheticId(1), False, READER)
     assert status(project, 1) is Status.REJECTED
 
 
@@ -77,7 +77,7 @@ def test_a_stored_cell_needs_no_look_up(project: MemoryProject) -> None:
 
 def test_what_the_gate_dropped_stays_dropped(project: MemoryProject) -> None:
     with pytest.raises(ProvenanceError, match=r"dropped by the gate: A copy of cell 7"):
-        accept(project, SyntheticId(4), READER)
+        judge(project, SyntheticId(4), True, READER)
     assert status(project, 4) is Status.DROPPED
 
 
@@ -96,5 +96,5 @@ def test_several_verdicts_are_given_together_or_not_at_all(
 
 def test_an_unknown_number_is_refused(project: MemoryProject) -> None:
     with pytest.raises(InputError, match="no synthetic cell 99"):
-        accept(project, SyntheticId(99), READER)
+        judge(project, SyntheticId(99), True, READER)
     assert project.journal.events() == ()

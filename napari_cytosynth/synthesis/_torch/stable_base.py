@@ -6,7 +6,7 @@ tissue without a word.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -27,8 +27,6 @@ from napari_cytosynth.synthesis._torch.lora_adapters import (
 )
 from napari_cytosynth.synthesis._torch.stable_pipeline import StableDiffusionPipeline
 from napari_cytosynth.synthesis._torch.threads import one_thread
-
-Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 
 Network: TypeAlias = Any
 """A network of diffusers or transformers, whose mixins hide their methods' types."""
