@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_cytosynth.cli.output import drive, show, table
+from napari_cytosynth.cli.output import counted, drive, show, table
 from napari_cytosynth.cli.project import opened
 from napari_cytosynth.core.errors import InputError
 
@@ -86,12 +87,14 @@ def _lines(found: Study) -> list[str]:
     lines = table(columns, [_cells(row) for row in found.rows])
     lines += [*found.said, *(f"limit: {c}" for c in found.caveats)]
     lines += [f"not run: {reason}" for reason in found.not_run]
-    runs = found.plan["seeds"]
-    return [*lines, f"{runs} runs, {found.seconds:.0f} s; data {found.data[:12]}"]
+    runs = counted(found.plan["seeds"], "run")
+    return [*lines, f"{runs}, {found.seconds:.0f} s; data {found.data[:12]}"]
 
 
 def _cells(row: StudyRow) -> tuple[str, ...]:
     value = row.interval
     span = f"{value.low:.3f} to {value.high:.3f}"
+    if isnan(value.low):
+        span = "-"  # every resample says the same: that is no certainty
     p = "" if row.p is None else f"{row.p:.3f}"
     return row.case, row.setting, row.metric, row.code, f"{value.value:.3f}", span, p

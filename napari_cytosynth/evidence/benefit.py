@@ -168,17 +168,22 @@ def _case_result(
     results = {}
     for number, code in enumerate(question.classes):
         there = question.audit.count(code)
-        found = int(np.round((predictions == number).sum(axis=1).mean()))
-        hits = np.mean(
-            [
-                sum(t == code and p == number for t, p in zip(truth, row, strict=True))
-                for row in predictions
-            ]
+        found = float((predictions == number).sum(axis=1).mean())
+        hits = float(
+            np.mean(
+                [
+                    sum(
+                        t == code and p == number
+                        for t, p in zip(truth, row, strict=True)
+                    )
+                    for row in predictions
+                ]
+            )
         )
         # Shares by Wilson: a bootstrap of ten hits in ten would claim no doubt at all.
         results[code] = ClassResult(
-            precision=_share(min(round(hits), found), found),
-            recall=_share(round(hits), there),
+            precision=_share(hits, found),
+            recall=_share(hits, there),
         )
     kept = question.estimable
     macro = interval_of(_macro(scores, kept), len(truth)) if kept else None
@@ -199,8 +204,10 @@ def _confusion(
     return tuple(tuple(row) for row in counts.round(6).tolist())
 
 
-def _share(hits: int, n: int) -> Interval | None:
-    return wilson(hits, n) if n >= MIN_AUDIT else None
+def _share(hits: float, found: float) -> Interval | None:
+    """Return the share of hits, both means over the runs; n is of a single run."""
+    n = round(found)
+    return wilson(n * hits / found, n) if n >= MIN_AUDIT else None
 
 
 def _macro(scores: Scores, kept: list[int]) -> npt.NDArray[np.float64]:

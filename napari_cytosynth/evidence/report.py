@@ -132,8 +132,13 @@ def places_of(path: str | Path) -> tuple[Path, Path]:
             "figures. Let it end in .html; the figures come beside it."
         )
     demand_place(page, is_text)
-    demand_place(twin, is_text)
+    # Nobody named the twin, so it may replace nothing but another twin.
+    demand_place(twin, _is_twin)
     return page, twin
+
+
+def _is_twin(head: bytes) -> bool:
+    return not head.strip() or (is_text(head) and b'"verdict"' in head)
 
 
 def html_of(evidence: Evidence, appendix: Appendix | None = None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy.typing as npt
 import napari_cytosynth
 from napari_cytosynth.core.journal import now
 from napari_cytosynth.core.protocols import LabelledCells
+from napari_cytosynth.evidence.record import interval_from_json, interval_to_json
 from napari_cytosynth.metrics.intervals import Interval
 from napari_cytosynth.metrics.multiplicity import holm, two_sided
 from napari_cytosynth.metrics.scores import pooled, resampled
@@ -28,6 +29,8 @@ Key = tuple[str, str, str, str]
 
 Figures = Mapping[Key, Floats]
 """Of one run: each figure as it is, then under resamples of the test cells."""
+
+NO_INTERVAL = "every resample says the same: no interval"
 
 UNKNOWN_PATIENTS = (
     "whether one patient's cells stand on both sides is unknown: every cell is its own "
@@ -49,7 +52,8 @@ class StudyRow:
     metric, code : str
         What was measured, and of which class; empty for all.
     interval : Interval
-        Mean and 95 % interval by a two-level bootstrap; its ``n`` is the runs.
+        Mean and 95 % interval by a two-level bootstrap; its ``n`` is the runs. Its ends
+        are NaN where every resample says the same, as of ten hits in ten.
     p : float or None
         Of a gain: two-sided bootstrap p, corrected by Holm over the classes.
     """
@@ -99,13 +103,17 @@ class Study:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-able mapping."""
-        return asdict(self)
+        rows = [
+            {**asdict(row), "interval": interval_to_json(row.interval)}
+            for row in self.rows
+        ]
+        return {**asdict(self), "rows": rows}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Study:
         """Return what :meth:`to_json` wrote."""
         rows = tuple(
-            StudyRow(**{**row, "interval": Interval(**row["interval"])})
+            StudyRow(**{**row, "interval": interval_from_json(row["interval"])})
             for row in data["rows"]
         )
         told = {k: tuple(data[k]) for k in ("said", "caveats", "not_run")}
@@ -134,6 +142,8 @@ class Study:
 
 def span(found: Interval, sign: str = "") -> str:
     """Return a figure and its interval for a sentence; ``sign`` "+" for a gain."""
+    if np.isnan(found.low):
+        return f"{found.value:{sign}.3f} [{NO_INTERVAL}]"
     return f"{found.value:{sign}.3f} [{found.low:{sign}.3f}, {found.high:{sign}.3f}]"
 
 
@@ -158,10 +168,17 @@ def rows_of(runs: Sequence[Figures]) -> tuple[StudyRow, ...]:
     stacked = {k: np.stack([run[k] for run in runs if k in run]) for k in keys}
     corrected = _holm(stacked)
     return tuple(
-        StudyRow(*key, pooled(values), corrected.get(key))
+        StudyRow(*key, _doubted(pooled(values)), corrected.get(key))
         for key, values in stacked.items()
         if not np.isnan(values[:, 0]).all()
     )
+
+
+def _doubted(found: Interval) -> Interval:
+    """Take the ends away where all resamples agree: they cannot see the doubt left."""
+    if found.low < found.high:
+        return found
+    return replace(found, low=float("nan"), high=float("nan"))
 
 
 def _holm(stacked: Mapping[Key, Floats]) -> dict[Key, float]:

@@ -32,13 +32,15 @@ class Interval:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}] (n = {self.n})"
 
 
-def wilson(hits: int, n: int, level: float = 0.95) -> Interval:
+def wilson(hits: float, n: int, level: float = 0.95) -> Interval:
     """Return the score interval of a proportion (Wilson 1927).
 
     Parameters
     ----------
-    hits, n : int
-        Successes and trials, 0 <= hits <= n.
+    hits : float
+        Successes, 0..n; a mean over runs need not be whole.
+    n : int
+        Trials.
     level : float
         0..1.
 

@@ -429,6 +429,31 @@ def test_a_report_does_not_lose_its_page_to_its_figures(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_figures_replace_no_file_that_nobody_named(tmp_path: Path) -> None:
+    evidence = Evidence("x", (), (), (), {}, (0,), 0, "fake")
+    labels = tmp_path / "labels.json"
+    labels.write_text('{"images": []}')
+    with pytest.raises(StorageError, match="another kind"):
+        write_report(evidence, tmp_path / "labels.html")
+    assert labels.read_text() == '{"images": []}'
+    for _ in range(2):
+        page, _ = write_report(evidence, tmp_path / "report.html")
+    assert page.is_file()
+
+
+def test_shares_of_the_report_are_those_of_its_confusion_matrix() -> None:
+    evidence = run_to_end(measure(_question(_vectors("BA", 20, 7)), seeds=3))
+    seen = 0
+    for case in evidence.cases:
+        counts = np.array(case.confusion)
+        for row, (code, told) in enumerate(case.classes.items()):
+            if told.recall is not None:
+                seen += 1
+                share = counts[row, row] / counts[row].sum()
+                assert told.recall.value == pytest.approx(share, abs=1e-6), code
+    assert seen
+
+
 def test_report_into_what_is_no_folder(tmp_path: Path) -> None:
     evidence = Evidence("x", (), (), (), {}, (0,), 0, "fake")
     (tmp_path / "file").write_text("in the way")

@@ -27,10 +27,12 @@ from napari_cytosynth.evidence._torch.small_resnet import SmallResNet
 from napari_cytosynth.evidence.deals import COMMON, deal
 from napari_cytosynth.evidence.jury import REPEATS, Jury, with_gains
 from napari_cytosynth.evidence.study import (
+    NO_INTERVAL,
     Key,
     Study,
     hash_of,
     rows_of,
+    span,
 )
 from napari_cytosynth.metrics.scores import average_precisions, pooled
 from napari_cytosynth.testing.contracts_generator import tiny_labelled
@@ -189,12 +191,13 @@ def test_a_further_real_cell_weighs_as_much_as_the_first(cells: LabelledCells) -
 
 
 def of_ratio(share: float) -> Study:
-    same = np.ones(101)
+    gains = np.linspace(0.05, 0.15, 101)
+    gains[0] = 0.1
     rows = rows_of(
         [
             {
-                ("synthetic", "20", "macro_f1_gain", ""): 0.1 * same,
-                ("synthetic", "20", "passed", ""): share * same,
+                ("synthetic", "20", "macro_f1_gain", ""): gains,
+                ("synthetic", "20", "passed", ""): np.full(101, share),
             }
         ]
     )
@@ -202,7 +205,7 @@ def of_ratio(share: float) -> Study:
 
 
 def test_what_the_gate_let_through_is_told() -> None:
-    assert ratio.told(of_ratio(1))[0].startswith("+0.100 [+0.100, +0.100] macro-F1")
+    assert ratio.told(of_ratio(1))[0].startswith("+0.100 [+0.053, +0.148] macro-F1")
     assert "at 20 : 1 (40% of them passed the gate);" in ratio.told(of_ratio(0.4))[0]
     assert ratio.told(of_ratio(0)) == (
         "no synthetic cell passed the gate, so there is no curve",
@@ -428,7 +431,7 @@ class TestRuns:
         assert found.said[0].startswith("no cell could be painted")
         again = run_to_end(study(unknown, Plan("protocol", 2, 1), tmp_path))
         assert again.not_run == found.not_run
-        assert again.rows == found.rows
+        assert again.to_json()["rows"] == found.to_json()["rows"]
 
     def test_a_kept_run_is_not_repeated_and_another_cell_is_another_run(
         self, material: Material, tmp_path: Path
@@ -437,7 +440,8 @@ class TestRuns:
         first = run_to_end(study(material, plan, tmp_path))
         kept = list(tmp_path.iterdir())
         stamp = kept[0].stat().st_mtime_ns
-        assert run_to_end(study(material, plan, tmp_path)).rows == first.rows
+        again = run_to_end(study(material, plan, tmp_path))
+        assert again.to_json()["rows"] == first.to_json()["rows"]
         assert kept[0].stat().st_mtime_ns == stamp
         assert first.data == hash_of(material.cells)
         assert first.said
@@ -550,3 +554,22 @@ def test_the_network_learns_painted_cells_and_begins_alike(
     assert (chances.argmax(axis=1) == truth).mean() > 0.8
     again = SmallResNet(drawn.classes, steps=60).fit(train.crops, train.codes, weights)
     assert np.allclose(again.chances(drawn.test.crops), chances, atol=1e-4)
+
+
+def test_a_figure_on_which_all_resamples_agree_has_no_interval() -> None:
+    runs: list[dict[Key, np.ndarray]] = [
+        {
+            ("none", "", "recall", "BA"): np.ones(9),
+            ("none", "", "macro_f1", ""): np.linspace(0.6, 0.8, 9),
+        }
+    ]
+    recall, macro = rows_of(runs)
+    assert recall.interval.value == 1
+    assert np.isnan([recall.interval.low, recall.interval.high]).all()
+    assert NO_INTERVAL in span(recall.interval)
+    assert macro.interval.low < macro.interval.high
+    study = Study("ratio", (recall, macro), (), (), (), {"seeds": 1}, "0" * 64, 1.0)
+    text = json.dumps(study.to_json(), allow_nan=False)
+    read = Study.from_json(json.loads(text))
+    assert np.isnan(read.rows[0].interval.low)
+    assert read.rows[1] == macro

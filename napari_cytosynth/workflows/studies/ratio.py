@@ -199,7 +199,7 @@ def told(study: Study) -> tuple[str, ...]:
     best = max(gains, key=lambda ratio: gains[ratio].value)
     top, share = gains[best], shares.get(best, 1.0)
     lacking = f" ({share:.0%} of them passed the gate)" if share < 1 else ""
-    if top.low <= 0:
+    if not top.low > 0:
         return (
             f"no benefit found: at best {span(top, '+')} macro-F1 against class "
             f"weights, at {best:g} : 1{lacking}",
