@@ -13,7 +13,7 @@ from napari_cytosynth.core.ids import CellId, SyntheticId
 from napari_cytosynth.core.journal import Mode
 from napari_cytosynth.core.provenance import SyntheticCell
 from napari_cytosynth.core.quality import words
-from napari_cytosynth.core.rereading import comments, fault
+from napari_cytosynth.core.rereading import comments, fault, wants_second_opinion
 from napari_cytosynth.core.splits import hash_share
 
 _UNTOLD = 1 / 3
@@ -133,7 +133,7 @@ class CellCards:
 
     def _badge(self, cell: CellId) -> str:
         journal = self._session.project.journal
-        if journal.wants_second_opinion(cell):
+        if wants_second_opinion(journal, cell):
             return "second opinion"
         if comments(journal, cell):
             return "comment"

@@ -15,7 +15,7 @@ from napari_cytosynth.app.panels import DOUBTED, FAULTY, OPINION, Quality, Sort,
 from napari_cytosynth.app.state import SessionEvents, SessionState
 from napari_cytosynth.core.ids import CellId, SmearId
 from napari_cytosynth.core.project import Project
-from napari_cytosynth.core.rereading import fault
+from napari_cytosynth.core.rereading import fault, wants_second_opinion
 
 if TYPE_CHECKING:
     from napari_cytosynth.workflows.suggest import Suggestion
@@ -154,7 +154,7 @@ class Desk:
             return False
         journal = self.project.journal
         if self.state.filter == OPINION:
-            return journal.wants_second_opinion(cell)
+            return wants_second_opinion(journal, cell)
         if self.state.filter == FAULTY:
             return bool(fault(journal, cell))
         if self.state.filter == DOUBTED:

@@ -14,7 +14,7 @@ from napari_cytosynth.app.panels import DOUBTED, FAULTY, OPINION, Tab
 from napari_cytosynth.app.state import SessionState
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.project import Project
-from napari_cytosynth.core.rereading import faulty, is_settled
+from napari_cytosynth.core.rereading import awaiting_opinion, faulty, is_settled
 
 if TYPE_CHECKING:
     from napari_cytosynth.learning.doubts import Doubt
@@ -63,7 +63,7 @@ class Lists:
         choice = self.choice()
         named = Listing()
         if choice.filter == OPINION:
-            asked = self._project.journal.awaiting_opinion()
+            asked = awaiting_opinion(self._project.journal)
             named = Listing(np.array(sorted(asked), np.int64))
         elif choice.filter == FAULTY:
             reasons = {int(c): f for c, f in faulty(self._project.journal).items()}

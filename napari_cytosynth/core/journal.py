@@ -245,21 +245,9 @@ class Journal:
         last = self._last(cell, READ)
         return last is not None and last.kind is EventKind.SKIP
 
-    def wants_second_opinion(self, cell: CellId) -> bool:
-        """Tell whether another reader was asked for, and none has answered.
-
-        A label by anybody but the one who asked is the answer.
-        """
-        asked = self._last(cell, frozenset({EventKind.SECOND_OPINION}))
-        if asked is None:
-            return False
-        given = self._last(cell, _SETS_LABEL)
-        return not given or given.id < asked.id or given.annotator == asked.annotator
-
-    def awaiting_opinion(self) -> frozenset[int]:
-        """Return the cells on which another reader is still asked for."""
-        asked = map(CellId, list(self._asked))
-        return frozenset(filter(self.wants_second_opinion, asked))
+    def asked(self) -> frozenset[CellId]:
+        """Return all cells on which another reader was ever asked for."""
+        return frozenset(map(CellId, list(self._asked)))
 
     def is_audit(self, cell: CellId) -> bool:
         """Tell whether a cell was drawn as an audit card."""

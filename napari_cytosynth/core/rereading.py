@@ -50,6 +50,28 @@ def comments(journal: Journal, cell: CellId) -> list[str]:
     return [str(event.data["text"]) for event in said]
 
 
+def wants_second_opinion(journal: Journal, cell: CellId) -> bool:
+    """Tell whether another reader was asked for, and none has answered.
+
+    A label by anybody but the one who asked is the answer.
+    """
+    events = journal.of_cell(cell)
+    asked = [e for e in events if e.kind is EventKind.SECOND_OPINION]
+    if not asked:
+        return False
+    given = [e for e in events if e.kind is EventKind.LABEL]
+    return (
+        not given
+        or given[-1].id < asked[-1].id
+        or given[-1].annotator == asked[-1].annotator
+    )
+
+
+def awaiting_opinion(journal: Journal) -> frozenset[CellId]:
+    """Return the cells on which another reader is still asked for."""
+    return frozenset(c for c in journal.asked() if wants_second_opinion(journal, c))
+
+
 def readings(journal: Journal, cell: CellId) -> list[Event]:
     """Return the labels that a cell was given and that were not undone, in order."""
     return [e for e in journal.of_cell(cell) if e.kind is EventKind.LABEL]

@@ -11,7 +11,7 @@ from napari_cytosynth.app.panels import OPINION, Tab
 from napari_cytosynth.core.geometry import Box
 from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import EventKind
-from napari_cytosynth.core.rereading import comments
+from napari_cytosynth.core.rereading import awaiting_opinion, comments
 from napari_cytosynth.testing.desk import Desk
 from tests.app.seating import painted_file, sit_down
 
@@ -150,4 +150,4 @@ def test_second_opinions_are_listed_until_another_reader_labels(
     session.set_filter(OPINION)
     assert len(state.listing) == 0
     session.undo()
-    assert session.project.journal.awaiting_opinion() == {second}
+    assert awaiting_opinion(session.project.journal) == {second}

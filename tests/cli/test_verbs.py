@@ -20,7 +20,7 @@ from napari_cytosynth.core.ids import CellId
 from napari_cytosynth.core.journal import Author, EventKind, Mode
 from napari_cytosynth.core.project import JobState
 from napari_cytosynth.core.provenance import Assessment, Status
-from napari_cytosynth.core.rereading import comments
+from napari_cytosynth.core.rereading import awaiting_opinion, comments
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.learning.strategies.balanced import Shares
 from napari_cytosynth.store import create_project, open_project
@@ -221,7 +221,7 @@ def test_label_skips_remarks_asks_and_strikes_out(
     opened.close()
     assert journal.skipped(1)
     assert comments(journal, 1) == ["blur"]
-    assert journal.awaiting_opinion() == {2}
+    assert awaiting_opinion(journal) == {2}
     assert journal.label(2).code == "EO"
     assert 3 not in cells
 

@@ -17,7 +17,7 @@ from napari_cytosynth.core.journal import (
     Mode,
     now,
 )
-from napari_cytosynth.core.rereading import comments
+from napari_cytosynth.core.rereading import comments, wants_second_opinion
 
 ANN, BOB = Author("ann"), Author("bob")
 CELLS = st.integers(1, 4).map(CellId)
@@ -261,7 +261,7 @@ def test_box_split_skip_comment_second_opinion() -> None:
     assert journal.boxes.of(CellId(2)) is None
     assert journal.skipped(cell)
     assert comments(journal, cell) == ["one", "two"]
-    assert journal.wants_second_opinion(cell)
+    assert wants_second_opinion(journal, cell)
     assert journal.touched() == {1}
     journal.apply(replace(ANN.label(cell, "A"), id=EventId(6)))
     assert not journal.skipped(cell)
