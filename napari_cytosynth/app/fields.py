@@ -148,7 +148,7 @@ class Fields:
         self._searching.show(cells, f"This field {field.reason}.")
         self._desk.state.outlined = FieldMark(field.smear, field.box, field.missed)
 
-    def _on_search(self, title: str) -> None:
+    def _on_search(self) -> None:
         """Take the outline away with the list of its cells."""
         self._desk.state.outlined = None
 

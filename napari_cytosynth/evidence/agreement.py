@@ -106,7 +106,7 @@ def measure_agreement(sets: Sets) -> Task[Agreed]:
     }
     judged = [code for code in sets.made if code in known]
     if len(known) < 2 or not judged:
-        return _hidden(sets, sizes)
+        return _hidden(sizes)
     made: dict[str, list[float]] = defaultdict(list)
     real: dict[str, list[float]] = defaultdict(list)
     for number in range(_REPEATS):
@@ -116,7 +116,7 @@ def measure_agreement(sets: Sets) -> Task[Agreed]:
         ):
             for key, value in found.items():
                 kept[key].append(value)
-    agreed = _hidden(sets, sizes)
+    agreed = _hidden(sizes)
     for code in judged:
         if sizes[code] >= FEWEST:
             beside = summed_up(made[code], real[code], sizes[code])
@@ -130,7 +130,7 @@ def measure_agreement(sets: Sets) -> Task[Agreed]:
     return agreed
 
 
-def _hidden(sets: Sets, sizes: dict[str, int]) -> Agreed:
+def _hidden(sizes: dict[str, int]) -> Agreed:
     why = (
         f"a validator needs two classes of {2 * FEWEST} real cells, and {FEWEST} cells "
         "to judge"

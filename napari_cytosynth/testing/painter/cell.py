@@ -218,13 +218,13 @@ def _cytoplasm(
     depth = 1 + look.mottle * (0.7 * g.noise(2.4, rng) + 0.5 * g.noise(1.0, rng))
     depth += look.rim * np.exp(-np.clip(body, 0, None) / 0.9)
     if look.hof:
-        depth *= 1 - look.hof * _hof(g, body, nucleus)
+        depth *= 1 - look.hof * _hof(g, nucleus)
     for _ in range(int(rng.integers(look.vacuoles[0], look.vacuoles[1] + 1))):
         depth *= 1 - 0.85 * _vacuole(g, body, rng)
     return np.asarray(depth[..., None] * np.asarray(look.dye, np.float32), np.float32)
 
 
-def _hof(g: Grid, body: Field, nucleus: Field) -> Field:
+def _hof(g: Grid, nucleus: Field) -> Field:
     """Return the pale zone: beside the nucleus, towards the cell's middle."""
     weight = smooth(nucleus, EDGE_UM)
     total = float(weight.sum()) + 1e-6
