@@ -27,6 +27,7 @@ from napari_cytosynth.learning.head import Head
 from napari_cytosynth.learning.space import PoolSpace
 from napari_cytosynth.workflows.embed import vectors_of
 from napari_cytosynth.workflows.missed import Opener, find_missed
+from napari_cytosynth.workflows.pool import Pool
 from napari_cytosynth.workflows.splitting import labelled_cells, splits_of
 from napari_cytosynth.workflows.suggest import made_strategy, ranked
 
@@ -237,7 +238,7 @@ class _Stock:
         table = tiled.table
         strategy = made_strategy(project, config.strategy)
         count = int(np.clip(WORTHY_SHARE * len(table), LEAST_WORTHY, MOST_WORTHY))
-        query = ranked(project, key, strategy, head=head, n=count, seed=config.seed)
+        query = ranked(Pool.of(project, key, head), strategy, n=count, seed=config.seed)
         vectors = vectors_of(project, key, table)
         rows = table.rows(query.ids)
         known = labelled_cells(project, key, Split.TRAIN, abstain=True, cells=table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -97,6 +97,12 @@ class Pool:
             labelled_cells(project, key, Split.TRAIN, abstain=True, cells=table),
             synthetic_examples(project, key, vectors.shape[1]),
         )
+
+    def limited_to(self, ids: _Ids | None) -> Pool:
+        """Return the same with these cells alone waiting for a label; None: all."""
+        if ids is None:
+            return self
+        return replace(self, open=self.open & np.isin(self.ids, ids))
 
     @property
     def teach(self) -> _Mask:

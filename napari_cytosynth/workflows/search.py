@@ -7,7 +7,7 @@ pool of more than 1 GiB of vectors, the 20,000 cells likest to an example are co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,7 @@ from napari_cytosynth.learning.strategies.alike import Alike
 from napari_cytosynth.learning.strategies.search import Search
 from napari_cytosynth.workflows.embed import IN_MEMORY, vectors_of
 from napari_cytosynth.workflows.examples import examples_of, synthetic_examples
+from napari_cytosynth.workflows.pool import Pool
 from napari_cytosynth.workflows.splitting import labelled_cells
 from napari_cytosynth.workflows.suggest import ranked
 
@@ -123,9 +124,8 @@ def find_class(
     _demand_example(name, real, made)
     yield Progress(2, 3, f"looking for {name}")
     near = _likest(project, embedder_key, _vectors_of_class(name, real, made))
-    query = ranked(
-        project, embedder_key, Search(name), n=n, seed=seed, synthetic=made, only=near
-    )
+    pool = replace(Pool.of(project, embedder_key, None), synthetic=made)
+    query = ranked(pool.limited_to(near), Search(name), n=n, seed=seed)
     return Found(query, name, real.count(name), made.codes.count(name), note, made)
 
 
@@ -165,7 +165,8 @@ def find_alike(
     like = Alike(vectors[row], f"cell {cell}")
     # One more than asked: the cell itself is the likest, where it has no label.
     near = _likest(project, embedder_key, vectors[row][None])
-    query = ranked(project, embedder_key, like, n=n + 1, seed=seed, only=near)
+    pool = Pool.of(project, embedder_key, None).limited_to(near)
+    query = ranked(pool, like, n=n + 1, seed=seed)
     others = np.flatnonzero(query.ids != cell)[:n]
     reasons = tuple(query.reasons[i] for i in others)
     return Found(

@@ -15,7 +15,6 @@ from napari_cytosynth.core.protocols import (
     DensityModel,
     Query,
     QueryStrategy,
-    SyntheticVectors,
 )
 from napari_cytosynth.core.registry import DEFAULT_STRATEGY, load
 from napari_cytosynth.core.splits import AUDIT_EVERY
@@ -133,15 +132,7 @@ def suggest(
 
 
 def ranked(
-    project: Project,
-    embedder_key: str,
-    strategy: QueryStrategy,
-    *,
-    head: Head | None = None,
-    n: int = 200,
-    seed: int = 0,
-    synthetic: SyntheticVectors | None = None,
-    only: _Ids | None = None,
+    pool: Pool, strategy: QueryStrategy, *, n: int = 200, seed: int = 0
 ) -> Query:
     """Rank the cells that :func:`suggest` would, and deal no audit card among them.
 
@@ -149,39 +140,25 @@ def ranked(
 
     Parameters
     ----------
-    project : Project
-        Gives cells, vectors and labels; nothing is written.
-    embedder_key : str
-        Fingerprint of the embedder.
+    pool : Pool
+        The cells, and what the strategy is shown beside them; nothing is written.
     strategy : QueryStrategy
         Ranks.
-    head : Head, optional
-        The fitted head, for a strategy that asks for probabilities.
     n : int
         Cells wanted at most.
     seed : int
         Decides chance.
-    synthetic : SyntheticVectors, optional
-        What the strategy is shown beside the real cells; by default all examples that
-        the project keeps.
-    only : int64[k], optional
-        Rank these alone, as far as they wait for a label.
 
     Raises
     ------
     InputError
         If no cell has a vector.
     """
-    pool = Pool.of(project, embedder_key, head)
     if not pool.embedded:
         raise InputError(
             "No cell has a vector yet, so cells cannot be compared. Add smears and "
             "find their cells first; each verb that compares cells embeds them."
         )
-    if synthetic is not None:
-        pool = replace(pool, synthetic=synthetic)
-    if only is not None:
-        pool = replace(pool, open=pool.open & np.isin(pool.ids, only))
     return _taught(strategy, pool, (n, 0), np.random.default_rng(seed))[0]
 
 

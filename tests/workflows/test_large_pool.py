@@ -22,6 +22,7 @@ from napari_cytosynth.store import MemoryProject
 from napari_cytosynth.testing.tiny import tiny_project
 from napari_cytosynth.worker import InlineCompute
 from napari_cytosynth.workflows import embed, mapped, pool, suggest
+from napari_cytosynth.workflows.pool import Pool
 from napari_cytosynth.workflows.scores import scores_of
 from napari_cytosynth.workflows.splitting import splits_of
 from napari_cytosynth.workflows.summary import class_summary
@@ -59,9 +60,9 @@ def test_a_list_as_long_as_the_pool_ranks_as_the_pool(
 ) -> None:
     project, key = _labelled()
     head, margin = run_to_end(train_head(project, key)), load("strategies", "margin")()
-    whole = suggest.ranked(project, key, margin, head=head, n=30)
+    whole = suggest.ranked(Pool.of(project, key, head), margin, n=30)
     monkeypatch.setattr(pool, "IN_MEMORY", 1000)
-    listed = suggest.ranked(project, key, margin, head=head, n=30)
+    listed = suggest.ranked(Pool.of(project, key, head), margin, n=30)
     np.testing.assert_array_equal(whole.ids, listed.ids)
     assert whole.reasons == listed.reasons
 
@@ -116,7 +117,7 @@ def test_a_round_scores_the_pool_once_whoever_asks(
     told = run_to_end(predict(project, key, head))
     class_summary(project, head, key)
     for _ in range(2):
-        suggest.ranked(project, key, balanced, head=head, n=50)
+        suggest.ranked(Pool.of(project, key, head), balanced, n=50)
     cells = len(project.cells())
     assert scored.count(cells) == 1
     assert all(n == cells or n <= 60 for n in scored)
@@ -147,10 +148,10 @@ def test_labels_that_measure_do_not_make_a_class_less_rare() -> None:
             return query_at_random(candidates, n, rng, "")
 
     for mode in (Mode.AUDIT, Mode.TEACH):
-        suggest.ranked(project, key, Counting(), n=1)
+        suggest.ranked(Pool.of(project, key, None), Counting(), n=1)
         for cell in held_out[:6].tolist():
             project.record(Author("tester", mode).label(cell, "BAS"))
-    suggest.ranked(project, key, Counting(), n=1)
+    suggest.ranked(Pool.of(project, key, None), Counting(), n=1)
     assert before[0] == before[1] == before[2]
     assert sum(before[0].values()) == 40
 
@@ -161,7 +162,7 @@ def test_before_a_head_a_list_is_drawn_from_the_pool(
     monkeypatch.setattr(pool, "LISTED", 25)
     project, key = _labelled()
     typical = load("strategies", "typical")()
-    found = suggest.ranked(project, key, typical, n=60)
+    found = suggest.ranked(Pool.of(project, key, None), typical, n=60)
     assert len(found.ids) == 25
     assert (
         not splits_of(project)
