@@ -86,7 +86,8 @@ class Learned:
     problem : WorkerError, WeightsError or None
         Why new cells have no vectors.
     caveat : str
-        What every figure must say of the split; empty: by patient or slide.
+        What every figure must say of the split and of the audit cells; empty: split by
+        patient or slide, and patients enough.
     accuracy : Interval or None
         Share of audit cells that the head gets right.
     gate : UseAnswer or None
@@ -240,7 +241,7 @@ class Learner:
             suggestion,
             strategy,
             problem,
-            caveat_of(self._project),
+            caveat_of(self._project, key),
             accuracy_of(self._project, key, head),
             gate,
             to_ask,
@@ -342,8 +343,8 @@ def accuracy_of(project: Project, key: str, head: Head | None) -> Interval:
     return audit_accuracy(project, head, key)
 
 
-def caveat_of(project: Project) -> str:
-    """Return what every figure must say of how the cells are split."""
-    from napari_cytosynth.workflows.splitting import splits_of
+def caveat_of(project: Project, key: str) -> str:
+    """Return what every figure must say of how the cells are split, and whose."""
+    from napari_cytosynth.workflows.summary import audit_caveat
 
-    return splits_of(project).caveat
+    return audit_caveat(project, key)

@@ -33,7 +33,7 @@ from napari_cytosynth.evidence.verdict import (
 )
 from napari_cytosynth.learning.head import fitter_here
 from napari_cytosynth.learning.training import capped, joined
-from napari_cytosynth.metrics.intervals import Interval, wilson
+from napari_cytosynth.metrics.intervals import Interval
 from napari_cytosynth.metrics.multiplicity import holm, holm_levels, two_sided
 from napari_cytosynth.metrics.scores import (
     Scores,
@@ -41,6 +41,7 @@ from napari_cytosynth.metrics.scores import (
     interval_of,
     weighted_scores,
 )
+from napari_cytosynth.metrics.shares import share_among
 
 SEEDS = 5
 REPEATS = 2000
@@ -164,26 +165,13 @@ def _averaged(runs: list[Scores], drawn: npt.NDArray[np.integer]) -> Scores:
 def _case_result(
     question: Question, case: str, scores: Scores, predictions: _Predictions
 ) -> CaseResult:
-    truth = question.audit.codes
+    truth = np.array(question.audit.codes)
     results = {}
     for number, code in enumerate(question.classes):
-        there = question.audit.count(code)
-        found = float((predictions == number).sum(axis=1).mean())
-        hits = float(
-            np.mean(
-                [
-                    sum(
-                        t == code and p == number
-                        for t, p in zip(truth, row, strict=True)
-                    )
-                    for row in predictions
-                ]
-            )
-        )
-        # Shares by Wilson: a bootstrap of ten hits in ten would claim no doubt at all.
+        there, found = truth == code, (predictions == number).mean(axis=0)
         results[code] = ClassResult(
-            precision=_share(hits, found),
-            recall=_share(hits, there),
+            precision=_share(question, there * found, found),
+            recall=_share(question, there * found, there),
         )
     kept = question.estimable
     macro = interval_of(_macro(scores, kept), len(truth)) if kept else None
@@ -204,10 +192,15 @@ def _confusion(
     return tuple(tuple(row) for row in counts.round(6).tolist())
 
 
-def _share(hits: float, found: float) -> Interval | None:
-    """Return the share of hits, both means over the runs; n is of a single run."""
-    n = round(found)
-    return wilson(n * hits / found, n) if n >= MIN_AUDIT else None
+def _share(
+    question: Question,
+    hits: npt.NDArray[np.float64],
+    asked: npt.NDArray[np.float64] | npt.NDArray[np.bool_],
+) -> Interval | None:
+    """Return a share as a mean over the runs, where ten cells were asked of."""
+    if round(float(asked.sum())) < MIN_AUDIT:
+        return None
+    return share_among(hits, asked, question.audit.groups)
 
 
 def _macro(scores: Scores, kept: list[int]) -> npt.NDArray[np.float64]:

@@ -11,9 +11,7 @@ import numpy.typing as npt
 from napari_cytosynth.core.protocols import LabelledCells
 from napari_cytosynth.learning.outlook import Source
 from napari_cytosynth.metrics.scores import draw_counts, draw_group_counts
-
-FEW_GROUPS = 5
-"""Cells of fewer groups are drawn again one by one."""
+from napari_cytosynth.metrics.shares import too_few
 
 RESAMPLES = 300
 
@@ -71,6 +69,6 @@ class Again:
 
 
 def _weights(groups: npt.NDArray[np.str_], rng: np.random.Generator) -> Floats:
-    if len(np.unique(groups)) >= FEW_GROUPS:
-        return draw_group_counts(groups, RESAMPLES, rng, within=True)
-    return draw_counts(len(groups), RESAMPLES, rng)
+    if too_few(groups):
+        return draw_counts(len(groups), RESAMPLES, rng)
+    return draw_group_counts(groups, RESAMPLES, rng, within=True)

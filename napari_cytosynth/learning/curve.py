@@ -27,7 +27,7 @@ from napari_cytosynth.learning.folds import (
     has_groups,
 )
 from napari_cytosynth.learning.head import HeadFitter
-from napari_cytosynth.metrics.intervals import Interval, wilson
+from napari_cytosynth.metrics.intervals import Interval
 from napari_cytosynth.metrics.scores import (
     draw_counts,
     draw_group_counts,
@@ -35,6 +35,7 @@ from napari_cytosynth.metrics.scores import (
     numbered,
     weighted_scores,
 )
+from napari_cytosynth.metrics.shares import share_among
 
 START = 10
 """Labels of the first point, as far as they name two classes."""
@@ -159,9 +160,8 @@ def _on_audit(
     head = fitted(first, fit)
     if head is None:
         return None
-    guesses = head.predict(audit.vectors)
-    hits = sum(g == c for g, c in zip(guesses, audit.codes, strict=True))
-    return wilson(hits, len(audit))
+    hits = np.array(head.predict(audit.vectors)) == np.array(audit.codes)
+    return share_among(hits, np.ones(len(audit)), audit.groups)
 
 
 def _across(

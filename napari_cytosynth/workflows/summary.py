@@ -6,15 +6,18 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_cytosynth.core.project import Project
+from napari_cytosynth.core.protocols import LabelledCells
 from napari_cytosynth.core.provenance import Status
 from napari_cytosynth.core.splits import MIN_AUDIT, Split
 from napari_cytosynth.learning.head import Head
-from napari_cytosynth.metrics.intervals import Interval, wilson
+from napari_cytosynth.metrics.intervals import Interval
+from napari_cytosynth.metrics.shares import share_among, too_few
 from napari_cytosynth.workflows.embed import vectors_of
 from napari_cytosynth.workflows.scores import scores_of
-from napari_cytosynth.workflows.splitting import labelled_cells
+from napari_cytosynth.workflows.splitting import labelled_cells, splits_of
 from napari_cytosynth.workflows.suggest import label_counts
 
 
@@ -35,8 +38,9 @@ class ClassSummary:
     audit : int
         Real audit cells of this class.
     precision, recall : Interval or None
-        On audit cells only, Wilson's 95 % interval; None: cannot be estimated yet,
-        because fewer than ten audit cells were predicted as, or belong to, the class.
+        On audit cells only, with a 95 % interval by
+        :func:`~napari_cytosynth.metrics.shares.share_among`; None: cannot be estimated
+        yet, because fewer than ten were predicted as, or belong to, the class.
         Artefacts taken for cells count against precision; they get no figures.
     """
 
@@ -50,17 +54,31 @@ class ClassSummary:
 
 
 def audit_accuracy(project: Project, head: Head | None, embedder_key: str) -> Interval:
-    """Return the share of audit cells that a head gets right, Wilson's 95 % interval.
+    """Return the share of audit cells that a head gets right, with a 95 % interval.
 
-    Under ten of them it cannot be estimated: the value is NaN, and ``n`` says how many
+    Patients are drawn again for it where there are five; see :func:`audit_caveat`.
+    Under ten cells it cannot be estimated: the value is NaN, and ``n`` says how many
     there are.
     """
     audit = labelled_cells(project, embedder_key, Split.AUDIT, abstain=True)
     n = len(audit)
     if head is None or n < MIN_AUDIT:
         return Interval(float("nan"), 0.0, 1.0, n)
-    guesses = head.predict(audit.vectors)
-    return wilson(sum(g == c for g, c in zip(guesses, audit.codes, strict=True)), n)
+    hits = np.array(head.predict(audit.vectors)) == np.array(audit.codes)
+    return share_among(hits, np.ones(n), audit.groups)
+
+
+def audit_caveat(project: Project, embedder_key: str) -> str:
+    """Return what figures on audit cells must say; empty where there is nothing."""
+    split = splits_of(project).caveat
+    audit = labelled_cells(project, embedder_key, Split.AUDIT, abstain=True)
+    if len(audit) < MIN_AUDIT or not too_few(audit.groups):
+        return split
+    few = (
+        f"the audit cells come from {len(np.unique(audit.groups))} patients or places: "
+        "intervals take the cells as independent, and are too narrow"
+    )
+    return f"{split}; {few}" if split else few
 
 
 def class_summary(
@@ -82,16 +100,17 @@ def class_summary(
     predicted = _predicted(project, head, embedder_key)
     audit = labelled_cells(project, embedder_key, Split.AUDIT, abstain=True)
     cells = project.taxonomy.cell_codes
-    truth = list(audit.codes)
-    guesses = head.predict(audit.vectors) if head is not None and truth else []
+    guesses = np.zeros(0, np.str_)
+    if head is not None and len(audit):
+        guesses = np.array(head.predict(audit.vectors), np.str_)
     return tuple(
         ClassSummary(
             code,
             labelled[code],
             None if predicted is None else predicted[code],
             synthetic[code],
-            truth.count(code),
-            *(_shares(code, truth, guesses) if code in cells else (None, None)),
+            audit.count(code),
+            *(_shares(code, audit, guesses) if code in cells else (None, None)),
         )
         for code in project.taxonomy.codes
     )
@@ -111,13 +130,16 @@ def _predicted(project: Project, head: Head | None, key: str) -> Counter[str] | 
 
 
 def _shares(
-    code: str, truth: list[str], guesses: list[str]
+    code: str, audit: LabelledCells, guesses: npt.NDArray[np.str_]
 ) -> tuple[Interval | None, Interval | None]:
     """Return precision and recall of a class, where enough audit cells tell."""
-    if not guesses:
+    if not len(guesses):
         return None, None
-    hits = sum(t == g == code for t, g in zip(truth, guesses, strict=True))
-    found, there = guesses.count(code), truth.count(code)
-    precision = wilson(hits, found) if found >= MIN_AUDIT else None
-    recall = wilson(hits, there) if there >= MIN_AUDIT else None
+    there, found = np.array(audit.codes) == code, guesses == code
+    precision, recall = (
+        share_among(there & found, asked, audit.groups)
+        if asked.sum() >= MIN_AUDIT
+        else None
+        for asked in (found, there)
+    )
     return precision, recall

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from napari_cytosynth.core.protocols import LabelledCells
-from napari_cytosynth.learning.again import FEW_GROUPS, RESAMPLES, Again
+from napari_cytosynth.core.splits import MIN_GROUPS
+from napari_cytosynth.learning.again import RESAMPLES, Again
 from napari_cytosynth.learning.outlook import Source
 from tests.learning.toys import toy_cells
 
@@ -58,9 +59,9 @@ def test_a_class_of_one_patient_has_a_recall_in_every_resample() -> None:
 
 
 def test_cells_of_few_patients_are_drawn_one_by_one() -> None:
-    cells = _cells(FEW_GROUPS - 1)
+    cells = _cells(MIN_GROUPS - 1)
     again = Again.of(cells, cells, 3, np.random.default_rng(0))
     drawn = again.weights[Source.CROSS][1:]
     assert (drawn.sum(axis=1) == len(cells)).all()
     by_patient = [drawn[:, cells.groups == g].sum(axis=1) for g in set(cells.groups)]
-    assert np.std(by_patient) < 0.3 * len(cells) / (FEW_GROUPS - 1)
+    assert np.std(by_patient) < 0.3 * len(cells) / (MIN_GROUPS - 1)
