@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, QRectF, Qt
+from qtpy.QtCore import QModelIndex, QObject, QRectF, Qt
 from qtpy.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
 from qtpy.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from napari_cytosynth._gui.paint import draw_keycap, draw_symbol
+from napari_cytosynth._gui.plain import HeadedModel
 from napari_cytosynth._gui.theme import SYNTHETIC, Colours
 from napari_cytosynth.app.panels import ClassRow, Figure
 
@@ -30,8 +31,10 @@ _HINTS = (
 )
 
 
-class ClassModel(QAbstractTableModel):
+class ClassModel(HeadedModel):
     """One row a class."""
+
+    titles, hints = HEADERS, _HINTS
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -53,24 +56,6 @@ class ClassModel(QAbstractTableModel):
             self.rows[index] = row
             last = self.index(index, len(HEADERS) - 1)
             self.dataChanged.emit(self.index(index, 0), last)
-
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
-        """Return the number of classes."""
-        return len(self.rows)
-
-    def columnCount(self, parent: QModelIndex | None = None) -> int:
-        """Return the number of columns."""
-        return len(HEADERS)
-
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = 0
-    ) -> Any:
-        """Return column titles and their hints."""
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return HEADERS[section]
-        return _HINTS[section] if role == Qt.ItemDataRole.ToolTipRole else None
 
     def data(self, index: QModelIndex, role: int = 0) -> Any:
         """Return the words of a cell, for screen readers too."""

@@ -1,9 +1,46 @@
-"""Buttons and tables set up as ours are: plain, and out of the way of the keys."""
+"""Buttons, tables and their heads as all of ours are: plain, out of the keys' way."""
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
 from qtpy.QtWidgets import QAbstractItemView, QFrame, QPushButton, QTableView, QWidget
+
+
+class HeadedModel(QAbstractTableModel):
+    """Rows under titles that tell more when pointed at; ``data`` is the subclass's.
+
+    Attributes
+    ----------
+    titles, hints : tuple of str
+        Of each column.
+    rows : sequence
+        What is shown.
+    """
+
+    titles: ClassVar[tuple[str, ...]] = ()
+    hints: ClassVar[tuple[str, ...]] = ()
+    rows: Sequence[Any] = ()
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:
+        """Return the number of rows."""
+        return len(self.rows)
+
+    def columnCount(self, parent: QModelIndex | None = None) -> int:
+        """Return the number of columns."""
+        return len(self.titles)
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = 0
+    ) -> Any:
+        """Return column titles and their hints."""
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self.titles[section]
+        return self.hints[section] if role == Qt.ItemDataRole.ToolTipRole else None
 
 
 def plain_button(text: str, hint: str, parent: QWidget | None = None) -> QPushButton:
