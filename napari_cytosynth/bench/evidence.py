@@ -93,7 +93,7 @@ def reference_rows(seeds: int) -> Iterator[Row]:
                     "dataset": "clouds",
                     "size": f"{size[0]} x {size[1]}, {_DIM} dimensions",
                     "metric": "reference_error",
-                    "unit": "relative" if errors else "not run",
+                    "unit": "relative" if errors else reference.absence,
                     "value": max(errors, default=None),
                     "n": len(errors) or None,
                 }

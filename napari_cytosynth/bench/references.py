@@ -88,6 +88,11 @@ class Reference:
         """Whether the package is there."""
         return find_spec(self.package) is not None
 
+    @property
+    def absence(self) -> str:
+        """Why nothing was compared, and the way out."""
+        return f"not run: {self.peer} is not installed; pip install '.[bench]'"
+
 
 def _prdc(clouds: Clouds) -> Mapping[str, float]:
     from prdc import compute_prdc

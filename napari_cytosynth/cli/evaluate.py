@@ -39,7 +39,9 @@ Seeds = Annotated[int, typer.Option(min=1, help="Runs.", rich_help_panel=_STUDY_
 Shots = Annotated[
     int,
     typer.Option(
-        min=1, help="Training cells of a rare class.", rich_help_panel=_STUDY_PANEL
+        min=1,
+        help="Training cells of a rare class; each class needs 30 more cells.",
+        rich_help_panel=_STUDY_PANEL,
     ),
 ]
 Head = Annotated[

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_cytosynth.cli.output import Json, show
+from napari_cytosynth.cli.output import Json, plain, show
 from napari_cytosynth.cli.project import ProjectPath, opened
 from napari_cytosynth.core.errors import InputError
 from napari_cytosynth.core.records import DATASETS
@@ -107,7 +107,7 @@ def run(
                 include_synthetic=include_synthetic,
                 pictures=pictures,
             ).to_json()
-    lines = [f"{k}: {v}" for k, v in document.items()]
+    lines = [f"{k}: {plain(v)}" for k, v in document.items()]
     if document.get("withheld"):
         lines.append(
             "Withheld: they hold or were learned from cells of this project's patients "

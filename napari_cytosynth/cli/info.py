@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_cytosynth.cli.output import Json, scale_row, show
+from napari_cytosynth.cli.output import Json, plain, scale_row, show
 from napari_cytosynth.cli.project import BreakLock, ProjectPath, opened
 from napari_cytosynth.core.errors import ProjectLockedError
 from napari_cytosynth.core.project import JobState
+from napari_cytosynth.core.provenance import Status
 
 if TYPE_CHECKING:
     from napari_cytosynth.core.project import Project
@@ -55,16 +56,7 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
         if key == "scales":
             yield from (f"{row['uri']}: {row['words']}" for row in value)
         else:
-            yield f"{key}: {_plain(value)}"
-
-
-def _plain(value: object) -> str:
-    """Return a value as a person writes it: ``"BA 3, EO 12"``."""
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {count}" for key, count in value.items()) or "none"
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
-    return str(value)
+            yield f"{key}: {plain(value)}"
 
 
 def _copy_of(project: Path, target: str) -> Path:
@@ -73,6 +65,21 @@ def _copy_of(project: Path, target: str) -> Path:
     if target.endswith(("/", os.sep)) and not folder.exists():
         return folder / project.absolute().name
     return folder
+
+
+def _synthetic(project: Project) -> dict[str, Any]:
+    """Count synthetic cells: those that stand, and how each of all fares."""
+    found = {status: len(project.synthetic(status=status)) for status in Status}
+    stands = found[Status.ACCEPTED] + found[Status.PROPOSED]
+    return {
+        "synthetic": stands,
+        "synthetic_by_status": {
+            "accepted": found[Status.ACCEPTED],
+            "waiting": found[Status.PROPOSED],
+            "rejected": found[Status.REJECTED],
+            "dropped": found[Status.DROPPED],
+        },
+    }
 
 
 def _describe(project: Project) -> dict[str, Any]:
@@ -104,6 +111,6 @@ def _describe(project: Project) -> dict[str, Any]:
         "quality": flaw_counts(flaws_by_cell(project)),
         "stopping": "" if stopping is None else stopping.sentence,
         "readers": [str(found) for found in agreements(project.journal)],
-        "synthetic": len(project.synthetic()),
+        **_synthetic(project),
         "interrupted_jobs": [j.key for j in project.jobs(JobState.RUNNING)],
     }

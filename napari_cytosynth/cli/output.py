@@ -60,6 +60,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]
     return [line.rstrip() for line in captured.get().splitlines()]
 
 
+def plain(value: object) -> str:
+    """Return a value as a person writes it: ``"BA 3, EO 12"``."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {count}" for key, count in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun: ``"1 cell"``, ``"2 cells"``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -85,6 +85,20 @@ def rarest_third(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names[: max(len(names) // 3, 1)])
 
 
+def _too_few(cells: LabelledCells, shots: int, enough: int) -> str:
+    """Say what is missing, and what helps: fewer shots only where they do."""
+    needed = shots + 2 * TESTED
+    found = "1 class has" if enough == 1 else f"{enough or 'no'} classes have"
+    held = sorted(Counter(cells.codes).values(), reverse=True)
+    most = held[1] - 2 * TESTED if len(held) > 1 else 0
+    way = f", or use --shots {most}" if most > 0 else ""
+    return (
+        f"A study of {shots} shots takes two classes of {needed} labelled cells or "
+        f"more, {2 * TESTED} beside the shots. Of {len(cells)} cells, {found} so many: "
+        f"label more cells{way}."
+    )
+
+
 def deal(cells: LabelledCells, shots: int, seed: int) -> Deal:
     """Draw training and test cells; groups stay whole.
 
@@ -107,11 +121,7 @@ def deal(cells: LabelledCells, shots: int, seed: int) -> Deal:
     refuse_synthetic(cells, "a study")
     names = judged_classes(cells, shots)
     if len(names) < 2:
-        raise InputError(
-            f"A study was asked of {len(cells)} labelled cells, of which {len(names)} "
-            f"classes have {shots + 2 * TESTED} cells or more. It takes two such "
-            "classes: label more cells, or lower the shots."
-        )
+        raise InputError(_too_few(cells, shots, len(names)))
     kept, fold = _halved(cells, names, seed)
     names = tuple(code for code in names if code in kept.codes)
     rare = rarest_third(names)

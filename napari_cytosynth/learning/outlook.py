@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -48,7 +48,8 @@ class Forecast:
         recall of the classes that can be forecast.
     outlook : Outlook
         UNKNOWN: fewer than ten cells to try it on. UNCLEAR: the interval of the gain
-        allows for none. FLAT: the interval leaves no gain worth labels.
+        allows for none, or for none worth labels. FLAT: the interval leaves no gain
+        worth labels.
     n : int
         Cells of the class that it was tried on.
     source : Source
@@ -131,8 +132,9 @@ def _sentence(forecast: Forecast) -> str:
             f"would change it by {spread} ({on})."
         )
     if forecast.outlook is Outlook.UNCLEAR:
+        worth = f" by more than {LITTLE}" if gain.low > 0 else ""
         return (
-            f"Whether {more} would raise {what} cannot be told yet: it is "
+            f"Whether {more} would raise {what}{worth} cannot be told yet: it is "
             f"{now.value:.2f}, and they would change it by {spread} ({on})."
         )
     return (
@@ -151,11 +153,33 @@ def _beyond(forecast: Forecast) -> str:
     return "what more than that brings cannot be told yet"
 
 
-def outlook_of(gain: Interval, whole: Interval) -> Outlook:
-    """Judge a gain, and that of twice the labels: both 80 % intervals."""
-    if gain.low > 0 and gain.value > LITTLE:
-        return Outlook.RISES
-    return Outlook.FLAT if whole.high <= 2 * LITTLE else Outlook.UNCLEAR
+def judged(gains: Sequence[Interval]) -> tuple[Outlook, int]:
+    """Judge the gains of ever more labels, and say which of them is to be told.
+
+    Parameters
+    ----------
+    gains : sequence of Interval
+        One for each number of further labels, least first, with 80 % intervals.
+
+    Returns
+    -------
+    Outlook, int
+        What they say, and the place of the gain that says so. First judged are the
+        least labels that bring all but :data:`LITTLE` of what the most bring. Where
+        these leave it open, the most are judged: what is told is what was judged.
+    """
+    last = len(gains) - 1
+    whole = gains[last]
+    least = next(i for i, g in enumerate(gains) if g.value >= whole.value - LITTLE)
+    if _rises(gains[least]):
+        return Outlook.RISES, least
+    if whole.high <= 2 * LITTLE:
+        return Outlook.FLAT, last
+    return (Outlook.RISES if _rises(whole) else Outlook.UNCLEAR), last
+
+
+def _rises(gain: Interval) -> bool:
+    return gain.low > 0 and gain.value > LITTLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,10 +34,9 @@ from napari_cytosynth.learning.outlook import (
     LEVEL,
     LITTLE,
     Forecast,
-    Outlook,
     Source,
     Stopping,
-    outlook_of,
+    judged,
 )
 from napari_cytosynth.metrics.intervals import Interval, wilson
 from napari_cytosynth.metrics.scores import interval_of
@@ -254,11 +253,8 @@ class _Ahead:
     def told(self, tried: _Tried, now: Floats, gains: Floats) -> Forecast:
         """Say it: ``now`` float64[b], ``gains`` float64[b, steps]."""
         n = tried.n
-        k = int(np.flatnonzero(gains[0] >= gains[0, -1] - LITTLE)[0])
-        gain, whole = (interval_of(gains[:, i], n, LEVEL) for i in (k, -1))
-        outlook = outlook_of(gain, whole)
-        if outlook is not Outlook.RISES:
-            k, gain = len(self.steps) - 1, whole
+        looked = [interval_of(gain, n, LEVEL) for gain in gains.T]
+        outlook, k = judged(looked)
         rest = interval_of(gains[:, -1] - gains[:, k], n, LEVEL)
         then = interval_of(np.clip(now + gains[:, k], 0.0, 1.0), n)
         return Forecast(
@@ -269,7 +265,7 @@ class _Ahead:
             self.steps[k],
             _widened(interval_of(now, n)),
             _widened(then),
-            gain,
+            looked[k],
             rest,
         )
 

@@ -49,8 +49,8 @@ class DatasetReport:
         Folder.
     synthetic, real : int
         Cells.
-    classes : mapping of code to int
-        Synthetic cells of each.
+    classes, real_classes : mapping of code to int
+        Synthetic and real cells of each.
     licence : str
         As it was named, or the address that says that there is none.
     """
@@ -59,6 +59,7 @@ class DatasetReport:
     synthetic: int
     real: int
     classes: dict[str, int]
+    real_classes: dict[str, int]
     licence: str
 
     def to_json(self) -> dict[str, Any]:
@@ -141,6 +142,7 @@ def exporting_dataset(
         len(made),
         len(samples) - len(made),
         card.counts(Part.SYNTHETIC),
+        card.counts(Part.REAL),
         card.about.licence,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -229,6 +230,10 @@ def test_real_cells_need_a_confirmation(
     monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
     assert exported(project, *wanted) == 0
     assert len(list(out.glob("real/*/*.png"))) == 1
+    told = capsys.readouterr().out
+    assert "real: 1\n" in told
+    assert re.search(r"^classes: \w+ 1$", told, re.M)
+    assert re.search(r"^real_classes: \w+ 1$", told, re.M)
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
     assert exported(project, *wanted, "--yes") == 0
 

@@ -98,6 +98,28 @@ def test_new_then_info(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert info["cells"] == 0
 
 
+def test_info_tells_synthetic_cells_that_stand_from_those_that_do_not(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = document(capsys, "info", project)["synthetic_by_status"]
+    held = open_project(project)
+    made = tiny_synthetic(held.taxonomy, "BA", len(Status))
+    by_status = zip(made, Status, strict=True)
+    held.add_synthetic([replace(cell, status=status) for cell, status in by_status])
+    held.close()
+    found = document(capsys, "info", project)
+    after = found["synthetic_by_status"]
+    assert {key: after[key] - before[key] for key in after} == {
+        "accepted": 1,
+        "waiting": 1,
+        "rejected": 1,
+        "dropped": 1,
+    }
+    assert found["synthetic"] == after["accepted"] + after["waiting"]
+    assert main(["info", str(project)]) == 0
+    assert ", dropped 1" in capsys.readouterr().out
+
+
 def test_the_demo_can_be_run_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,7 +62,9 @@ def test_packages_that_are_absent_are_listed_as_not_run(monkeypatch) -> None:
     absent = Absent(old.peer, old.package, old.cases, old.figures)
     monkeypatch.setattr(evidence, "REFERENCES", (absent,))
     rows = list(reference_rows(2))
-    assert {row["unit"] for row in rows} == {"not run"}
+    (said,) = {row["unit"] for row in rows}
+    assert said == "not run: prdc is not installed; pip install '.[bench]'"
+    assert {row["value"] for row in rows} == {None}
     assert [row["case"] for row in rows[:4]] == list(old.cases)
 
 

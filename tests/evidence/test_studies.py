@@ -99,8 +99,22 @@ class TestDeal:
             deal(alone, 5, 0)
 
     def test_too_few_cells_are_refused(self, cells: LabelledCells) -> None:
-        with pytest.raises(InputError, match="takes two such classes"):
-            deal(cells.take(np.arange(30)), 5, 0)
+        with pytest.raises(InputError) as refused:
+            deal(cells.take(np.arange(40)), 5, 0)
+        assert str(refused.value) == (
+            "A study of 5 shots takes two classes of 35 labelled cells or more, 30 "
+            "beside the shots. Of 40 cells, 1 class has so many: label more cells."
+        )
+
+    def test_fewer_shots_are_advised_only_where_they_help(
+        self, cells: LabelledCells
+    ) -> None:
+        few = cells.take(np.r_[0:90, 100:133])
+        with pytest.raises(InputError, match=r"or use --shots 3\.$"):
+            deal(few, 10, 0)
+        assert deal(few, 3, 0).rare == ("LY",)
+        with pytest.raises(InputError, match=r"no classes have .* cells\.$"):
+            deal(cells.take(np.r_[0:25, 100:130]), 10, 0)
 
 
 class TestJury:

@@ -12,7 +12,13 @@ from napari_cytosynth.core.tasks import run_to_end
 from napari_cytosynth.learning.extrapolation import carried_on
 from napari_cytosynth.learning.fitting import fit_head
 from napari_cytosynth.learning.folds import fitted
-from napari_cytosynth.learning.outlook import Forecast, Outlook, Source, Stopping
+from napari_cytosynth.learning.outlook import (
+    Forecast,
+    Outlook,
+    Source,
+    Stopping,
+    judged,
+)
 from napari_cytosynth.learning.stopping import STEPS, look_ahead
 from napari_cytosynth.metrics.intervals import Interval
 from tests.learning.toys import toy_cells
@@ -162,6 +168,37 @@ def test_the_sentence_says_gain_interval_and_what_lies_beyond() -> None:
     assert str(further).endswith("; more than that brings more.")
     unsure = replace(RISING, rest=Interval(0.05, -0.02, 0.09, 23))
     assert str(unsure).endswith("; what more than that brings cannot be told yet.")
+
+
+def interval(value: float, low: float, high: float) -> Interval:
+    return Interval(value, low, high, 30)
+
+
+@pytest.mark.parametrize(
+    ("gains", "told"),
+    [
+        # The least labels leave it open, the most do not: these are told.
+        ([(0.01, -0.01, 0.04), (0.03, 0.01, 0.05)], (Outlook.RISES, 1)),
+        ([(0.03, 0.01, 0.05), (0.04, 0.01, 0.06)], (Outlook.RISES, 0)),
+        ([(0.01, -0.01, 0.04), (0.03, -0.01, 0.05)], (Outlook.UNCLEAR, 1)),
+        ([(0.01, -0.01, 0.02), (0.01, 0.0, 0.04)], (Outlook.FLAT, 1)),
+        ([(0.03, 0.01, 0.06), (0.09, 0.04, 0.12)], (Outlook.RISES, 1)),
+    ],
+)
+def test_what_is_told_is_what_was_judged(
+    gains: list[tuple[float, float, float]], told: tuple[Outlook, int]
+) -> None:
+    assert judged([interval(*gain) for gain in gains]) == told
+
+
+def test_a_sure_gain_that_may_be_little_is_no_unknown_gain() -> None:
+    little = replace(
+        RISING, outlook=Outlook.UNCLEAR, gain=Interval(0.02, 0.01, 0.05, 23)
+    )
+    assert str(little).startswith(
+        "Whether 40 more labels would raise recall of MMY by more than 0.02 cannot be "
+        "told yet: it is 0.61, and they would change it by +0.01 to +0.05"
+    )
 
 
 def test_what_the_interval_does_not_bear_is_not_claimed() -> None:
