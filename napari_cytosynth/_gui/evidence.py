@@ -130,7 +130,7 @@ class EvidenceWidget(QWidget):
         self.caveats = QLabel("", self)
         self.progress = QLabel("", self)
         self.progress.setObjectName("progress")
-        for label in (self.progress, self.verdict, self.caveats):
+        for label in (self.verdict, self.progress, self.caveats):
             label.setWordWrap(True)
             label.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.button = QPushButton("Evaluate", self)
@@ -145,11 +145,12 @@ class EvidenceWidget(QWidget):
         self.button.clicked.connect(lambda: self.evaluateAsked.emit())
 
     def _lay_out(self) -> None:
+        # The verdict is what is read first: at the left, and above all else.
         words = QWidget(self)
         told = QVBoxLayout(words)
-        told.setContentsMargins(4, 8, 12, 6)
-        told.addWidget(self.progress)
+        told.setContentsMargins(8, 8, 12, 6)
         told.addWidget(self.verdict)
+        told.addWidget(self.progress)
         told.addWidget(self.caveats)
         told.addStretch(1)
         buttons = QHBoxLayout()
@@ -158,7 +159,7 @@ class EvidenceWidget(QWidget):
         panel = QWidget(self)
         panel.setFixedWidth(_SIDE)
         side = QVBoxLayout(panel)
-        side.setContentsMargins(0, 0, 12, 6)
+        side.setContentsMargins(4, 0, 12, 6)
         side.addWidget(_scrolled(words), 1)
         side.addWidget(self.busy)
         side.addLayout(buttons)
@@ -170,8 +171,8 @@ class EvidenceWidget(QWidget):
         column.addWidget(self.learning)
         column.addWidget(self.plot, 1)
         column.addWidget(self.inspected)
-        row.addWidget(_scrolled(plots), 1)
         row.addWidget(panel)
+        row.addWidget(_scrolled(plots), 1)
 
     def show_learning(self, curve: Learning) -> None:
         """Plot the learning curve so far."""
@@ -196,7 +197,7 @@ class EvidenceWidget(QWidget):
         self.caveats.setText("\n".join(f"\u2022 {c}" for c in caveats))
 
     def show_progress(self, lines: tuple[str, ...]) -> None:
-        """Say how far the labelling is, above the verdict."""
+        """Say how far the labelling is, below the verdict."""
         self.progress.setText("\n".join(lines))
         self.progress.setVisible(bool(lines))
 

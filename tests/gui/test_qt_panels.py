@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtGui import QHelpEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QFileDialog, QPushButton, QToolTip
+from qtpy.QtWidgets import QApplication, QFileDialog, QPushButton, QToolTip, QWidget
 
 from napari_cytosynth._gui.annotate import CommentLine, DetailLine
 from napari_cytosynth._gui.classes import ClassesWidget
@@ -377,6 +377,28 @@ def test_evidence_says_how_far_the_labelling_is(qtbot: QtBot) -> None:
     assert widget.progress.text().splitlines()[1] == "More labels help."
     widget.show_progress(())
     assert not widget.progress.isVisible()
+
+
+def test_the_verdict_is_what_is_read_first(qtbot: QtBot) -> None:
+    widget = EvidenceWidget(DARK)
+    qtbot.addWidget(widget)
+    widget.resize(1578, 257)  # the dock in a window of 1600 x 1000
+    widget.show()
+    widget.show_progress(("Accuracy on audit cells: 0.90.", "Long words. " * 40))
+    widget.show_verdict("no benefit found: " + "+0.02 recall of MMZ; " * 6, ("few",))
+    area = widget.verdict.window()
+
+    def top_left(part: QWidget) -> QPoint:
+        return part.mapTo(area, QPoint(0, 0))
+
+    qtbot.waitUntil(lambda: widget.verdict.height() > 30)
+    first = top_left(widget.verdict)
+    for part in (widget.progress, widget.caveats, widget.learning, widget.plot):
+        assert first.x() < top_left(part).x() or first.y() < top_left(part).y()
+    assert first.x() < 40
+    assert first.y() < 20
+    # It is seen whole, without scrolling.
+    assert widget.verdict.visibleRegion().boundingRect() == widget.verdict.rect()
 
 
 def test_the_filter_lists_doubted_labels_and_wrong_boxes(qtbot: QtBot) -> None:
