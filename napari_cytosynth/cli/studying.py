@@ -87,8 +87,15 @@ def _lines(found: Study) -> list[str]:
     lines = table(columns, [_cells(row) for row in found.rows])
     lines += [*found.said, *(f"limit: {c}" for c in found.caveats)]
     lines += [f"not run: {reason}" for reason in found.not_run]
-    runs = counted(found.plan["seeds"], "run")
-    return [*lines, f"{runs}, {found.seconds:.0f} s; data {found.data[:12]}"]
+    plan = found.plan
+    runs = counted(plan["seeds"], "run")
+    return [
+        *lines,
+        f"{sum(plan['cells'].values())} cells of {len(plan['cells'])} classes; "
+        f"{', '.join(plan['cut'])} cut to {plan['shots']} training cells each; "
+        f"embedder {plan['embedder']}",
+        f"{runs}, {found.seconds:.0f} s; data {found.data[:12]}",
+    ]
 
 
 def _cells(row: StudyRow) -> tuple[str, ...]:

@@ -83,7 +83,8 @@ class Study:
     not_run : tuple of str
         What was left out, and why.
     plan : mapping
-        Options; ``seeds`` among them.
+        Options, ``seeds`` among them; also ``embedder``, ``cells`` (real ones of each
+        class) and ``cut`` (the classes that were cut down to the shots).
     data : str
         SHA-256 of the cells.
     seconds : float

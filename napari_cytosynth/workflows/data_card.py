@@ -67,8 +67,8 @@ def _description(
         f"Pictures of blood and marrow cells, 96 x 96 pixels over 24 x 24 micrometres: "
         f"{kinds}.",
         f"Classes: {', '.join(f'{code} ({classes[code]})' for code in named)}.",
-        "Synthetic cells were painted by a generator, passed the critics of "
-        "napari-cytosynth and were accepted by a reader; each says how it was made.",
+        f"Synthetic cells were painted by a generator and accepted in "
+        f"napari-cytosynth; each says how it was made. {_verified(made)}",
         "They may train a classifier. They may never be counted, reported or measured "
         "on.",
         "Research use only: not for diagnosis.",
@@ -107,24 +107,33 @@ def _collection(made: list[Sample], real: list[Sample]) -> Notes:
 
 
 def _labelling(made: list[Sample], real: list[Sample]) -> Notes:
-    unverified = sum(not s.columns["verified"] for s in made)
     said = (
-        "A synthetic cell has the class that it was asked for; critics that never saw "
-        "the generator judged it, with number and reason, and a reader accepted it."
+        "A synthetic cell has the class that it was asked for. Critics that never saw "
+        "the generator judged it, with number and reason, or abstained; after that it "
+        "was accepted, by a reader or by who ran the program in a reader's place."
     )
     if real:
         said += " A real cell has the class that a reader gave it last."
     return {
         "dataAnnotationProtocol": (said,),
         "dataAnnotationPlatform": (f"napari-cytosynth {napari_cytosynth.__version__}",),
-        "dataAnnotationAnalysis": (
-            f"{unverified} of {len(made)} synthetic cells are marked as not verified: "
-            "too few real cells of their class were labelled to check them.",
-        ),
+        "dataAnnotationAnalysis": (_verified(made),),
         "annotationsPerItem": ("1, the verdict or label that holds.",),
         "annotatorDemographics": ("Not recorded.",),
         "machineAnnotationTools": ("The critics named in the column verdicts.",),
     }
+
+
+def _verified(made: list[Sample]) -> str:
+    """Say how many cells the critics could check."""
+    unverified = sum(not s.columns["verified"] for s in made)
+    if not unverified:
+        return "All of them passed the critics."
+    return (
+        f"{len(made) - unverified} of {len(made)} passed the critics; {unverified} "
+        "are marked as not verified: too few real cells of their class were labelled "
+        "to check them."
+    )
 
 
 def _uses(made: list[Sample], real: list[Sample], parents: int, caveat: str) -> Notes:

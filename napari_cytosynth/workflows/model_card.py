@@ -25,8 +25,9 @@ CARD_NOTICE = (
     "train a classifier, and may never be counted, reported or measured on."
 )
 _PERSONAL = (
-    "**These weights were learned from the cells of this project's patients.** Whoever "
-    "holds them can paint cells that look like theirs: treat them as patients' data."
+    "**These weights hold cells of this project's patients, or what was learned from "
+    "them.** Whoever has them can paint cells that look like theirs: treat them as "
+    "patients' data."
 )
 
 
@@ -134,8 +135,8 @@ def _learned(fitted: Mapping[str, Weights]) -> Iterator[str]:
             "SHA-256",
             "begun from",
             "real cells of each class",
-            "learned",
-            "personal",
+            "tuned to",
+            "holds data of patients",
         ),
         [
             (
@@ -143,12 +144,18 @@ def _learned(fitted: Mapping[str, Weights]) -> Iterator[str]:
                 f"`{weights.sha256}`",
                 f"`{base}`" if (base := weights.meta.get("base")) else "nothing",
                 counted(weights.meta.get("counts", {})),
-                ", ".join(weights.meta.get("tuned", ())) or "no class",
+                ", ".join(_tuned_to(weights)) or "no class",
                 "yes" if is_personal(weights) else "no",
             )
             for code, weights in fitted.items()
         ],
     )
+
+
+def _tuned_to(weights: Weights) -> Sequence[str]:
+    """Return the classes whose cells changed the weights; all, where they say none."""
+    taught = [code for code, count in weights.meta.get("counts", {}).items() if count]
+    return tuple(weights.meta.get("tuned", taught))
 
 
 def _made(cells: Sequence[SyntheticCell]) -> Iterator[str]:

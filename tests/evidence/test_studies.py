@@ -24,7 +24,12 @@ from napari_cytosynth.core.tasks import Progress, run_to_end
 from napari_cytosynth.core.taxonomies import built_in
 from napari_cytosynth.core.taxonomy import Taxonomy
 from napari_cytosynth.evidence._torch.small_resnet import SmallResNet
-from napari_cytosynth.evidence.deals import COMMON, deal
+from napari_cytosynth.evidence.deals import (
+    COMMON,
+    deal,
+    judged_classes,
+    rarest_third,
+)
 from napari_cytosynth.evidence.jury import REPEATS, Jury, with_gains
 from napari_cytosynth.evidence.study import (
     NO_INTERVAL,
@@ -458,6 +463,9 @@ class TestRuns:
         assert again.to_json()["rows"] == first.to_json()["rows"]
         assert kept[0].stat().st_mtime_ns == stamp
         assert first.data == hash_of(material.cells)
+        assert first.plan["cut"] == [rarest_third(judged_classes(material.cells, 5))[0]]
+        assert set(first.plan["cells"]) == set(judged_classes(material.cells, 5))
+        assert first.plan["embedder"] == material.embedder
         assert first.said
         fewer = replace(material, cells=material.cells.take(np.arange(225)))
         assert hash_of(fewer.cells) != first.data
@@ -568,6 +576,16 @@ def test_the_network_learns_painted_cells_and_begins_alike(
     assert (chances.argmax(axis=1) == truth).mean() > 0.8
     again = SmallResNet(drawn.classes, steps=60).fit(train.crops, train.codes, weights)
     assert np.allclose(again.chances(drawn.test.crops), chances, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["ratio", "time"])
+def test_the_seconds_of_a_race_void_no_run_of_another_study(
+    name: str, material: Material
+) -> None:
+    keys = {
+        key_of(Plan(name, seconds=given), material, "0" * 64, 0) for given in (6, 30)
+    }
+    assert len(keys) == (2 if name == "time" else 1)
 
 
 def test_a_figure_on_which_all_resamples_agree_has_no_interval() -> None:

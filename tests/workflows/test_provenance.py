@@ -241,7 +241,7 @@ def test_a_card_tells_data_licence_counts_and_whose_cells(
     assert shipped.card["sha256"] in card
     assert "licence: CC BY 4.0" in card
     assert "limit: Healthy donors" in card
-    assert "learned from the cells of this project's patients" in card
+    assert "hold cells of this project's patients, or what was learned from" in card
     rows = [line for line in card.splitlines() if line.startswith(("| BA", "| EO"))]
     assert rows[0].endswith("| nothing | BA 9 | no class | no |")
     assert rows[1].endswith("| `b0` | EO 5 | EO | yes |")

@@ -160,6 +160,8 @@ def key_of(plan: Plan, material: Material, data: str, seed: int) -> str:
     from napari_cytosynth import __version__
 
     about = asdict(plan) | {"seeds": None, "seed": seed}
+    if plan.study != "time":
+        del about["seconds"]  # no other study heeds it
     about |= {"data": data, "embedder": material.cells.embedder}
     about |= {"version": __version__, "method": _METHOD}
     about["classes"] = [(c.code, c.concept, c.neighbours) for c in material.taxonomy]

@@ -11,13 +11,14 @@ from multiprocessing.pool import AsyncResult
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import numpy as np
 
 from napari_cytosynth.core.errors import StorageError, WorkerDiedError
 from napari_cytosynth.core.files import sweep_partials, write_durably
 from napari_cytosynth.core.tasks import Progress, Task
-from napari_cytosynth.evidence.deals import deal
+from napari_cytosynth.evidence.deals import deal, judged_classes, rarest_third
 from napari_cytosynth.evidence.study import (
     Study,
     hash_of,
@@ -98,11 +99,19 @@ def study(material: Material, plan: Plan, kept: Path, *, jobs: int = 1) -> Task[
         (),
         joined_caveats(material.caveats),
         (*_refused([run.not_run for run, _ in runs]), *about.left_out(plan, rows)),
-        asdict(plan),
+        _told(plan, material),
         data,
         seconds,
     )
     return replace(found, said=about.told(found))
+
+
+def _told(plan: Plan, material: Material) -> dict[str, Any]:
+    """Return the options of a study and what it was done on, for its document."""
+    classes = judged_classes(material.cells, plan.shots)
+    held = {code: material.cells.count(code) for code in sorted(classes)}
+    cut = list(rarest_third(classes))
+    return asdict(plan) | {"embedder": material.embedder, "cells": held, "cut": cut}
 
 
 def _refused(runs: Sequence[Sequence[str]]) -> tuple[str, ...]:
