@@ -129,10 +129,11 @@ class Recording(Desk):
         make: Callable[[int, int], Sequence[Event]],
         words: tuple[str, str],
     ) -> bool:
-        """Write events on many cells in slices, in the background; the focus stays.
+        """Write events on many cells; the focus stays, one undo takes all back.
 
-        Each slice is shown once it is on the disk. Cancel keeps those written till
-        then; one undo takes back all that are.
+        Those of a slice are written at once, as by a key. More are written slice by
+        slice in the background, each shown once it is on the disk; Cancel keeps those
+        written till then.
 
         Parameters
         ----------
@@ -146,11 +147,20 @@ class Recording(Desk):
         Returns
         -------
         bool
-            False, said by ``failed``, while others are being written.
+            False, said by ``failed``, while others are being written, and where the
+            project refuses those of a single slice.
         """
         if self.is_writing():
             return False
         doing, done = words
+        if len(cells) <= SLICE:
+            if not self._commit(*make(0, len(cells))):
+                return False
+            for cell in cells:
+                self.take_label(cell)
+            self._take_in_many(cells)
+            self.state.say(done)
+            return True
         self.jobs.start(
             Order(
                 MANY,

@@ -129,7 +129,7 @@ def test_a_click_focuses_the_cell_and_the_focus_is_marked(
 
 
 def test_what_is_encircled_is_labelled_in_one_step_after_a_yes(
-    taught: Desk, open_map: OpenMap, runner: HeldRunner
+    taught: Desk, open_map: OpenMap
 ) -> None:
     _, view = open_map(taught)
     session, journal = taught.session, taught.session.project.journal
@@ -143,7 +143,6 @@ def test_what_is_encircled_is_labelled_in_one_step_after_a_yes(
     assert (count, code, name) == (len(taken.places), "MO", "Monocyte")
     assert journal.labels() == before
     view.labelConfirmed.emit(code)
-    runner.release(MANY)
     labels = journal.labels()
     assert len(labels) == len(session.index)
     fresh = [labels[c] for c in labels.keys() - before.keys()]
@@ -154,11 +153,9 @@ def test_what_is_encircled_is_labelled_in_one_step_after_a_yes(
     assert session.index.counts.sum() == len(labels)
     assert session.state.history[0] == f"label MO of {count} cells"
     view.keyPressed.emit("Ctrl+Z")
-    runner.release(MANY)
     assert journal.labels() == before
     assert session.index.counts.sum() == 25
     view.keyPressed.emit("Ctrl+Y")
-    runner.release(MANY)
     assert len(journal.labels()) == len(session.index)
 
 
