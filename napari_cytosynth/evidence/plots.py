@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from napari_cytosynth.core.splits import NOT_YET
+from napari_cytosynth.evidence.tables import wide
 from napari_cytosynth.metrics.intervals import Interval
 
 KINDS = {"synthetic": "made", "embedding": "drawn"}
@@ -89,10 +90,11 @@ def confusion_table(
         + "</tr>"
         for k in kept
     )
-    return (
-        f"<div class='wide' tabindex='0' role='region' aria-label='{escape(title)}'>"
-        f"<table class='matrix'><caption>{escape(title)}: rows are the truth, columns "
-        f"what it was taken for</caption><tr><td></td>{heads}</tr>{rows}</table></div>"
+    caption = f"{escape(title)}: rows are the truth, columns what it was taken for"
+    return wide(
+        title,
+        f"<table class='matrix'><caption>{caption}</caption><thead><tr><td></td>{heads}"
+        f"</tr></thead><tbody>{rows}</tbody></table>",
     )
 
 

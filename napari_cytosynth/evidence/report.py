@@ -19,7 +19,8 @@ from napari_cytosynth.core.splits import MIN_AUDIT, NOT_YET
 from napari_cytosynth.evidence.appendix import Appendix
 from napari_cytosynth.evidence.plots import confusion_table, dot_plot
 from napari_cytosynth.evidence.record import NOTICE, CaseResult, Difference, Evidence
-from napari_cytosynth.evidence.sections import Section, sections_of, table
+from napari_cytosynth.evidence.sections import Section, sections_of
+from napari_cytosynth.evidence.tables import table
 from napari_cytosynth.evidence.verdict import (
     EMBEDDING,
     NONE,
@@ -43,15 +44,17 @@ _STYLE = """
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto;
   padding: 1rem; color: var(--ink); background: var(--page); }
 a { color: var(--accent); } :focus-visible { outline: 3px solid var(--accent); }
-.skip { position: absolute; left: -99rem; } .skip:focus { position: static; }
+.skip, .card caption { position: absolute; left: -99rem; }
+.skip:focus { position: static; }
 .verdict { font-size: 1.25rem; border-left: .4rem solid var(--accent);
   padding-left: 1rem; }
 .notice { background: var(--notice); padding: .5rem 1rem; }
-.wide { overflow-x: auto; } .wide, .plot { margin: .7rem 0; } pre { font-size: .85rem; }
+.wide { overflow-x: auto; } .wide, .plot { margin: .7rem 0; }
+.card code { font-size: .85em; overflow-wrap: anywhere; }
 table { border-collapse: collapse; } caption { text-align: left; font-weight: 600; }
 td, th { padding: .2rem .7rem; text-align: right; vertical-align: top; }
-th[scope=row], tr > :first-child { text-align: left; font-weight: 400; }
-tr + tr { border-top: 1px solid var(--line); }
+th[scope=row] { font-weight: 400; } tr > :first-child { text-align: left; }
+tbody tr { border-top: 1px solid var(--line); }
 .matrix td { background: color-mix(in srgb, var(--accent) var(--share), var(--page)); }
 figure { margin: 1rem 0; } img, svg { max-width: 100%; height: auto; display: block; }
 svg { color: var(--ink); } svg text { font: 12px system-ui, sans-serif;
@@ -63,8 +66,11 @@ svg .tick { stroke: var(--line); } svg line { stroke-width: 2; }
 @media print { :root { color-scheme: light; --ink: #000; --page: #fff; --line: #bbb;
   --faint: #444; --accent: #5a2d78; --drawn: #005a40; --control: #333;
   --notice: #fff; } nav, .skip { display: none; }
-  h2, h3, h4, caption { break-after: avoid; } figure, svg, tr {
-  break-inside: avoid; } .wide { overflow: visible; } pre { white-space: pre-wrap; } }
+  h2, h3, h4, caption, summary { break-after: avoid; } thead {
+  display: table-header-group; } figure, svg, tr, .matrix { break-inside: avoid; }
+  tbody tr:first-child { break-before: avoid; } .wide { overflow: visible; }
+  td, th { padding: .2rem .45rem; }
+  details::details-content { content-visibility: visible; } }
 """
 
 
@@ -253,7 +259,7 @@ def _differences(evidence: Evidence) -> str:
 
 
 def _folded(words: str, html: str) -> str:
-    """Return what opens by key or click; it is printed as it stands."""
+    """Return what opens by key or click; it is printed open."""
     return f"<details><summary>{escape(words)}</summary>{html}</details>"
 
 

@@ -13,9 +13,11 @@ from napari_cytosynth.evidence.appendix import (
     Sheet,
     grid_uri,
 )
+from napari_cytosynth.evidence.card_html import card_html
 from napari_cytosynth.evidence.figures import Fidelity
 from napari_cytosynth.evidence.inspection import Inspection
 from napari_cytosynth.evidence.reader import ReaderResult
+from napari_cytosynth.evidence.tables import table
 from napari_cytosynth.evidence.tabulated import (
     ALL_CLASSES,
     fidelity_lines,
@@ -39,39 +41,7 @@ def sections_of(appendix: Appendix) -> Iterator[Section]:
         body = "".join(map(_reader, appendix.readers))
         yield "readers", "Blinded readers", body
     if appendix.cards:
-        cards = "".join(f"<pre>{escape(card)}</pre>" for card in appendix.cards)
-        yield "cards", "Model cards", _wide("Model cards, as text", cards)
-
-
-def _wide(words: str, html: str) -> str:
-    """Return what scrolls by itself where the page is narrow, by key, too."""
-    return (
-        f"<div class='wide' tabindex='0' role='region' aria-label='{escape(words)}'>"
-        f"{html}</div>"
-    )
-
-
-def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table that scrolls by itself where the page is narrow.
-
-    Parameters
-    ----------
-    caption : str
-        Plain text.
-    heads, rows : sequence
-        Plain text; the first column names its row.
-    """
-    top = "".join(f"<th scope='col'>{escape(head)}</th>" for head in heads)
-    body = "".join(
-        f"<tr><th scope='row'>{escape(row[0])}</th>"
-        + "".join(f"<td>{escape(value)}</td>" for value in row[1:])
-        + "</tr>"
-        for row in rows
-    )
-    return _wide(
-        caption,
-        f"<table><caption>{escape(caption)}</caption><tr>{top}</tr>{body}</table>",
-    )
+        yield "cards", "Model cards", "".join(map(card_html, appendix.cards))
 
 
 def _reader(result: ReaderResult) -> str:

@@ -19,6 +19,7 @@ from napari_cytosynth.evidence.appendix import (
     Sheet,
     grid_uri,
 )
+from napari_cytosynth.evidence.card_html import card_html
 from napari_cytosynth.evidence.inspection import Inspection
 from napari_cytosynth.evidence.memorisation import NearestPair
 from napari_cytosynth.evidence.plots import confusion_table, dot_plot
@@ -29,6 +30,20 @@ from napari_cytosynth.metrics.intervals import Interval
 
 CROPS = np.random.default_rng(0).integers(0, 255, (3, 96, 96, 3), np.uint8)
 
+
+CARD = """# Generator `<latent>`
+
+**Patients** may <b>not</b> be named,
+nor seen.
+
+## What it made
+
+- limit: few & old
+
+| class | SHA-256 |
+| --- | --- |
+| <BA> | `ab12` |
+"""
 
 SHOWN = [Shown(i % 2 == 0, i, "BA", "latent, class" * (i % 2 == 0)) for i in range(20)]
 
@@ -74,7 +89,7 @@ def page() -> str:
         made=(Made("latent", "<BA>", 3, 2, 1),),
         sheets=(Sheet("BA", "Basophil", CROPS, CROPS[:2], (40, 30), 7),),
         pairs=(PairSheet("BA", (NearestPair(1, 2, 0.5, 0.9, True),), CROPS, CROPS),),
-        cards=("# Generator <latent>",),
+        cards=(CARD,),
         readers=(score(SHOWN, [True, False] * 10, ("t", "Dr Who", "2026-11-21")),),
     )
     evidence = Evidence("no benefit found", ("few",), (), (), {}, (0,), 0, "s")
@@ -105,6 +120,30 @@ def test_blinded_readers_are_told_without_their_names(page: str) -> None:
 def test_light_dark_and_print_are_thought_of(page: str) -> None:
     for wanted in ("prefers-color-scheme: dark", "@media print", "focus-visible"):
         assert wanted in page
+
+
+def test_cards_are_shown_as_headings_lists_and_tables() -> None:
+    assert card_html(CARD) == (
+        "<article class='card'><h3>Generator <code>&lt;latent&gt;</code></h3>"
+        "<p><strong>Patients</strong> may &lt;b&gt;not&lt;/b&gt; be named, nor seen."
+        "</p><h4>What it made</h4><ul><li>limit: few &amp; old</li></ul>"
+        "<div class='wide' tabindex='0' role='region' "
+        "aria-label='Generator &lt;latent&gt;: What it made'><table><caption>"
+        "Generator &lt;latent&gt;: What it made</caption><thead><tr>"
+        "<th scope='col'>class</th><th scope='col'>SHA-256</th></tr></thead><tbody>"
+        "<tr><th scope='row'>&lt;BA&gt;</th><td><code>ab12</code></td></tr></tbody>"
+        "</table></div></article>"
+    )
+
+
+def test_on_paper_heads_come_again_and_nothing_stays_folded(page: str) -> None:
+    matrix = confusion_table(["A", "B"], [(3, 1, 0), (0, 2, 0)], "x")
+    for html in (page, matrix):
+        assert html.count("<table") == html.count("<thead>") == html.count("<tbody>")
+    _, _, paper = page.partition("@media print")
+    assert "details::details-content { content-visibility: visible; }" in paper
+    assert "thead { display: table-header-group; }" in " ".join(paper.split())
+    assert "<pre" not in page
 
 
 def test_pictures_are_made_anew_without_metadata() -> None:
