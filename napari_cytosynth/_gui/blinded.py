@@ -68,11 +68,16 @@ class StartPage(QWidget):
 
     def show_form(self, form: BlindedForm) -> None:
         """Show what can be begun, and what was broken off."""
+        self.cells.setMaximum(max(form.most, self.cells.minimum()))
         self.cells.setValue(form.cells)
+        for widget in (self.cells, self.begin):
+            widget.setEnabled(not form.lacking)
+            widget.setToolTip(form.lacking)
         self.resume.setText(f"Go on at {form.called + 1} of {form.of}")
         self.resume.setVisible(form.of > 0)
         self.begin.setText("Begin anew" if form.of else "Begin")
-        self.earlier.setText("\n\n".join((form.problem, *form.earlier)).strip())
+        told = (form.problem, form.lacking, *form.earlier)
+        self.earlier.setText("\n\n".join(dict.fromkeys(filter(None, told))))
         first = self.resume if form.of else self.begin
         first.setDefault(True)
         first.setFocus()

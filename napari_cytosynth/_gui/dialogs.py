@@ -274,7 +274,9 @@ class Dialogs:
         from napari_cytosynth.app.blinded import BlindedPresenter
 
         dialog = BlindedDialog(self._parent)
-        dialog.presenter = BlindedPresenter(self._session, dialog)
+        presenter = BlindedPresenter(self._session, dialog)
+        dialog.presenter = presenter
+        dialog.finished.connect(lambda _result: presenter.close())
         self._show(dialog)
 
     def _ask(

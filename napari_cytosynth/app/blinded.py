@@ -6,6 +6,7 @@ then are kept, and the next one goes on from there.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 DEAL = "blinded test"
 """Key of the task that draws a test."""
+
+COUNT = "cells of a blinded test"
+"""Key of the task that counts the cells that a test can have."""
 
 _KEYS = {"r": False, "s": True}
 _BACK = frozenset({"Backspace", "Left"})
@@ -50,25 +54,49 @@ class BlindedPresenter:
         self._test: ReaderTest | None = None
         self._pictures: Crops = np.zeros((0, 0, 0, 3), np.uint8)
         self._place = 0
+        self._closed = False
+        self._offer = (0, "Counting the cells that a test can have.")
         view.begun.connect(self._begin)
         view.resumed.connect(self._resume)
         view.keyPressed.connect(self._on_key_pressed)
         view.called.connect(self._call)
         self._show_start()
+        count = Order(COUNT, "Counting cells", self._counted(), self._offered)
+        session.jobs.start(replace(count, quiet=True))
+
+    def close(self) -> None:
+        """Show nothing more: the dialog is gone. A test that was drawn is kept."""
+        self._closed = True
+
+    def _counted(self) -> Task[tuple[int, str]]:
+        from napari_cytosynth.workflows.reader_test import offer
+
+        yield Progress(0, 0, "counting cells")
+        return offer(self._session.project)
+
+    def _offered(self, offer: tuple[int, str]) -> None:
+        self._offer = offer
+        if self._test is None:
+            self._show_start()
 
     def _show_start(self, problem: str = "") -> None:
         from napari_cytosynth.workflows.reader_test import CELLS, calls_of, results
 
+        if self._closed:
+            return
+        most, lacking = self._offer
         project, reader = self._session.project, self._session.state.annotator
         test = self._open_test()
         told = [r for r in results(project) if r.reader == reader]
         self._view.show_start(
             BlindedForm(
-                CELLS,
+                min(CELLS, most),
                 len(calls_of(project, test)) if test else 0,
                 len(test.cells) if test else 0,
                 tuple(f"{r.time[:10]}: {r.sentence}" for r in told),
                 problem,
+                most,
+                lacking,
             )
         )
 
@@ -113,6 +141,8 @@ class BlindedPresenter:
         return test, pictures_of(self._session.project, test)
 
     def _take(self, opened: tuple[ReaderTest, Crops]) -> None:
+        if self._closed:
+            return
         self._session.set_tab(Tab.QUEUE)
         test, self._pictures = opened
         self._go_on(test)

@@ -348,6 +348,10 @@ class BlindedForm:
         What this reader's finished tests said, oldest first.
     problem : str
         Why no test could be drawn; empty: none was asked for.
+    most : int
+        Cells that there are.
+    lacking : str
+        Why none can be begun; empty: one can.
     """
 
     cells: int
@@ -355,6 +359,8 @@ class BlindedForm:
     of: int = 0
     earlier: tuple[str, ...] = ()
     problem: str = ""
+    most: int = 0
+    lacking: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -304,5 +304,6 @@ def _coverage(question: Question) -> list[str]:
         f"{MIN_AUDIT} audit cells"
     )
     if without:
-        told += f". It says nothing of {', '.join(without)}, which was filled"
+        filled = "which was filled" if len(without) == 1 else "which were filled"
+        told += f". It says nothing of {', '.join(without)}, {filled}"
     return [told]

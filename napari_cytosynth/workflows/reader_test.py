@@ -90,11 +90,7 @@ def deal(
     made, real = _painted(project, rng), _real(project, rng)
     pairs = _pairs(made, real, cells // 2)
     if 2 * len(pairs) < LEAST:
-        raise InputError(
-            f"A blinded test needs {LEAST // 2} synthetic cells that passed the gate "
-            f"and as many labelled real ones of the same classes; there are "
-            f"{len(pairs)}. Fill a class, or label more of it."
-        )
+        raise InputError(_too_few(len(pairs)))
     mixed = [cell for pair in pairs for cell in pair]
     order = rng.permutation(len(mixed))
     number = 1 + sum(job.key.startswith(PREFIX) for job in project.jobs())
@@ -102,6 +98,35 @@ def deal(
     give_up(project, reader)
     _keep(project, test, JobState.RUNNING)
     return test
+
+
+def offer(project: Project) -> tuple[int, str]:
+    """Return how many cells a test can have, and why there can be none.
+
+    Returns
+    -------
+    int, str
+        Cells, half of them real; and where they are fewer than :data:`LEAST`, what is
+        missing, with numbers. Empty: nothing is.
+    """
+    rng = np.random.default_rng(0)  # only counted: nothing of it is shown
+    made, real = _painted(project, rng), _real(project, rng)
+    held = sum(map(len, made.values())), sum(len(real.get(c, ())) for c in made)
+    cells = 2 * len(_pairs(made, real, held[0]))
+    if cells >= LEAST:
+        return cells, ""
+    return cells, (
+        f"{_too_few(cells // 2)} In all there are {held[0]} such synthetic cells, and "
+        f"{held[1]} labelled real ones of their classes whose picture can be shown."
+    )
+
+
+def _too_few(pairs: int) -> str:
+    return (
+        f"A blinded test needs {LEAST // 2} synthetic cells that passed the gate and "
+        f"as many labelled real ones of the same classes; of such pairs there are "
+        f"{pairs}. Fill a class, or label more of it."
+    )
 
 
 def _painted(

@@ -110,9 +110,30 @@ def test_one_broken_off_goes_on(full: Desk) -> None:
 def test_where_no_test_can_be_drawn_the_form_says_why(open_desk: OpenDesk) -> None:
     empty = open_desk()
     _presenter, view = seated(empty)
+    form = view.shown("show_start")
+    assert form.cells == 0
+    assert "there are 0. Fill a class" in form.lacking
     view.begun.emit(12)
     assert "there are 0" in view.shown("show_start").problem
     assert view.count("show_cell") == 0
+
+
+def test_no_more_cells_are_offered_than_there_are(full: Desk) -> None:
+    _presenter, view = seated(full)
+    form = view.shown("show_start")
+    assert (form.cells, form.most, form.lacking) == (36, 36, "")
+    view.begun.emit(form.cells)
+    assert view.shown("show_cell")[2] == 36
+
+
+def test_a_dialog_that_was_closed_is_shown_nothing(full: Desk) -> None:
+    presenter, view = seated(full)
+    presenter.close()
+    shown = view.count("show_start")
+    view.begun.emit(12)
+    assert view.count("show_cell") == 0
+    assert view.count("show_start") == shown
+    assert open_test(full.session.project, "Ada") is not None
 
 
 def test_without_a_name_no_test_begins(open_desk: OpenDesk) -> None:

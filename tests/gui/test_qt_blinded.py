@@ -12,7 +12,7 @@ from qtpy.QtTest import QTest
 from napari_cytosynth._gui.blinded import BlindedDialog
 from napari_cytosynth.core.journal import Author
 from napari_cytosynth.testing.tiny import tiny_synthetic
-from napari_cytosynth.workflows.reader_test import calls_of, open_test, results
+from napari_cytosynth.workflows.reader_test import calls_of, offer, open_test, results
 
 Left = Qt.MouseButton.LeftButton
 
@@ -39,6 +39,7 @@ def opened(window: Any) -> BlindedDialog:
 def begun(qtbot: QtBot, window: Any) -> BlindedDialog:
     dialog = opened(window)
     assert dialog.start.resume.isHidden()
+    qtbot.waitUntil(dialog.start.begin.isEnabled, timeout=20_000)
     dialog.start.cells.setValue(10)
     QTest.mouseClick(dialog.start.begin, Left)
     qtbot.waitUntil(lambda: dialog.pages.currentWidget() is dialog.cell, timeout=20_000)
@@ -102,7 +103,17 @@ def test_it_is_closed_by_escape_and_gone_on_with(qtbot: QtBot, full: Any) -> Non
 
 def test_it_says_why_there_is_no_test(qtbot: QtBot, window: Any) -> None:
     dialog = opened(window)
-    QTest.mouseClick(dialog.start.begin, Left)
-    qtbot.waitUntil(lambda: bool(dialog.start.earlier.text()), timeout=20_000)
-    assert "there are 0" in dialog.start.earlier.text()
+    said = dialog.start.earlier
+    qtbot.waitUntil(lambda: "there are 0" in said.text(), timeout=20_000)
+    assert not dialog.start.begin.isEnabled()
+    assert dialog.start.begin.toolTip() in said.text()
+    dialog.close()
+
+
+def test_it_offers_no_more_cells_than_there_are(qtbot: QtBot, full: Any) -> None:
+    dialog = opened(full)
+    qtbot.waitUntil(dialog.start.begin.isEnabled, timeout=20_000)
+    cells, why = offer(full.session.project)
+    assert not why
+    assert dialog.start.cells.value() == dialog.start.cells.maximum() == cells
     dialog.close()

@@ -29,6 +29,7 @@ from napari_cytosynth.workflows.reader_test import (
     compressed,
     deal,
     finish,
+    offer,
     open_test,
     pictures_of,
     read_as,
@@ -87,6 +88,20 @@ def test_both_kinds_are_of_the_same_classes_in_the_same_numbers(
     small = Counter((s.code, s.synthetic) for s in dealt(project, cells=20).cells)
     assert sum(small.values()) == 20
     assert max(small.values()) - min(small.values()) <= 1
+
+
+def test_what_is_offered_is_what_is_dealt(project: MemoryProject) -> None:
+    assert offer(project) == (36, "")
+    assert len(dealt(project, cells=36).cells) == 36
+
+
+def test_where_cells_are_missing_the_offer_counts_them() -> None:
+    few = MemoryProject(built_in("pbc11"))
+    filled(few, painted=1)
+    cells, why = offer(few)
+    assert cells == 6
+    assert "of such pairs there are 3." in why
+    assert "In all there are 3 such synthetic cells, and " in why
 
 
 def test_held_out_cells_come_first(project: MemoryProject) -> None:
