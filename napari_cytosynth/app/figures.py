@@ -72,7 +72,7 @@ def macro_title(evidence: Evidence) -> str:
 
 def verdict(evidence: Evidence | None) -> str:
     """Say whether synthesis helped."""
-    return NOT_EVALUATED if evidence is None else evidence.verdict
+    return NOT_EVALUATED if evidence is None else evidence.sentence
 
 
 def caveats(evidence: Evidence | None) -> tuple[str, ...]:

@@ -135,6 +135,11 @@ class Evidence:
         return "; ".join(self.caveats)
 
     @property
+    def sentence(self) -> str:
+        """The verdict as it stands on a page: with a capital, and a full stop."""
+        return f"{self.verdict[:1].upper()}{self.verdict[1:]}."
+
+    @property
     def covered(self) -> tuple[str, ...]:
         """Classes with ten audit cells or more, over which macro-F1 is a mean."""
         return tuple(c for c, n in self.counts.items() if n["audit"] >= MIN_AUDIT)

@@ -163,7 +163,7 @@ def html_of(evidence: Evidence, appendix: Appendix | None = None) -> str:
         f"<title>{_TITLE}</title><style>{_STYLE}</style></head><body>"
         "<a class='skip' href='#figures'>To the figures</a><header>"
         f"<p class='notice'>{escape(NOTICE)}</p><h1>{_TITLE}</h1>"
-        f"<p class='verdict'>{escape(evidence.verdict)}</p></header>"
+        f"<p class='verdict'>{escape(evidence.sentence)}</p></header>"
         f"<nav aria-label='Contents'><ul>{links}</ul></nav><main>{body}</main>"
         f"<footer><p>{_foot(evidence)}</p></footer></body></html>\n"
     )
@@ -253,7 +253,10 @@ def _differences(evidence: Evidence) -> str:
             for d in asked
             if bool(d.code) is of_class
         ]
-        shown = table(f"Differences {words}, same audit cells", heads, rows)
+        # Only differences of classes are corrected by Holm, and so have a p here.
+        width = len(heads) if any(row[-1] for row in rows) else len(heads) - 1
+        kept = [row[:width] for row in rows]
+        shown = table(f"Differences {words}, same audit cells", heads[:width], kept)
         parts.append(_folded(f"Differences {words}", shown) if of_class else shown)
     return "".join(parts)
 
@@ -266,7 +269,7 @@ def _folded(words: str, html: str) -> str:
 def _difference_row(difference: Difference, title: str) -> tuple[str, ...]:
     figure = f"{difference.metric} {difference.code}".strip()
     found, other = difference.interval, control_name(difference.other)
-    told = f"{found.value:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
+    told = f"{found.value:+z.2f} [{found.low:+z.2f}, {found.high:+z.2f}]"
     p = "" if difference.p is None else f"{difference.p:.3f}"
     return title, figure, other, told, p
 

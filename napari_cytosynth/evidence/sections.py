@@ -75,7 +75,7 @@ def _sheet(sheet: Sheet) -> str:
     )
     words = (
         f"{sheet.code}, {alt}; drawn at random from {sheet.of[0]} and {sheet.of[1]} "
-        f"(seed {sheet.seed})"
+        f"(seed {sheet.seed}); the synthetic ones were accepted, or not looked at yet"
     )
     return _figure(alt, [sheet.real, sheet.synthetic], words)
 

@@ -122,7 +122,7 @@ def _gain(table: Table, code: str) -> str:
 
 
 def _signed(interval: Interval, of: str = "") -> str:
-    return f"{interval.value:+.2f} {of}[{interval.low:+.2f}, {interval.high:+.2f}]"
+    return f"{interval.value:+z.2f} {of}[{interval.low:+z.2f}, {interval.high:+z.2f}]"
 
 
 def _waiting(

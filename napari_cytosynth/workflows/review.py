@@ -123,8 +123,9 @@ def refusal_of(cell: SyntheticCell) -> str:
 def _refuse_dropped(cell: SyntheticCell) -> None:
     if cell.status is Status.DROPPED:
         raise ProvenanceError(
-            f"Synthetic cell {cell.id} was dropped by the gate: {refusal_of(cell)}. A "
-            "dropped cell cannot be judged; fill the class again for others."
+            f"Synthetic cell {cell.id} was dropped by the gate: "
+            f"{refusal_of(cell).removesuffix('.')}. A dropped cell cannot be judged; "
+            "fill the class again for others."
         )
 
 

@@ -71,7 +71,8 @@ def test_an_evaluation_runs_in_the_background_and_is_shown(
     runner.release("evaluate")
     assert view.shown("show_busy") is None
     sentence, _ = view.shown("show_verdict")
-    assert "cannot be estimated yet" in sentence
+    assert sentence.startswith("Cannot be estimated yet: ")
+    assert sentence.endswith(".")
 
 
 def test_the_report_is_the_one_of_the_command_line(desk: Desk, tmp_path: Path) -> None:

@@ -440,6 +440,7 @@ def test_what_the_gate_dropped_can_be_looked_at_and_counts_nowhere(desk: Desk) -
     assert np.array_equal(crop, project.crops([7])[0])
     review.keyPressed.emit("a")
     assert "was dropped by the gate" in desk.failures[-1]
+    assert ".." not in desk.failures[-1]
     assert row_of(desk, "BA").proposed == 2
     review.sieveChosen.emit("unverified")
     assert state.synthetic == (first,)

@@ -406,10 +406,14 @@ def test_report_stands_by_itself(tmp_path: Path) -> None:
     evidence = run_to_end(measure(_question(_vectors("BA", 20, 7), audit=4), seeds=2))
     page, twin = write_report(evidence, tmp_path / "report.html")
     text = page.read_text(encoding="utf-8")
-    assert evidence.verdict in text
+    assert f"<p class='verdict'>{evidence.sentence}</p>" in text
+    assert evidence.sentence == f"C{evidence.verdict[1:]}."
+    # Only differences of single classes are corrected, and have a p.
+    assert "p (Holm)" not in text
+    assert "-0.00" not in text
     assert "split by blocks" in text
     assert "Research use only" in text
-    assert "cannot be estimated yet" in text
+    assert "Cannot be estimated yet" in text
     assert "<svg" in text
     assert not any(word in text for word in ("http://", "https://", "<script", "src="))
     assert Evidence.from_json(json.loads(twin.read_text(encoding="utf-8"))) == evidence
