@@ -207,7 +207,13 @@ def table_of(result: ReaderResult) -> tuple[tuple[str, ...], ...]:
         **result.by_class,
         **{f"made by {how}": d for how, d in result.by_strategy.items()},
     }
-    head = ("", "right", "d'", "synthetic found", "real taken for synthetic")
+    head = (
+        "",
+        "right",
+        "d' (0: chance)",
+        "synthetic found",
+        "real taken for synthetic",
+    )
     return (head, *((name, *_told(part)) for name, part in parts.items()))
 
 

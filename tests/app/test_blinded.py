@@ -49,6 +49,7 @@ def test_a_key_a_cell_and_the_result_at_the_end(full: Desk) -> None:
     sentence, rows = view.shown("show_result")
     assert sentence.startswith("100% right")
     assert [row[0] for row in rows][:2] == ["", "all cells"]
+    assert rows[0][2] == "d' (0: chance)"
     assert ("12", "12") not in rows
     assert results(full.session.project)[0].over_all.answers.correct == 12
     view.keyPressed.emit("r")  # the test is over: nothing more is taken
