@@ -20,6 +20,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from napari_cytosynth.core import tasks
 from napari_cytosynth.core.smear import Calibration
@@ -53,7 +54,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]
     """Return a plain table as lines."""
     grid = Table(*columns, box=None, pad_edge=False)
     for row in rows:
-        grid.add_row(*("" if v is None else str(v) for v in row))
+        # As text: words in brackets would be taken for markup, and left out.
+        grid.add_row(*(Text("" if v is None else str(v)) for v in row))
     console = Console(width=120, color_system=None)
     with console.capture() as captured:
         console.print(grid)

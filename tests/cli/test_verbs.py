@@ -14,6 +14,7 @@ from PIL import Image
 
 from napari_cytosynth import worker
 from napari_cytosynth.cli import demo, main
+from napari_cytosynth.cli.output import table
 from napari_cytosynth.cli.synthesize import describe
 from napari_cytosynth.cli.verbs import VERBS
 from napari_cytosynth.core.ids import CellId
@@ -77,6 +78,11 @@ def test_every_verb_documents_its_json_keys(verb: str) -> None:
 @pytest.mark.parametrize("arguments", [["nonsense"], ["new"], ["bench", "nonsense"]])
 def test_wrong_usage_is_exit_2(arguments: list[str]) -> None:
     assert main(arguments) == 2
+
+
+def test_words_in_brackets_stay_in_a_table() -> None:
+    head, row = table(["unit"], [["pip install '.[bench]'"]])
+    assert (head, row) == ("unit", "pip install '.[bench]'")
 
 
 def test_a_missing_project_is_named_in_one_line(
