@@ -55,7 +55,7 @@ def accuracy_line(accuracy: Figure) -> str:
     """Say how many audit cells the model gets right."""
     if accuracy.value is None:
         return (
-            f"Accuracy {accuracy.text}: {accuracy.n} audit cells are labelled, "
-            f"{MIN_AUDIT} are needed."
+            f"Accuracy {accuracy.text}: {accuracy.n} of the {MIN_AUDIT} audit cells that "
+            "it takes are labelled."
         )
     return f"Accuracy on audit cells: {accuracy.text}, n = {accuracy.n}."
