@@ -55,7 +55,7 @@ def accuracy_line(accuracy: Figure) -> str:
     """Say how many audit cells the model gets right."""
     if accuracy.value is None:
         return (
-            f"Accuracy {accuracy.text}: {accuracy.n} of the {MIN_AUDIT} audit cells that "
-            "it takes are labelled."
+            f"Accuracy {accuracy.text}: of the {MIN_AUDIT} audit cells that it takes, "
+            f"{accuracy.n} {'is' if accuracy.n == 1 else 'are'} labelled."
         )
     return f"Accuracy on audit cells: {accuracy.text}, n = {accuracy.n}."

@@ -177,7 +177,7 @@ def test_evidence_says_accuracy_forecast_and_doubts(
     lines = view.shown("show_progress")
     n = session.state.accuracy.n
     assert lines[0].startswith("Accuracy cannot be estimated yet")
-    assert f"{n} audit cells" in lines[0]
+    assert f"it takes, {n} are labelled" in lines[0]
     assert lines[1] == session.state.stopping.sentence
     assert lines[2] == f"Limit: {session.state.stopping.caveat}."
     assert lines[3].startswith("The model doubts 1 label:")
