@@ -59,15 +59,22 @@ class Reading(Recording):
 
         They were chosen by looks, so none of these labels is an audit label. The focus
         stays where it is. Labels are written in the background, as by
-        :meth:`commit_many`.
+        :meth:`commit_many`; a cell that a key labels meanwhile keeps that label.
         """
         author, name = self.state.author(), self.project.taxonomy[code].code
         if not cells or not self.has_name():
             return False
-        step = author.step()
+        step, journal = author.step(), self.project.journal
+        before = [journal.label(cell) for cell in cells]
+
+        def labels(start: int, stop: int) -> Sequence[Event]:
+            stand = zip(cells[start:stop], before[start:stop], strict=True)
+            free = [cell for cell, label in stand if journal.label(cell) == label]
+            return author.labels(free, name, step)
+
         return self.commit_many(
             cells,
-            lambda i, j: author.labels(cells[i:j], name, step),
+            labels,
             (
                 f"Labelling {len(cells)} cells {code}",
                 f"{len(cells)} cells labelled {code}. Undo takes all back.",

@@ -128,6 +128,8 @@ class Recording(Desk):
         cells: Sequence[CellId],
         make: Callable[[int, int], Sequence[Event]],
         words: tuple[str, str],
+        *,
+        whole: bool = False,
     ) -> bool:
         """Write events on many cells; the focus stays, one undo takes all back.
 
@@ -143,6 +145,8 @@ class Recording(Desk):
             From the first and the last but one number to their events.
         words : (str, str)
             What is done, and what is said when all is.
+        whole : bool
+            Write all or none: what a key adds in between must not part them.
 
         Returns
         -------
@@ -165,7 +169,7 @@ class Recording(Desk):
             Order(
                 MANY,
                 doing,
-                self._slices(len(cells), make),
+                self._slices(len(cells), make, len(cells) if whole else SLICE),
                 on_done=lambda _: self.state.say(done),
                 on_progress=lambda step: self._take_in_slice(cells, step),
                 on_end=lambda: self._take_in_many(cells),
@@ -184,12 +188,13 @@ class Recording(Desk):
         return writing
 
     def _slices(
-        self, count: int, make: Callable[[int, int], Sequence[Event]]
+        self, count: int, make: Callable[[int, int], Sequence[Event]], size: int
     ) -> Task[None]:
         yield Progress(0, count)
-        for start in range(0, count, SLICE):
-            stop = min(start + SLICE, count)
-            self.project.record(*make(start, stop))
+        for start in range(0, count, size):
+            stop = min(start + size, count)
+            if events := make(start, stop):
+                self.project.record(*events)
             yield Progress(stop, count, payload=range(start, stop))
 
     def _take_in_slice(self, cells: Sequence[CellId], step: Progress) -> None:
@@ -234,6 +239,7 @@ class Recording(Desk):
                 [CellId(int(event.cell or 0)) for event in step],
                 lambda i, j: [make(author, event.id) for event in step[i:j]],
                 (doing, f"{len(step)} labels {done}."),
+                whole=True,
             )
         if not self._commit(make(author, target.id)):
             return False

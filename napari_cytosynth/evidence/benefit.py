@@ -9,7 +9,7 @@ last two cases all classes weigh the same, as in the head that the project train
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -216,31 +216,35 @@ def _differences(
     return tuple(
         difference
         for case in (SYNTHETIC, EMBEDDING)
-        if case in scored
-        for other in controls
-        for difference in _compared(question, scored, case, other)
+        if case in scored and controls
+        for difference in _compared(question, scored, case, controls)
     )
 
 
 def _compared(
-    question: Question, scored: dict[str, Scores], case: str, other: str
+    question: Question, scored: dict[str, Scores], case: str, controls: Sequence[str]
 ) -> Iterator[Difference]:
-    kept, cells = question.estimable, question.audit
-    with_, without = scored[case], scored[other]
-    if kept:
-        change = _macro(with_, kept) - _macro(without, kept)
-        yield Difference("macro-F1", "", other, interval_of(change, len(cells)), case)
-    changes = {n: with_.recall[:, n] - without.recall[:, n] for n in kept}
+    kept, cells, with_ = question.estimable, question.audit, scored[case]
+    changes = {other: with_.recall - scored[other].recall for other in controls}
     asked = question.asked(case)
-    # The classes are one family; better than every control is one claim of each.
-    raw = np.array([two_sided(changes[number][1:]) for number in asked])
+    # A class is helped where every control is beaten, so its p is the largest of them;
+    # the classes are one family. Holm for each control apart would call more helped.
+    raw = np.array(
+        [max(two_sided(changes[o][1:, number]) for o in controls) for number in asked]
+    )
     corrected = dict(zip(asked, holm(raw).tolist(), strict=True))
     levels = dict(zip(asked, holm_levels(raw, ALPHA).tolist(), strict=True))
-    for number, change in changes.items():
-        code = question.classes[number]
-        level = levels.get(number, 1 - ALPHA)
-        interval = interval_of(change, cells.count(code), level)
-        yield Difference("recall", code, other, interval, case, corrected.get(number))
+    for other in controls:
+        if kept:
+            change = _macro(with_, kept) - _macro(scored[other], kept)
+            whole = interval_of(change, len(cells))
+            yield Difference("macro-F1", "", other, whole, case)
+        for number in kept:
+            code, level = question.classes[number], levels.get(number, 1 - ALPHA)
+            change = changes[other][:, number]
+            interval = interval_of(change, cells.count(code), level)
+            told = corrected.get(number)
+            yield Difference("recall", code, other, interval, case, told)
 
 
 def _evidence(
@@ -268,7 +272,9 @@ def _caveats(question: Question) -> tuple[str, ...]:
     if 1 < groups < cells:
         told.append(
             f"intervals of macro-F1 and of differences resample the {groups} groups or "
-            "blocks of the audit cells; those of a class's recall take cells one by one"
+            "blocks of the audit cells, and so do those of a class's recall and "
+            f"precision where its cells come from {MIN_GROUPS} of them or more; else "
+            "they take cells one by one"
         )
     elif cells > groups:
         told.append(

@@ -78,8 +78,9 @@ class Difference:
     case : str
         ``"synthetic"`` or ``"embedding"``.
     p : float or None
-        Two-sided bootstrap p, corrected by Holm over the classes that the case adds to;
-        None for what is no such class, and where an older version evaluated.
+        Two-sided bootstrap p, the largest over the controls, corrected by Holm over the
+        classes that the case adds to; the same beside each control. None for what is no
+        such class, and where an older version evaluated.
     """
 
     metric: str

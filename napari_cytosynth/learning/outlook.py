@@ -64,7 +64,8 @@ class Forecast:
     gain : Interval or None
         ``then - now``, with its 80 % interval.
     rest : Interval or None
-        What twice the labels there are would bring beyond that, with its 80 % interval.
+        What twice the labels there are would bring beyond that, with its 80 % interval;
+        None where ``more`` is as many already.
     classes : int
         Of a mean recall, classes that it covers.
     """
@@ -81,7 +82,7 @@ class Forecast:
     classes: int = 0
 
     def __str__(self) -> str:
-        known = None not in (self.now, self.then, self.gain, self.rest)
+        known = None not in (self.now, self.then, self.gain)
         return _sentence(self) if known else self._unknown()
 
     @property
@@ -145,7 +146,8 @@ def _sentence(forecast: Forecast) -> str:
 
 def _beyond(forecast: Forecast) -> str:
     rest = forecast.rest
-    assert rest is not None
+    if rest is None:
+        return "what more than that brings was not looked at"
     if rest.high <= 2 * LITTLE:
         return "more than that brings little"
     if rest.low > 0:

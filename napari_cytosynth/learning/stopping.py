@@ -255,7 +255,9 @@ class _Ahead:
         n = tried.n
         looked = [interval_of(gain, n, LEVEL) for gain in gains.T]
         outlook, k = judged(looked)
-        rest = interval_of(gains[:, -1] - gains[:, k], n, LEVEL)
+        rest = None
+        if self.steps[k] < self.steps[-1]:
+            rest = interval_of(gains[:, -1] - gains[:, k], n, LEVEL)
         then = interval_of(np.clip(now + gains[:, k], 0.0, 1.0), n)
         return Forecast(
             tried.code,

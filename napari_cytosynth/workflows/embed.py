@@ -169,9 +169,15 @@ def vectors_of(project: Project, key: str, cells: CellTable | None = None) -> Ve
     return _kept(project, key, table.ids).vectors
 
 
-def known_of(project: Project, key: str, cells: CellTable) -> npt.NDArray[np.bool_]:
-    """Return which cells of a table have a vector, without a look at the vectors."""
-    return _kept(project, key, cells.ids).known
+def known_vectors(
+    project: Project, key: str, cells: CellTable
+) -> tuple[Vectors, npt.NDArray[np.bool_]]:
+    """Return the vectors of a table's cells, and which of them are there.
+
+    Both of one moment: other threads store vectors meanwhile.
+    """
+    kept = _kept(project, key, cells.ids)
+    return kept.vectors, kept.known
 
 
 def _kept(project: Project, key: str, ids: _Ids) -> _Kept:

@@ -11,7 +11,7 @@ from napari_cytosynth.core.project import Project
 from napari_cytosynth.core.protocols import Vectors
 from napari_cytosynth.core.tasks import Progress, Task
 from napari_cytosynth.learning.layout import SAMPLE, Layout
-from napari_cytosynth.workflows.embed import known_of, vectors_of
+from napari_cytosynth.workflows.embed import known_vectors
 
 _GROWN = 2
 """A layout is looked at again once there are so many times the cells that it was made
@@ -87,10 +87,10 @@ def lay_out(
     """
     yield Progress(0, 0, "reading vectors")
     table = project.cells()
-    vectors = vectors_of(project, key, table)
+    vectors, known = known_vectors(project, key, table)
     if old is not None and old.key == key and old.vectors is vectors:
         return old
-    rows = np.flatnonzero(known_of(project, key, table))
+    rows = np.flatnonzero(known)
     if not len(rows):
         return None
     ids = table.ids[rows]

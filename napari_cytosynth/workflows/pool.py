@@ -18,7 +18,7 @@ from napari_cytosynth.core.protocols import (
 from napari_cytosynth.core.splits import Split
 from napari_cytosynth.learning.head import Head
 from napari_cytosynth.learning.shortlist import LISTED, shortlist
-from napari_cytosynth.workflows.embed import IN_MEMORY, known_of, vectors_of
+from napari_cytosynth.workflows.embed import IN_MEMORY, known_vectors
 from napari_cytosynth.workflows.examples import synthetic_examples
 from napari_cytosynth.workflows.quality import flaws_by_cell
 from napari_cytosynth.workflows.scores import scores_of
@@ -75,9 +75,9 @@ class Pool:
         """Return the pool of a project as it stands, by the vectors of an embedder."""
         # One table for all columns: other threads change the set of cells meanwhile.
         table = project.cells()
-        ids, vectors = table.ids, vectors_of(project, key, table)
+        ids = table.ids
         # A cell without a vector waits for one, unless none has any.
-        known = known_of(project, key, table)
+        vectors, known = known_vectors(project, key, table)
         embedded = bool(known.any())
         if head is not None and vectors.shape[1] != head.dim:
             head = None

@@ -213,6 +213,39 @@ def test_a_key_between_two_slices_is_a_step_of_its_own(
     assert journal.labels() == before
 
 
+def test_a_label_given_between_two_slices_stands(
+    taught: Desk, open_map: OpenMap, runner: HeldRunner, slices: int
+) -> None:
+    _, view = open_map(taught)
+    session, journal = taught.session, taught.session.project.journal
+    cells = _encircle(taught, view)
+    runner.step(MANY, 2)
+    session.focus_cell(cells[-1])
+    assert session.label("BA")
+    runner.release(MANY)
+    assert {journal.labels()[cell].code for cell in cells[:-1]} == {"MO"}
+    assert journal.labels()[cells[-1]].code == "BA"
+
+
+def test_a_key_during_a_long_redo_costs_no_label(
+    taught: Desk, open_map: OpenMap, runner: HeldRunner, slices: int
+) -> None:
+    _, view = open_map(taught)
+    session, journal = taught.session, taught.session.project.journal
+    cells = _encircle(taught, view)
+    runner.release(MANY)
+    whole = journal.labels()
+    assert session.undo()
+    runner.release(MANY)
+    assert session.redo()
+    runner.step(MANY, 2)
+    session.focus_cell(cells[0])
+    assert session.label("BA")
+    runner.release(MANY)
+    assert journal.labels().keys() == whole.keys()
+    assert {journal.labels()[cell].code for cell in cells[1:]} == {"MO"}
+
+
 def test_a_lasso_that_is_cancelled_keeps_what_was_written_as_one_step(
     taught: Desk, open_map: OpenMap, runner: HeldRunner, slices: int
 ) -> None:

@@ -578,6 +578,13 @@ def test_the_network_learns_painted_cells_and_begins_alike(
     assert np.allclose(again.chances(drawn.test.crops), chances, atol=1e-4)
 
 
+def test_where_every_class_is_refused_the_loop_has_no_figure() -> None:
+    nothing = Study("regenerate", (), (), (), (), {"seeds": 1}, "0" * 64, 1.0)
+    assert regenerate.told(nothing) == (
+        "no cell could be painted, so there is no figure",
+    )
+
+
 @pytest.mark.parametrize("name", ["ratio", "time"])
 def test_the_seconds_of_a_race_void_no_run_of_another_study(
     name: str, material: Material

@@ -73,18 +73,27 @@ def test_forecasts_of_simulated_pools_hold_the_truth() -> None:
         whole = of(ahead(real), "")
         assert whole.now is not None
         assert whole.gain is not None
-        assert whole.rest is not None
+        rest = whole.rest or Interval(0.0, 0.0, 0.0, whole.n)
         now, then = mean_recall(real, test), mean_recall(everything, test)
         present.append(whole.now.value - now)
-        foretold.append(whole.gain.value + whole.rest.value)
+        foretold.append(whole.gain.value + rest.value)
         truly.append(then - now)
-        low, high = whole.gain.low + whole.rest.low, whole.gain.high + whole.rest.high
+        low, high = whole.gain.low + rest.low, whole.gain.high + rest.high
         held += low <= then - now <= high
     # Each by itself is unsure; over six pools they are right.
     assert np.mean(foretold) == pytest.approx(np.mean(truly), abs=0.02)
     assert np.mean(truly) > 0.02
     assert np.mean(present) == pytest.approx(0, abs=0.04)
     assert held >= 4
+
+
+def test_nothing_is_said_of_what_was_not_looked_at() -> None:
+    sure = Interval(0.2, 0.15, 0.25, 50)
+    told = Forecast("BA", Outlook.RISES, 50, more=100, now=sure, then=sure, gain=sure)
+    assert str(told).endswith("what more than that brings was not looked at.")
+    for forecast in ahead(toy_cells(FEW)).forecasts:
+        if forecast.rest is None:
+            assert "brings little" not in str(forecast)
 
 
 def test_where_nothing_can_be_learnt_no_gain_is_claimed() -> None:

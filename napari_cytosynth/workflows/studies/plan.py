@@ -97,7 +97,7 @@ class Material:
     caveats: tuple[str, ...] = ()
 
 
-_METHOD = 5
+_METHOD = 6
 """Number of the method; another one makes older runs void."""
 
 

@@ -60,6 +60,8 @@ def run(given: Run) -> Outcome:
             slots[code] = _looped(painter, loop, embed, code)
         except REFUSALS as error:
             reasons.append(f"{code}: {error}")
+    if not slots:
+        return Outcome({}, tuple(reasons))  # a refusal is no figure
     half = np.arange(len(drawn.test)) % 2 == 0
     reference, shown = drawn.test.take(half), drawn.test.take(~half)
     outside = _judge(reference, embed)
@@ -152,6 +154,8 @@ def _effort(slots: Mapping[str, _Slots]) -> dict[Key, Floats]:
 
 def told(study: Study) -> tuple[str, ...]:
     """Say what the loop brought, and what it brought in other eyes."""
+    if not study.rows:
+        return ("no cell could be painted, so there is no figure",)
     own = study.find(FIRST, "macro_f1", "by the loop's own judge")
     first, after, real = (
         study.find(case, "macro_f1", "by a judge outside")
